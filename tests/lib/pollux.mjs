@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+// A private instance of the whole stack, started and stopped with deploy/stack as an operator would: its own home, its
+// own ports, its own database cluster, the simulator upstream. One per test file; files share nothing.
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import OpenAI from 'openai';
+import { GoogleGenAI } from '@google/genai';
+import { build, checkout, server } from './places.mjs';
+import { openStream, send, sendRaw } from './http.mjs';
+import { startSim } from './sim.mjs';
+
+const stack = path.join(checkout, 'deploy/stack');
+
+// Starts simulator and stack. Options: sim (the simulator's config), upstream (a URL instead of the simulator),
+// settings (environment), database (rows of pollux.setting), keys: false to import none, models: {name: {rpm: 10}}.
+export async function startPollux({ sim: config, upstream, settings = {}, database = {}, keys = true, models = {}, home } = {}) {
+  const sim = upstream ? null : await startSim(config);
+  const place = home ?? path.join(newHome(), 'h');
+  const listen = settings.POLLUX_LISTEN ?? `127.0.0.1:${await freePort()}`;
+  const env = {
+    ...process.env, POLLUX_SERVER: server, POLLUX_LOG_LEVEL: 'info', POLLUX_THREADS: '600', POLLUX_DRAIN: '20',
+    ...settings, POLLUX_HOME: place, POLLUX_LISTEN: listen, POLLUX_UPSTREAM: upstream ?? sim.url,
+  };
+  const pollux = instance({ env, sim, home: place, url: `http://${listen}` });
+  await pollux.start();
+  for (const [name, value] of Object.entries(database)) await pollux.setting(name, value);
+  for (const [name, limits] of Object.entries(models)) await pollux.model(name, limits);
+  if (keys && config?.projects) await pollux.addProjects(config.projects);
+  return pollux;
+}
+
+function instance({ env, sim, home, url }) {
+  const base = url + (env.POLLUX_PREFIX ?? '');
+  const owner = env.POLLUX_DATABASE_OWNER || env.POLLUX_DATABASE || `host=${home}/run dbname=pollux user=pollux_owner`;
+  const self = {
+    env, sim, home, url: base, origin: url, token: null, owner,
+    async start() {
+      const said = await run(stack, ['start'], { env });
+      if (said.code !== 0) throw new Error(`deploy/stack start failed (${said.code}):\n${said.out}${said.err}`);
+      self.token = /Client token: (plx_\S+)/.exec(said.out)?.[1] ?? self.token;
+      process.once('exit', self.abandon);
+      return said.out;
+    },
+    abandon: () => spawnSync(stack, ['stop'], { env, timeout: 30_000 }),
+
+    // Stops the stack, keeps the logs where the runner wants them, and fails if a sanitizer or a crash left its mark.
+    async stop({ remove = true } = {}) {
+      process.removeListener('exit', self.abandon);
+      const said = await run(stack, ['stop'], { env });
+      await sim?.stop();
+      const marks = marksOfTrouble(home);
+      keepLogs(home);
+      if (remove) rmSync(path.dirname(home), { recursive: true, force: true });
+      if (said.code !== 0) throw new Error(`deploy/stack stop failed (${said.code}):\n${said.out}${said.err}`);
+      if (marks.length > 0) throw new Error(`the logs show trouble:\n${marks.join('\n')}`);
+    },
+
+    // build/pollux with --json: what it printed, parsed.
+    async cli(...args) {
+      const said = await self.command(...args, '--json');
+      if (said.code !== 0) throw new Error(`pollux ${args.join(' ')} failed (${said.code}): ${said.err}`);
+      return JSON.parse(said.out);
+    },
+    command: (...args) => run(path.join(build, 'pollux'), args, { env }),
+    commandWithInput: (input, ...args) => run(path.join(build, 'pollux'), args, { env, input }),
+
+    async addProjects(projects) {
+      for (const project of projects) await self.cli('key', 'add', '--project', project.id, ...project.keys);
+    },
+    async addClient(name, ...options) {
+      return self.cli('client', 'add', name, ...options);
+    },
+    model(name, limits) {
+      const options = Object.entries(limits).flatMap(([key, value]) => [`--${key.replaceAll('_', '-')}`, String(value)]);
+      return self.cli('model', 'set', name, ...options);
+    },
+    setting: (name, value) => self.sql('select admin.setting_set($$' + name + '$$, $$' + value + '$$)'),
+
+    // Rows of a query as objects, asked as the owner of the database (or as another role).
+    async sql(query, role) {
+      const connection = role ? owner.replace(/user=\S+/, `user=${role}`) : owner;
+      const wrapped = /^\s*(select|with|table)\b/i.test(query)
+        ? `select coalesce(json_agg(row), '[]') from (${query.replace(/;\s*$/, '')}) row` : query;
+      const said = await run('psql', ['-XqAt', '-v', 'ON_ERROR_STOP=1', '-d', connection, '-c', wrapped], { env });
+      if (said.code !== 0) throw new Error(`psql: ${said.err}`);
+      return wrapped === query ? said.out : JSON.parse(said.out);
+    },
+    send: (where, options = {}) => send(base, where, { token: self.token, ...options }),
+    stream: (where, options = {}) => openStream(base, where, { token: self.token, ...options }),
+    sendRaw: (bytes, options) => sendRaw(url, bytes, options),
+    openai: (more = {}) => new OpenAI({ apiKey: self.token, baseURL: `${base}/v1`, maxRetries: 0, ...more }),
+    genai: (apiKey = self.token) => new GoogleGenAI({ apiKey, httpOptions: { baseUrl: base } }),
+    pid: (name) => Number(readFileSync(path.join(home, 'run', name), 'utf8').split('\n')[0]),
+    workers: async () => (await self.sql('select pid from pollux.worker where pid is not null')).map((row) => row.pid),
+    logs: () => readLogs(home),
+  };
+  return self;
+}
+
+// A new empty folder with a short name (Unix sockets allow 108 characters) that any user may enter.
+export function newHome() {
+  const place = mkdtempSync('/tmp/plx-');
+  chmodSync(place, 0o755);
+  return place;
+}
+
+// Below the range that outgoing connections use, so that nobody takes it between the look and the use.
+export async function freePort() {
+  for (let i = 0; i < 100; i++) {
+    const port = 12_000 + Math.floor(Math.random() * 18_000);
+    const free = await new Promise((resolve) => {
+      const probe = net.createServer().once('error', () => resolve(false));
+      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
+  throw new Error('no free port found in 100 tries');
+}
+
+// Runs a program to its end: {code, out, err}. Never through a shell.
+export function run(program, args, { env = process.env, input, timeout = 120_000, cwd } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { env, cwd, stdio: ['pipe', 'pipe', 'pipe'] });
+    const said = { out: '', err: '' };
+    const timer = setTimeout(() => child.kill('SIGKILL'), timeout);
+    child.stdout.on('data', (data) => { said.out += data; });
+    child.stderr.on('data', (data) => { said.err += data; });
+    child.on('error', reject);
+    // 'exit', not 'close': a background service may keep the pipes it inherited.
+    child.on('exit', (code, name) => setImmediate(() => {
+      clearTimeout(timer);
+      resolve({ code: code ?? name, ...said });
+    }));
+    child.stdin.on('error', () => {});
+    child.stdin.end(input ?? '');
+  });
+}
+
+function logFiles(home) {
+  const folder = path.join(home, 'log');
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true }).map((name) => path.join(folder, name)).filter((file) => statSync(file).isFile());
+}
+
+const readLogs = (home) => logFiles(home).map((file) => ({ file, text: readFileSync(file, 'latin1') }));
+
+const trouble = /AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|Assertion .* failed|stack smashing|double free|corrupted size/;
+
+function marksOfTrouble(home) {
+  return readLogs(home).flatMap(({ file, text }) => text.split('\n').filter((line) => trouble.test(line))
+    .slice(0, 5).map((line) => `${file}: ${line}`));
+}
+
+function keepLogs(home) {
+  const keep = process.env.POLLUX_TEST_LOGS;
+  if (keep && existsSync(path.join(home, 'log'))) {
+    const name = `${path.basename(process.argv[1] ?? 'test', '.test.mjs')}-${path.basename(path.dirname(home))}`;
+    cpSync(path.join(home, 'log'), path.join(keep, name), { recursive: true });
+  }
+}
