@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conf.c: the settings, one row each.
+ *
+ * The table is the only place that knows a setting: the environment, the file,
+ * --help, the sample file and the README's table all come from its rows.
+ */
+#include "base/conf.h"
+#include "base/auto.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+struct conf conf;
+
+enum setting_type { TEXT, NUMBER, SWITCH };
+
+struct setting {
+    const char *name;
+    enum setting_type type;
+    size_t at;              /* offsetof in struct conf */
+    const char *preset;     /* default, as text; "" may be filled in by conf_derive() */
+    const char *preset_doc; /* what the documentation says of it, when that differs */
+    long long min, max;     /* NUMBER only */
+    const char *unit;
+    bool secret;
+    const char *help;
+};
+
+#define AT(field) offsetof(struct conf, field)
+
+static const struct setting settings[] = {
+    {.name = "POLLUX_HOME", .at = AT(home), .preset_doc = "var/ of the checkout",
+     .help = "directory of everything Pollux writes: database, sockets, logs, master key"},
+    {.name = "POLLUX_LISTEN", .at = AT(listen), .preset = "127.0.0.1:8080",
+     .help = "address and port of the web server that make run and make start bring up"},
+    {.name = "POLLUX_SERVER", .at = AT(server), .preset = "lighttpd",
+     .help = "that web server: lighttpd or apache"},
+    {.name = "POLLUX_UPSTREAM", .at = AT(upstream), .preset = "https://generativelanguage.googleapis.com",
+     .help = "where the Gemini API is"},
+    {.name = "POLLUX_DATABASE", .at = AT(database), .preset_doc = "the private cluster", .secret = true,
+     .help = "libpq connection string of the workers; empty: a private PostgreSQL under POLLUX_HOME"},
+    {.name = "POLLUX_DATABASE_OWNER", .at = AT(database_owner), .preset_doc = "POLLUX_DATABASE",
+     .secret = true, .help = "libpq connection string of `pollux migrate` and the command line"},
+    {.name = "GEMINI_API_KEYS", .at = AT(keys), .secret = true,
+     .help = "API keys to import at start, separated by commas, spaces or newlines"},
+    {.name = "POLLUX_KEYS_DIR", .at = AT(keys_dir),
+     .help = "directory whose files hold API keys, imported at start"},
+    {.name = "POLLUX_MASTER_KEY_FILE", .at = AT(master_key_file), .preset_doc = "POLLUX_HOME/master.key",
+     .help = "file with the key that seals the credentials in the database; back it up"},
+    {.name = "POLLUX_PREFIX", .at = AT(prefix),
+     .help = "path below which everything is served, such as /pollux"},
+    {.name = "POLLUX_PROXY", .at = AT(proxy), .secret = true,
+     .help = "http://, socks5:// or socks5h:// proxy for all upstream calls"},
+    {.name = "POLLUX_CORS_ORIGINS", .at = AT(cors_origins),
+     .help = "origins of web pages that may call, separated by commas, or *; empty: none"},
+    {.name = "POLLUX_FETCH_URLS", .type = SWITCH, .at = AT(fetch_urls), .preset = "off",
+     .help = "whether image URLs in OpenAI requests may be fetched (public addresses only)"},
+    {.name = "POLLUX_WORKERS", .type = NUMBER, .at = AT(workers), .preset = "2", .min = 1, .max = 256,
+     .help = "worker processes"},
+    {.name = "POLLUX_THREADS", .type = NUMBER, .at = AT(threads), .preset = "2500", .min = 1, .max = 30000,
+     .help = "requests that one worker serves at the same time at the most"},
+    {.name = "POLLUX_DB_CONNECTIONS", .type = NUMBER, .at = AT(db_connections), .preset = "3", .min = 1,
+     .max = 64, .help = "database connections of one worker for reservations (one more settles)"},
+    {.name = "POLLUX_SOCKET", .at = AT(socket), .preset_doc = "POLLUX_HOME/run/pollux.sock",
+     .help = "FastCGI socket between web server and workers"},
+    {.name = "POLLUX_ATTEMPTS", .type = NUMBER, .at = AT(attempts), .preset = "8", .min = 1, .max = 100,
+     .help = "upstream calls that one request may cost at the most"},
+    {.name = "POLLUX_CONNECT_TIMEOUT", .type = NUMBER, .at = AT(connect_timeout), .preset = "10", .min = 1,
+     .max = 600, .unit = "s", .help = "time to connect to the upstream"},
+    {.name = "POLLUX_FIRST_BYTE_TIMEOUT", .type = NUMBER, .at = AT(first_byte_timeout), .preset = "120",
+     .min = 1, .max = 3600, .unit = "s", .help = "time until the upstream's first useful byte; then another credential is tried"},
+    {.name = "POLLUX_IDLE_TIMEOUT", .type = NUMBER, .at = AT(idle_timeout), .preset = "300", .min = 1,
+     .max = 3600, .unit = "s", .help = "silence within an upstream answer after which it is given up"},
+    {.name = "POLLUX_TOTAL_TIMEOUT", .type = NUMBER, .at = AT(total_timeout), .preset = "900", .min = 1,
+     .max = 86400, .unit = "s", .help = "time that one request may take in all, waiting and retries included"},
+    {.name = "POLLUX_WRITE_TIMEOUT", .type = NUMBER, .at = AT(write_timeout), .preset = "60", .min = 1,
+     .max = 3600, .unit = "s", .help = "time that a client may take to accept the next bytes"},
+    {.name = "POLLUX_HEARTBEAT", .type = NUMBER, .at = AT(heartbeat), .preset = "15", .min = 0, .max = 3600,
+     .unit = "s", .help = "silence on a stream after which a heartbeat is sent; 0: never"},
+    {.name = "POLLUX_DRAIN", .type = NUMBER, .at = AT(drain), .preset = "600", .min = 0, .max = 86400,
+     .unit = "s", .help = "time that running requests get to finish when Pollux is stopped"},
+    {.name = "POLLUX_BODY_MAX", .type = NUMBER, .at = AT(body_max), .preset = "209715200", .min = 1024,
+     .max = 1LL << 40, .unit = "bytes", .help = "largest request body (file uploads are not limited by it)"},
+    {.name = "POLLUX_BODY_BUDGET", .type = NUMBER, .at = AT(body_budget), .preset = "2147483648",
+     .min = 1024, .max = 1LL << 45, .unit = "bytes", .help = "request bodies that one worker holds in memory at the same time"},
+    {.name = "POLLUX_ANSWER_MAX", .type = NUMBER, .at = AT(answer_max), .preset = "268435456",
+     .min = 65536, .max = 1LL << 40, .unit = "bytes", .help = "largest single answer or stream event that is held in memory"},
+    {.name = "POLLUX_LOG_LEVEL", .at = AT(log_level), .preset = "info",
+     .help = "error, warn, info or debug"},
+};
+
+enum { SETTINGS = sizeof settings / sizeof *settings };
+
+static char *values[SETTINGS]; /* the text in force; lives as long as the process */
+
+static const char *preset_of(const struct setting *s)
+{
+    return s->preset != NULL ? s->preset : "";
+}
+
+static size_t setting_index(const char *name, size_t n)
+{
+    for (size_t i = 0; i < SETTINGS; i++)
+        if (strlen(settings[i].name) == n && strncmp(settings[i].name, name, n) == 0)
+            return i;
+    return SETTINGS;
+}
+
+char *conf_install_path(const char *below)
+{
+    char exe[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    if (n <= 0)
+        return xstrdup(below);
+    exe[n] = '\0';
+    for (int up = 0; up < 2; up++) {
+        char *slash = strrchr(exe, '/');
+        if (slash != NULL)
+            *slash = '\0';
+    }
+    auto_buf path = {0};
+    buf_printf(&path, "%s/%s", exe, below);
+    return buf_take(&path);
+}
+
+/* One line of the file: NAME=value, spaces around both are dropped, # begins a comment line. */
+static bool read_line(char *line, const char *path, int number, struct fault *f)
+{
+    char *s = line + strspn(line, " \t");
+    s[strcspn(s, "\r\n")] = '\0';
+    if (*s == '\0' || *s == '#')
+        return true;
+    if (strncmp(s, "export ", 7) == 0)
+        s += 7;
+    char *eq = strchr(s, '=');
+    if (eq == NULL)
+        return fault_set(f, FAULT_BAD_REQUEST, "%s line %d: write NAME=value", path, number);
+    size_t i = setting_index(s, (size_t)(eq - s));
+    if (i == SETTINGS)
+        return fault_set(f, FAULT_BAD_REQUEST, "%s line %d: there is no setting %.*s; see pollux.fcgi --help",
+                         path, number, (int)(eq - s), s);
+    char *value = eq + 1 + strspn(eq + 1, " \t");
+    size_t n = strlen(value);
+    while (n > 0 && (value[n - 1] == ' ' || value[n - 1] == '\t'))
+        n--;
+    if (n >= 2 && (value[0] == '"' || value[0] == '\'') && value[n - 1] == value[0]) {
+        value++;
+        n -= 2;
+    }
+    free(values[i]);
+    values[i] = xstrndup(value, n);
+    return true;
+}
+
+static bool read_file(const char *path, struct fault *f)
+{
+    auto_file in = fopen(path, "re");
+    if (in == NULL && errno == ENOENT)
+        return true;
+    if (in == NULL)
+        return fault_set(f, FAULT_BAD_REQUEST, "cannot read %s: %s", path, strerror(errno));
+    auto_str line = NULL;
+    size_t cap = 0;
+    for (int number = 1; getline(&line, &cap, in) >= 0; number++)
+        if (!read_line(line, path, number, f))
+            return false;
+    return true;
+}
+
+static void read_environment(void)
+{
+    for (size_t i = 0; i < SETTINGS; i++) {
+        const char *value = getenv(settings[i].name);
+        if (value == NULL)
+            continue;
+        free(values[i]);
+        values[i] = xstrdup(value);
+    }
+}
+
+static bool store_number(const struct setting *s, const char *text, struct fault *f)
+{
+    char *end;
+    errno = 0;
+    long long v = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || v < s->min || v > s->max)
+        return fault_set(f, FAULT_BAD_REQUEST, "%s is '%s': give a whole number from %lld to %lld%s%s", s->name,
+                         text, s->min, s->max, s->unit ? " " : "", s->unit ? s->unit : "");
+    memcpy((char *)&conf + s->at, &v, sizeof v);
+    return true;
+}
+
+static bool store_switch(const struct setting *s, const char *text, struct fault *f)
+{
+    bool on = strcasecmp(text, "on") == 0 || strcasecmp(text, "true") == 0 || strcmp(text, "1") == 0 ||
+              strcasecmp(text, "yes") == 0;
+    bool off = strcasecmp(text, "off") == 0 || strcasecmp(text, "false") == 0 || strcmp(text, "0") == 0 ||
+               strcasecmp(text, "no") == 0 || *text == '\0';
+    if (!on && !off)
+        return fault_set(f, FAULT_BAD_REQUEST, "%s is '%s': write on or off", s->name, text);
+    memcpy((char *)&conf + s->at, &on, sizeof on);
+    return true;
+}
+
+static bool store(size_t i, struct fault *f)
+{
+    const struct setting *s = &settings[i];
+    if (values[i] == NULL)
+        values[i] = xstrdup(preset_of(s));
+    if (s->type == NUMBER)
+        return store_number(s, *values[i] ? values[i] : preset_of(s), f);
+    if (s->type == SWITCH)
+        return store_switch(s, values[i], f);
+    const char *text = values[i];
+    memcpy((char *)&conf + s->at, &text, sizeof text);
+    return true;
+}
+
+/* Fills in a text setting that was left empty. */
+static void derive(const char **field, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void derive(const char **field, const char *fmt, ...)
+{
+    if (**field != '\0')
+        return;
+    auto_buf text = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vprintf(&text, fmt, ap);
+    va_end(ap);
+    char *made = buf_take(&text);
+    for (size_t i = 0; i < SETTINGS; i++)
+        if ((const char **)(void *)((char *)&conf + settings[i].at) == field) {
+            free(values[i]);
+            values[i] = made;
+        }
+    *field = made;
+}
+
+static bool check_urls(struct fault *f)
+{
+    size_t n = strlen(conf.upstream);
+    bool http = strncmp(conf.upstream, "http://", 7) == 0 || strncmp(conf.upstream, "https://", 8) == 0;
+    if (!http || conf.upstream[n - 1] == '/')
+        return fault_set(f, FAULT_BAD_REQUEST,
+                         "POLLUX_UPSTREAM is '%s': write https://host without a slash at the end", conf.upstream);
+    n = strlen(conf.prefix);
+    if (n > 0 && (conf.prefix[0] != '/' || conf.prefix[n - 1] == '/'))
+        return fault_set(f, FAULT_BAD_REQUEST,
+                         "POLLUX_PREFIX is '%s': begin it with a slash and end it without one", conf.prefix);
+    static const char *const proxies[] = {"http://", "https://", "socks5://", "socks5h://", "socks4://"};
+    for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++)
+        if (*conf.proxy == '\0' || strncmp(conf.proxy, proxies[i], strlen(proxies[i])) == 0)
+            return true;
+    return fault_set(f, FAULT_BAD_REQUEST, "POLLUX_PROXY: write http://, socks5:// or socks5h:// and host:port");
+}
+
+static char *default_home(void)
+{
+    auto_str path = conf_install_path("var");
+    char *real = realpath(path, NULL); /* follows the link that an unreachable checkout gets */
+    return real != NULL ? real : xstrdup(path);
+}
+
+bool conf_load(struct fault *f)
+{
+    read_environment();
+    size_t home = setting_index("POLLUX_HOME", strlen("POLLUX_HOME"));
+    if (values[home] == NULL || *values[home] == '\0') {
+        free(values[home]);
+        values[home] = default_home();
+    }
+    auto_buf path = {0};
+    buf_printf(&path, "%s/pollux.conf", values[home]);
+    auto_str kept = xstrdup(values[home]); /* the file cannot move the place where it was found */
+    if (!read_file(buf_str(&path), f))
+        return false;
+    free(values[home]);
+    values[home] = xstrdup(kept);
+    read_environment();
+    if (*values[home] == '\0') {
+        free(values[home]);
+        values[home] = xstrdup(kept);
+    }
+    for (size_t i = 0; i < SETTINGS; i++)
+        if (!store(i, f))
+            return false;
+    derive(&conf.socket, "%s/run/pollux.sock", conf.home);
+    derive(&conf.master_key_file, "%s/master.key", conf.home);
+    bool private_cluster = *conf.database == '\0';
+    derive(&conf.database, "host='%s/run' dbname=pollux user=pollux_app", conf.home);
+    if (private_cluster)
+        derive(&conf.database_owner, "host='%s/run' dbname=pollux user=pollux_owner", conf.home);
+    else
+        derive(&conf.database_owner, "%s", conf.database);
+    return check_urls(f);
+}
+
+static const char *shown_preset(const struct setting *s)
+{
+    return s->preset_doc != NULL ? s->preset_doc : preset_of(s);
+}
+
+void conf_print_help(FILE *out)
+{
+    for (size_t i = 0; i < SETTINGS; i++) {
+        const struct setting *s = &settings[i];
+        fprintf(out, "  %-26s %s", s->name, s->help);
+        if (*shown_preset(s) != '\0')
+            fprintf(out, " [%s%s%s]", shown_preset(s), s->unit ? " " : "", s->unit ? s->unit : "");
+        fputc('\n', out);
+    }
+}
+
+void conf_print_sample(FILE *out)
+{
+    fputs("# pollux.conf: lines NAME=value. The environment wins over this file.\n", out);
+    for (size_t i = 0; i < SETTINGS; i++) {
+        const struct setting *s = &settings[i];
+        if (strcmp(s->name, "POLLUX_HOME") == 0)
+            continue;
+        fprintf(out, "\n# %s%s%s%s\n#%s=%s\n", s->help, s->unit ? " (" : "", s->unit ? s->unit : "",
+                s->unit ? ")" : "", s->name, preset_of(s));
+    }
+}
+
+void conf_print_markdown(FILE *out)
+{
+    fputs("| setting | default | what it is |\n|---|---|---|\n", out);
+    for (size_t i = 0; i < SETTINGS; i++) {
+        const struct setting *s = &settings[i];
+        const char *preset = shown_preset(s);
+        fprintf(out, "| `%s` | %s%s%s | %s |\n", s->name, preset, s->unit ? " " : "", s->unit ? s->unit : "",
+                s->help);
+    }
+}
+
+void conf_print_values(FILE *out)
+{
+    for (size_t i = 0; i < SETTINGS; i++)
+        fprintf(out, "%s=%s\n", settings[i].name,
+                settings[i].secret && *values[i] != '\0' ? "(set)" : values[i]);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* fault.c: a failure as a value; see fault.h. */
+#include "base/fault.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static const struct {
+    int status;
+    const char *rpc; /* https://cloud.google.com/apis/design/errors */
+} kinds[] = {
+    [FAULT_NONE] = {200, "OK"},
+    [FAULT_BAD_REQUEST] = {400, "INVALID_ARGUMENT"},
+    [FAULT_UNAUTHENTICATED] = {401, "UNAUTHENTICATED"},
+    [FAULT_FORBIDDEN] = {403, "PERMISSION_DENIED"},
+    [FAULT_NOT_FOUND] = {404, "NOT_FOUND"},
+    [FAULT_MODEL_NOT_FOUND] = {404, "NOT_FOUND"},
+    [FAULT_METHOD] = {405, "INVALID_ARGUMENT"},
+    [FAULT_TOO_LARGE] = {413, "INVALID_ARGUMENT"},
+    [FAULT_MEDIA_TYPE] = {415, "INVALID_ARGUMENT"},
+    [FAULT_RATE_LIMITED] = {429, "RESOURCE_EXHAUSTED"},
+    [FAULT_BUDGET] = {429, "RESOURCE_EXHAUSTED"},
+    [FAULT_EXHAUSTED] = {429, "RESOURCE_EXHAUSTED"},
+    [FAULT_CLIENT_GONE] = {499, "CANCELLED"},
+    [FAULT_INTERNAL] = {500, "INTERNAL"},
+    [FAULT_UPSTREAM] = {502, "UNAVAILABLE"},
+    [FAULT_UNAVAILABLE] = {503, "UNAVAILABLE"},
+    [FAULT_TIMEOUT] = {504, "DEADLINE_EXCEEDED"},
+};
+
+bool fault_set(struct fault *f, enum fault_kind kind, const char *said, ...)
+{
+    if (f->kind != FAULT_NONE)
+        return false;
+    f->kind = kind;
+    va_list ap;
+    va_start(ap, said);
+    vsnprintf(f->said, sizeof f->said, said, ap);
+    va_end(ap);
+    return false;
+}
+
+bool fault_param(struct fault *f, const char *param, const char *said, ...)
+{
+    if (f->kind != FAULT_NONE)
+        return false;
+    f->kind = FAULT_BAD_REQUEST;
+    snprintf(f->param, sizeof f->param, "%s", param);
+    va_list ap;
+    va_start(ap, said);
+    vsnprintf(f->said, sizeof f->said, said, ap);
+    va_end(ap);
+    return false;
+}
+
+void fault_meant(struct fault *f, const char *meant, ...)
+{
+    if (f->meant[0] != '\0')
+        return;
+    va_list ap;
+    va_start(ap, meant);
+    vsnprintf(f->meant, sizeof f->meant, meant, ap);
+    va_end(ap);
+}
+
+int fault_status(enum fault_kind kind)
+{
+    return kinds[kind].status;
+}
+
+const char *fault_rpc(enum fault_kind kind)
+{
+    return kinds[kind].rpc;
+}

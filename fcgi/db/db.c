@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/* db.c: one connection to PostgreSQL; see db.h. */
+#include "db/db.h"
+#include "base/auto.h"
+
+#include <libpq-fe.h>
+#include <poll.h>
+#include <string.h>
+
+struct db {
+    PGconn *conn;      /* NULL while not connected */
+    char *conninfo;
+    bool lost;         /* the last statement broke the connection */
+    char sqlstate[6];
+};
+
+static inline void auto_clear_(PGresult **r)
+{
+    PQclear(*r);
+}
+#define auto_result __attribute__((cleanup(auto_clear_))) PGresult *
+
+struct db *db_new(const char *conninfo)
+{
+    struct db *db = xcalloc(1, sizeof *db);
+    db->conninfo = xstrdup(conninfo);
+    return db;
+}
+
+static void disconnect(struct db *db)
+{
+    if (db->conn != NULL)
+        PQfinish(db->conn);
+    db->conn = NULL;
+}
+
+void db_free(struct db *db)
+{
+    if (db == NULL)
+        return;
+    disconnect(db);
+    free(db->conninfo);
+    free(db);
+}
+
+struct db *db_open(const char *conninfo, struct fault *f)
+{
+    struct db *db = db_new(conninfo);
+    if (db_ready(db, f))
+        return db;
+    db_free(db);
+    return NULL;
+}
+
+/* libpq ends its messages with a newline, and some have several lines: one line is enough. */
+static char *one_line(const char *message)
+{
+    size_t n = strlen(message);
+    while (n > 0 && message[n - 1] == '\n')
+        n--;
+    char *line = xstrndup(message, n);
+    for (char *p = line; *p != '\0'; p++)
+        if (*p == '\n' || *p == '\t')
+            *p = ' ';
+    return line;
+}
+
+static void ignore_notice(void *arg, const PGresult *result)
+{
+    (void)arg;
+    (void)result;
+}
+
+bool db_ready(struct db *db, struct fault *f)
+{
+    if (db->conn != NULL && PQstatus(db->conn) == CONNECTION_OK)
+        return true;
+    disconnect(db);
+    const char *const names[] = {"dbname", "fallback_application_name", "connect_timeout", NULL};
+    const char *const texts[] = {db->conninfo, "pollux", "5", NULL};
+    db->conn = PQconnectdbParams(names, texts, 1);
+    if (PQstatus(db->conn) == CONNECTION_OK) {
+        PQsetNoticeReceiver(db->conn, ignore_notice, NULL);
+        return true;
+    }
+    auto_str reason = one_line(PQerrorMessage(db->conn));
+    fault_set(f, FAULT_UNAVAILABLE, "the database is not available; try again shortly");
+    fault_meant(f, "cannot connect to the database (is it running? check POLLUX_DATABASE): %s", reason);
+    f->retry_after_ms = 2000;
+    disconnect(db);
+    return false;
+}
+
+bool db_lost(const struct db *db)
+{
+    return db->lost;
+}
+
+const char *db_sqlstate(const struct db *db)
+{
+    return db->sqlstate;
+}
+
+/* Connection failures, shutdowns, and a primary that became a standby: reconnect, maybe to another host. */
+static bool means_lost(const PGconn *conn, const char *state)
+{
+    static const char *const states[] = {"57P01", "57P02", "57P03", "25006"};
+    if (PQstatus(conn) != CONNECTION_OK || strncmp(state, "08", 2) == 0)
+        return true;
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+        if (strcmp(state, states[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Whether the server refused what was asked, rather than being in trouble itself. */
+static bool means_refused(const char *state)
+{
+    return strcmp(state, "P0001") == 0 || strcmp(state, "P0002") == 0 || strncmp(state, "22", 2) == 0 ||
+           strncmp(state, "23", 2) == 0;
+}
+
+static bool fail(struct db *db, const PGresult *r, struct fault *f)
+{
+    const char *state = r != NULL ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
+    snprintf(db->sqlstate, sizeof db->sqlstate, "%s", state != NULL ? state : "");
+    const char *primary = r != NULL ? PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+    auto_str text = one_line(primary != NULL ? primary : PQerrorMessage(db->conn));
+    db->lost = means_lost(db->conn, db->sqlstate);
+    if (!db->lost && means_refused(db->sqlstate)) {
+        fault_set(f, FAULT_BAD_REQUEST, "%s", text);
+    } else {
+        fault_set(f, FAULT_UNAVAILABLE, "the database is not available; try again shortly");
+        fault_meant(f, "database: %s%s%s", text, *db->sqlstate ? " SQLSTATE " : "", db->sqlstate);
+        f->retry_after_ms = 2000;
+    }
+    if (db->lost)
+        disconnect(db);
+    return false;
+}
+
+static PGresult *run(struct db *db, const char *sql, int n, const char *const *params, struct fault *f)
+{
+    db->lost = false;
+    db->sqlstate[0] = '\0';
+    if (!db_ready(db, f)) {
+        db->lost = true;
+        return NULL;
+    }
+    PGresult *r = PQexecParams(db->conn, sql, n, NULL, params, NULL, NULL, 0);
+    ExecStatusType status = PQresultStatus(r);
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
+        return r;
+    fail(db, r, f);
+    PQclear(r);
+    return NULL;
+}
+
+bool db_json(struct db *db, json_t **ret, struct fault *f, const char *sql, int n, const char *const *params)
+{
+    auto_result r = run(db, sql, n, params, f);
+    if (r == NULL)
+        return false;
+    if (PQntuples(r) != 1 || PQnfields(r) != 1) {
+        fault_set(f, FAULT_INTERNAL, "internal error");
+        fault_meant(f, "one value expected, %d x %d came: %s", PQntuples(r), PQnfields(r), sql);
+        return false;
+    }
+    if (PQgetisnull(r, 0, 0)) {
+        *ret = json_null();
+        return true;
+    }
+    json_error_t e;
+    json_t *value = json_loadb(PQgetvalue(r, 0, 0), (size_t)PQgetlength(r, 0, 0), JSON_DECODE_ANY, &e);
+    if (value == NULL) {
+        fault_set(f, FAULT_INTERNAL, "internal error");
+        fault_meant(f, "not JSON (%s): %s", e.text, sql);
+        return false;
+    }
+    *ret = value;
+    return true;
+}
+
+bool db_none(struct db *db, struct fault *f, const char *sql, int n, const char *const *params)
+{
+    auto_result r = run(db, sql, n, params, f);
+    return r != NULL;
+}
+
+static int line_of(const char *script, const PGresult *r)
+{
+    const char *at = PQresultErrorField(r, PG_DIAG_STATEMENT_POSITION);
+    int position = at != NULL ? atoi(at) : 0, line = position > 0;
+    for (int i = 0; i + 1 < position && script[i] != '\0'; i++)
+        line += script[i] == '\n';
+    return line;
+}
+
+bool db_script(struct db *db, const char *script, struct fault *f)
+{
+    db->lost = false;
+    if (!db_ready(db, f))
+        return false;
+    auto_result r = PQexec(db->conn, script);
+    ExecStatusType status = PQresultStatus(r);
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY)
+        return true;
+    auto_str text = one_line(PQerrorMessage(db->conn));
+    const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+    snprintf(db->sqlstate, sizeof db->sqlstate, "%s", state != NULL ? state : "");
+    int line = line_of(script, r);
+    if (line > 0)
+        return fault_set(f, FAULT_BAD_REQUEST, "line %d: %s", line, text);
+    return fault_set(f, FAULT_BAD_REQUEST, "%s", text);
+}
+
+bool db_notified(struct db *db, int ms)
+{
+    if (db->conn == NULL)
+        return false;
+    struct pollfd p = {.fd = PQsocket(db->conn), .events = POLLIN};
+    if (poll(&p, 1, ms) <= 0 || !PQconsumeInput(db->conn))
+        return false;
+    bool any = false;
+    for (PGnotify *note; (note = PQnotifies(db->conn)) != NULL; any = true)
+        PQfreemem(note);
+    return any;
+}

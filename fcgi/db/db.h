@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * db.h: one connection to PostgreSQL, and statements that name the shape they expect.
+ *
+ * Statements are unnamed and parameterised (PQexecParams), so that a connection
+ * pooler in transaction mode may stand in between. A connection is used by one
+ * thread at a time. When a statement fails because the connection broke, the
+ * server is going down, or a demoted primary answered (SQLSTATE 25006), the
+ * connection is closed and `db_lost()` says so: the caller may repeat an
+ * idempotent unit after db_ready().
+ */
+#ifndef POLLUX_DB_DB_H
+#define POLLUX_DB_DB_H
+
+#include "base/fault.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct db;
+
+/* A handle for this connection string; connects at first use. New, never NULL. */
+struct db *db_new(const char *conninfo);
+
+/* Closes and frees; NULL is fine. */
+void db_free(struct db *db);
+
+/* db_new() and a first connection; NULL with a fault when the server cannot be reached. */
+struct db *db_open(const char *conninfo, struct fault *f);
+
+/* Connects unless connected. False with FAULT_UNAVAILABLE and the reason in `meant`. */
+bool db_ready(struct db *db, struct fault *f);
+
+/* Whether the last statement failed because the connection was lost. */
+bool db_lost(const struct db *db);
+
+/* The SQLSTATE of the last failed statement, "" if none. */
+const char *db_sqlstate(const struct db *db);
+
+/* Runs one statement with `n` text parameters (NULL is SQL NULL) that answers one row with one column of
+ * type json, jsonb or text holding JSON: *ret is new (json_null() for SQL NULL). False with a fault otherwise;
+ * an exception raised by our own functions (SQLSTATE P0001 or 22xxx/23xxx) becomes FAULT_BAD_REQUEST with its
+ * message as `said`. */
+bool db_json(struct db *db, json_t **ret, struct fault *f, const char *sql, int n, const char *const *params);
+
+/* Runs one statement whose answer does not matter. */
+bool db_none(struct db *db, struct fault *f, const char *sql, int n, const char *const *params);
+
+/* Runs a script of several statements (migrations only: no parameters, no formatted text). On failure `said`
+ * holds the server's message and its line in the script. */
+bool db_script(struct db *db, const char *script, struct fault *f);
+
+/* Waits up to `ms` for a notification on the channels that were LISTENed to; true when one came. */
+bool db_notified(struct db *db, int ms);
+
+#endif
