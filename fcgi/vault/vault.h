@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vault.h: secrets at rest, tokens, and everything random.
+ *
+ * Upstream credentials are stored in the database sealed: XChaCha20-Poly1305
+ * under a master key that lives in a file and never in the database. The file
+ * is a ring, one key per line, newest last:
+ *
+ *     v1 <key id> <base64 of 32 bytes>
+ *
+ * The newest key seals; any key of the ring unseals what names it. The first
+ * key of the ring also gives the fingerprints by which a credential is
+ * recognised again without being readable, so it stays the first for as long
+ * as there are fingerprints made with it.
+ *
+ * vault_open() comes first and alone; afterwards every function may be called
+ * from any thread. Those that need no key (tokens, random, hex) may be called
+ * without it.
+ */
+#ifndef POLLUX_VAULT_VAULT_H
+#define POLLUX_VAULT_VAULT_H
+
+#include "base/buf.h"
+#include "base/fault.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Sizes of text with its NUL. */
+#define VAULT_HEX_MAX   65  /* 32 bytes in hexadecimal */
+#define VAULT_TOKEN_MAX 64
+#define VAULT_UUID_MAX  37
+
+/* Loads the master key ring. The file may not be open to others than its owner and group, nor
+ * writable by its group. On failure false, the fault says what to do, and a ring loaded earlier stays. */
+bool vault_open(const char *path, struct fault *f);
+
+/* Writes a new ring of one key, readable by its owner alone. Never overwrites a file. */
+bool vault_generate(const char *path, struct fault *f);
+
+/* Forgets the ring: wiped, not only freed. Nobody else may be using the vault. */
+void vault_close(void);
+
+/* Appends `n` bytes of `plain`, sealed, to `out`: "v1|" key id "|" nonce ciphertext (the last two are
+ * binary). `aad` names the place where it is kept: unsealing with another name fails, so a sealed
+ * value cannot be moved to another row. */
+void vault_seal(const void *plain, size_t n, const char *aad, struct buf *out);
+
+/* Appends to `out` what vault_seal() was given. Wipe it after use (auto_secret does). */
+bool vault_unseal(const void *sealed, size_t n, const char *aad, struct buf *out, struct fault *f);
+
+/* The fingerprint of a secret: keyed BLAKE2b, the same for as long as the ring's first key is. */
+void vault_fingerprint(const void *secret, size_t n, unsigned char out[static 32]);
+
+/* The two halves of how a credential is stored: its fingerprint and its sealed bytes, both in
+ * hexadecimal, the one being part of the other's name ("credential|" + fingerprint). */
+void vault_credential_seal(const char *secret, size_t n, char fingerprint[static VAULT_HEX_MAX],
+                           struct buf *sealed_hex);
+bool vault_credential_unseal(const char *sealed_hex, const char *fingerprint, struct buf *out,
+                             struct fault *f);
+
+/* A new client token: "plx_" and 43 base64url characters (256 random bits). */
+void vault_token_new(char out[static VAULT_TOKEN_MAX]);
+
+/* SHA-256 of a token: as bytes, and in hexadecimal as the database wants it. */
+void vault_token_hash(const char *token, unsigned char out[static 32]);
+void vault_token_hash_hex(const char *token, char out[static VAULT_HEX_MAX]);
+
+/* SHA-256 of anything. */
+void vault_sha256(const void *bytes, size_t n, unsigned char out[static 32]);
+
+void vault_random(void *out, size_t n);
+
+/* A UUID of version 7 as text: sorts by the time it was made, to a quarter of a microsecond. */
+void vault_uuid7(char out[static VAULT_UUID_MAX]);
+
+/* Lower-case hexadecimal of `n` bytes; `out` has room for 2n + 1. */
+void vault_hex(const void *bytes, size_t n, char *out);
+
+/* Appends the bytes that `hex` spells; false (and nothing added) unless it is hexadecimal throughout. */
+bool vault_unhex(const char *hex, struct buf *out);
+
+/* Overwrites memory in a way that no compiler leaves out. */
+void vault_wipe(void *p, size_t n);
+
+/* Wipes and frees a buffer that held a secret; NULL is fine. */
+void vault_wipe_buf(struct buf *b);
+
+/* A buffer that is wiped when its scope ends. */
+#define auto_secret __attribute__((cleanup(vault_wipe_buf))) struct buf
+
+#endif
