@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// An upstream that says exactly the bytes it was told, in the pieces and at the moments it was told, and keeps what it
+// was asked. For recorded answers and for one odd answer at a time; whatever needs a believable Gemini uses the simulator.
+import http from 'node:http';
+
+// {url, calls, says(answer), stop()}. An answer is {status, headers, body, pieces, pause, destroy} or a function of the
+// call that gives one; `pieces` are written one after the other with `pause` ms between; `destroy` cuts the connection
+// at the end instead of closing it well.
+export async function startScripted() {
+  let answer = { status: 500, body: 'nothing was scripted' };
+  const self = { calls: [], says: (next) => { answer = next; }, forget: () => { self.calls.length = 0; } };
+  const server = http.createServer((request, response) => {
+    const parts = [];
+    request.on('data', (part) => parts.push(part));
+    request.on('end', async () => {
+      const call = { method: request.method, path: request.url, headers: request.headers, key: request.headers['x-goog-api-key'],
+        body: Buffer.concat(parts), json() { return JSON.parse(this.body.toString()); } };
+      self.calls.push(call);
+      response.on('close', () => { call.closedAt = performance.now(); });
+      await write(response, typeof answer === 'function' ? await answer(call) : answer);
+    });
+  });
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  self.url = `http://127.0.0.1:${server.address().port}`;
+  self.stop = () => new Promise((resolve) => {
+    server.closeAllConnections();
+    server.close(resolve);
+  });
+  return self;
+}
+
+async function write(response, { status = 200, headers, type = 'application/json; charset=UTF-8', body, pieces, pause = 0, destroy = false }) {
+  response.socket.setNoDelay(true);
+  response.writeHead(status, headers ?? { 'content-type': type });
+  response.flushHeaders();
+  for (const piece of pieces ?? [body ?? '']) {
+    response.write(typeof piece === 'function' ? piece() : piece);
+    if (pause > 0) await new Promise((resolve) => { setTimeout(resolve, pause); });
+    if (pieces && pause === 0) await new Promise(setImmediate);
+    if (response.destroyed) return;
+  }
+  if (destroy) response.socket.resetAndDestroy();
+  else response.end();
+}
+
+// Answers in the two shapes of generate calls.
+export const unary = (object, status = 200) => ({ status, body: typeof object === 'string' ? object : JSON.stringify(object, null, 2) });
+export const sse = (objects, more = {}) => ({
+  type: 'text/event-stream', pieces: objects.map((object) => `data: ${JSON.stringify(object)}\r\n\r\n`), ...more,
+});
+
+// One answer for both ways of asking: the events when asked to stream, else `whole` (by default the last event).
+export const either = (events, whole = events.at(-1)) => (call) =>
+  (call.path.includes(':streamGenerateContent') ? sse(events) : unary(whole));
+
+// A generateContent answer with these parts.
+export function answerOf(parts, { finish = 'STOP', usage = { promptTokenCount: 4, candidatesTokenCount: 3, totalTokenCount: 7 }, ...more } = {}) {
+  return {
+    candidates: [{ content: { role: 'model', parts }, ...(finish ? { finishReason: finish } : {}), index: 0, ...more }],
+    ...(usage ? { usageMetadata: usage } : {}), modelVersion: 'gemini-2.5-flash', responseId: 'r1',
+  };
+}
