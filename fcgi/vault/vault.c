@@ -296,17 +296,24 @@ void vault_seal(const void *plain, size_t n, const char *aad, struct buf *out)
     out->p[out->n] = '\0';
 }
 
+/* The caller learns nothing of how secrets are kept. */
+static bool unreadable(struct fault *f, const char *why)
+{
+    fault_set(f, FAULT_INTERNAL, "internal error");
+    fault_meant(f, "%s", why);
+    return false;
+}
+
 /* Cuts "v1|id|" off the front and finds the key of that id. NULL, with the fault set, if there is none. */
 static const struct ring_key *sealed_key(const unsigned char **p, size_t *n, struct fault *f)
 {
-    static const char broken[] = "A stored secret is damaged and cannot be read.";
     size_t start_at = strlen(VERSION "|");
     const unsigned char *bar = NULL;
     if (*n > start_at && memcmp(*p, VERSION "|", start_at) == 0)
         bar = memchr(*p + start_at, '|', *n - start_at);
     size_t head = bar != NULL ? (size_t)(bar - *p) + 1 : 0;
     if (bar == NULL || *n - head < NONCE + TAG) {
-        fault_set(f, FAULT_INTERNAL, broken);
+        unreadable(f, "a stored secret is damaged and cannot be read");
         return NULL;
     }
     size_t id_n = head - 1 - start_at;
@@ -318,7 +325,7 @@ static const struct ring_key *sealed_key(const unsigned char **p, size_t *n, str
             return k;
         }
     }
-    fault_set(f, FAULT_INTERNAL, "A stored secret was sealed with a master key that is not in the key file.");
+    unreadable(f, "a stored secret was sealed with a master key that is not in the key file");
     return NULL;
 }
 
@@ -335,9 +342,8 @@ bool vault_unseal(const void *sealed, size_t n, const char *aad, struct buf *out
     if (crypto_aead_xchacha20poly1305_ietf_decrypt((unsigned char *)out->p + out->n, &got, NULL, p + NONCE,
                                                    n - NONCE, (const unsigned char *)aad, strlen(aad), p,
                                                    k->seal) != 0)
-        return fault_set(f, FAULT_INTERNAL,
-                         "A stored secret cannot be unsealed: it was damaged, moved, or sealed with another "
-                         "master key.");
+        return unreadable(f, "a stored secret cannot be unsealed: damaged, moved, or sealed with another master "
+                             "key of the same name");
     out->n += (size_t)got;
     out->p[out->n] = '\0';
     return true;
@@ -375,7 +381,7 @@ bool vault_credential_unseal(const char *sealed_hex, const char *fingerprint, st
     char name[96];
     auto_buf sealed = {0};
     if (!vault_unhex(sealed_hex, &sealed))
-        return fault_set(f, FAULT_INTERNAL, "A stored secret is damaged and cannot be read.");
+        return unreadable(f, "a stored secret is damaged and cannot be read");
     credential_name(fingerprint, name);
     return vault_unseal(sealed.p, sealed.n, name, out, f);
 }
