@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * worker.c: takes requests from the web server and gives each one a thread.
+ *
+ * We accept connections ourselves and hand libfcgi the connected descriptor:
+ * its own accept cannot be woken for a shutdown, closes connections whose first
+ * bytes are slow, and misjudges sockets that a supervisor hands over. The
+ * descriptor is put where FCGX_Accept_r() looks for a kept-alive connection;
+ * its listening socket is set to none, so that it never accepts by itself.
+ */
+#include "http/worker.h"
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcgiapp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    STACK_BYTES = 256 * 1024,
+    SPARE_THREADS = 32,     /* idle threads that are kept */
+    WAKE_MS = 50,           /* how often threads in accept() are woken while draining */
+    BODY_READ_SECONDS = 60, /* silence of a client that is sending its body */
+};
+
+/* One request thread, in a list so that it can be woken. */
+struct runner {
+    pthread_t thread;
+    struct runner *next;
+};
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t ended;  /* a thread left the list */
+    struct runner *first;
+    long threads, idle;
+    int listen_fd;
+    worker_handler *handle;
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
+
+static atomic_bool draining;
+static atomic_long busy;
+
+long worker_busy(void)
+{
+    return atomic_load(&busy);
+}
+
+bool worker_draining(void)
+{
+    return atomic_load(&draining);
+}
+
+/* ------------------------------------------------------------------ FastCGI bytes */
+
+static long fcgi_read(void *ctx, char *to, size_t n)
+{
+    FCGX_Request *fr = ctx;
+    int got = FCGX_GetStr(to, n > 65536 ? 65536 : (int)n, fr->in);
+    return got > 0 ? got : FCGX_GetError(fr->in) != 0 ? -1 : 0;
+}
+
+static bool fcgi_write(void *ctx, const char *bytes, size_t n)
+{
+    FCGX_Request *fr = ctx;
+    while (n > 0) {
+        int part = n > 1 << 20 ? 1 << 20 : (int)n;
+        if (FCGX_PutStr(bytes, part, fr->out) != part)
+            return false;
+        bytes += part;
+        n -= (size_t)part;
+    }
+    return true;
+}
+
+static bool fcgi_flush(void *ctx)
+{
+    FCGX_Request *fr = ctx;
+    return FCGX_FFlush(fr->out) == 0;
+}
+
+/* Web servers tell of a client that left by closing the connection, and by nothing else. While the request
+ * body is still arriving there are bytes to read, which is no sign of leaving. */
+static bool fcgi_gone(void *ctx)
+{
+    FCGX_Request *fr = ctx;
+    struct pollfd p = {.fd = fr->ipcFd, .events = POLLIN | POLLRDHUP};
+    if (poll(&p, 1, 0) <= 0)
+        return false;
+    if (p.revents & (POLLHUP | POLLERR | POLLNVAL))
+        return true;
+    char byte;
+    return recv(fr->ipcFd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static void set_timeouts(int fd)
+{
+    struct timeval out = {.tv_sec = (time_t)conf.write_timeout}, in = {.tv_sec = BODY_READ_SECONDS};
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &out, sizeof out);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &in, sizeof in);
+}
+
+static void serve(int fd)
+{
+    set_timeouts(fd);
+    FCGX_Request fr;
+    FCGX_InitRequest(&fr, -1, 0);
+    fr.ipcFd = fd;
+    fr.keepConnection = 1; /* otherwise FCGX_Accept_r() would close the descriptor it was given */
+    if (FCGX_Accept_r(&fr) < 0)
+        return; /* garbage, or the web server hung up: closed by libfcgi */
+    struct request r;
+    const struct request_io io = {fcgi_read, fcgi_write, fcgi_flush, fcgi_gone, &fr};
+    request_open(&r, fr.envp, &io);
+    pool.handle(&r);
+    request_close(&r);
+    fr.keepConnection = 0;
+    FCGX_Finish_r(&fr);
+    FCGX_Free(&fr, 1);
+}
+
+/* ------------------------------------------------------------------ threads */
+
+static void wake_accept(int sig)
+{
+    (void)sig; /* only interrupts accept() */
+}
+
+static void mask_wake_signal(int how)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR2);
+    pthread_sigmask(how, &set, NULL);
+}
+
+/* The next connection, or -1 when the worker is draining. SIGUSR2 can get through here and nowhere else. */
+static int next_connection(void)
+{
+    for (;;) {
+        if (worker_draining())
+            return -1;
+        mask_wake_signal(SIG_UNBLOCK);
+        int fd = accept4(pool.listen_fd, NULL, NULL, SOCK_CLOEXEC);
+        int why = errno;
+        mask_wake_signal(SIG_BLOCK);
+        if (fd >= 0)
+            return fd;
+        if (why == EBADF || why == EINVAL || why == ENOTSOCK)
+            return -1;
+        if (why == EMFILE || why == ENFILE || why == ENOBUFS || why == ENOMEM) {
+            log_warn("cannot accept connections: %s; raise the limit of open files", strerror(why));
+            usleep(100 * 1000);
+        }
+    }
+}
+
+static bool start_thread(void);
+
+static void leave_list(struct runner *self)
+{
+    struct runner **at = &pool.first;
+    while (*at != self)
+        at = &(*at)->next;
+    *at = self->next;
+    pool.threads--;
+    pthread_cond_signal(&pool.ended);
+}
+
+/* Marks this thread busy; if no other is left to accept, one more is made. */
+static void become_busy(void)
+{
+    auto_lock(&pool.lock);
+    atomic_fetch_add(&busy, 1);
+    pool.idle--;
+    if (pool.idle == 0 && pool.threads < conf.threads && !worker_draining())
+        start_thread();
+}
+
+/* Marks this thread idle; false when enough others are. */
+static bool become_idle(void)
+{
+    auto_lock(&pool.lock);
+    atomic_fetch_sub(&busy, 1);
+    if (pool.idle >= SPARE_THREADS)
+        return false;
+    pool.idle++;
+    return true;
+}
+
+static void *thread_main(void *arg)
+{
+    struct runner *self = arg;
+    bool spare = false;
+    for (int fd; !spare && (fd = next_connection()) >= 0; spare = !become_idle()) {
+        become_busy();
+        serve(fd);
+    }
+    auto_lock(&pool.lock);
+    if (!spare)
+        pool.idle--;
+    leave_list(self);
+    free(self);
+    return NULL;
+}
+
+/* Called with the lock held. Counts the new thread as idle. */
+static bool start_thread(void)
+{
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    struct runner *r = xcalloc(1, sizeof *r);
+    r->next = pool.first;
+    int why = pthread_create(&r->thread, &attr, thread_main, r);
+    pthread_attr_destroy(&attr);
+    if (why != 0) {
+        free(r);
+        log_warn("cannot make another thread: %s; requests wait", strerror(why));
+        return false;
+    }
+    pool.first = r;
+    pool.threads++;
+    pool.idle++;
+    return true;
+}
+
+/* ------------------------------------------------------------------ process */
+
+static void stop_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGUSR1);
+}
+
+void worker_signals_block(void)
+{
+    sigset_t set;
+    stop_signals(&set);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR2);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+bool worker_fd_listens(int fd)
+{
+    int yes = 0;
+    socklen_t n = sizeof yes;
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &n) == 0 && yes;
+}
+
+/* After FCGX_Init(), which installs handlers of its own. */
+static void install_handlers(void)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, wake = {.sa_handler = wake_accept};
+    struct sigaction preset = {.sa_handler = SIG_DFL};
+    sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGUSR2, &wake, NULL);
+    sigaction(SIGTERM, &preset, NULL);
+    sigaction(SIGUSR1, &preset, NULL);
+}
+
+static bool drain(void)
+{
+    atomic_store(&draining, true);
+    log_info("stopping: %ld requests finish first", worker_busy());
+    int64_t limit = clock_ms() + conf.drain * 1000;
+    auto_lock(&pool.lock);
+    while (pool.threads > 0 && clock_ms() < limit) {
+        for (struct runner *r = pool.first; r != NULL; r = r->next)
+            pthread_kill(r->thread, SIGUSR2);
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += WAKE_MS * 1000000L;
+        if (until.tv_nsec >= 1000000000L) {
+            until.tv_sec++;
+            until.tv_nsec -= 1000000000L;
+        }
+        pthread_cond_timedwait(&pool.ended, &pool.lock, &until);
+    }
+    return pool.threads == 0;
+}
+
+bool worker_serve(int listen_fd, worker_handler *handle)
+{
+    FCGX_Init();
+    install_handlers();
+    pool.listen_fd = listen_fd;
+    pool.handle = handle;
+    pthread_mutex_lock(&pool.lock);
+    bool started = start_thread();
+    pthread_mutex_unlock(&pool.lock);
+    if (!started)
+        return false;
+    sigset_t set;
+    stop_signals(&set);
+    int sig;
+    sigwait(&set, &sig);
+    return drain();
+}
+
+/* ------------------------------------------------------------------ CGI */
+
+static long cgi_read(void *ctx, char *to, size_t n)
+{
+    (void)ctx;
+    ssize_t got;
+    do
+        got = read(STDIN_FILENO, to, n);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
+static bool cgi_write(void *ctx, const char *bytes, size_t n)
+{
+    (void)ctx;
+    while (n > 0) {
+        ssize_t done = write(STDOUT_FILENO, bytes, n);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return false;
+        bytes += done;
+        n -= (size_t)done;
+    }
+    return true;
+}
+
+static bool cgi_flush(void *ctx)
+{
+    (void)ctx;
+    return true;
+}
+
+static bool cgi_gone(void *ctx)
+{
+    (void)ctx;
+    struct pollfd p = {.fd = STDOUT_FILENO};
+    return poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+void worker_cgi(worker_handler *handle)
+{
+    signal(SIGPIPE, SIG_IGN);
+    struct request r;
+    const struct request_io io = {cgi_read, cgi_write, cgi_flush, cgi_gone, NULL};
+    extern char **environ;
+    request_open(&r, environ, &io);
+    atomic_store(&busy, 1);
+    handle(&r);
+    request_close(&r);
+}
