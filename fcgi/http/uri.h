@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * uri.h: reads what a client wrote into its request line and credential headers.
+ *
+ * REQUEST_URI is parsed here, once; nobody routes on PATH_INFO or SCRIPT_NAME,
+ * in which web servers disagree. The same holds for credentials: lighttpd hands
+ * over two headers where Apache merges them to "a, b"; here both are the same.
+ */
+#ifndef POLLUX_HTTP_URI_H
+#define POLLUX_HTTP_URI_H
+
+#include "base/buf.h"
+#include "base/fault.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { URI_MAX = 16 * 1024, CREDENTIAL_MAX = 300 };
+
+struct uri {
+    struct buf path;  /* decoded once, without the prefix, begins with "/"; valid UTF-8, no control characters,
+                         no "//", no "." or ".." segment, no backslash */
+    struct buf query; /* raw, without the "?"; printable ASCII only */
+};
+
+/* Parses REQUEST_URI. `prefix` is "" or "/x": a path not below it is FAULT_NOT_FOUND. On failure false, and
+ * `ret` holds nothing. Free with uri_free(). */
+bool uri_parse(const char *request_uri, const char *prefix, struct uri *ret, struct fault *f);
+void uri_free(struct uri *u);
+
+/* Appends a decoded path so that it can stand in a URL: everything but letters, digits and /-._~:@$,;=+!*'()
+ * becomes %XX. */
+void uri_path_encode(struct buf *out, const char *path);
+
+/* A path of the native API, taken apart: /VERSION/RESOURCE[:VERB]. */
+struct uri_call {
+    char version[16];   /* "v1beta" */
+    bool upload;        /* the path began with /upload */
+    char resource[512]; /* "models/gemini-2.5-flash", "files/abc": doubled prefixes removed, "models/" added */
+    char model[256];    /* "gemini-2.5-flash"; "tunedModels/x" keeps its prefix; "" when no model is named */
+    char verb[64];      /* "generateContent", or "" */
+};
+
+/* Takes a decoded path apart. FAULT_NOT_FOUND if it has no version, FAULT_BAD_REQUEST if a model's name has
+ * characters that no model has. Resources other than models are left as they are. */
+bool uri_call_parse(const char *path, struct uri_call *ret, struct fault *f);
+
+/* Appends the upstream's path of a call, encoded: "/v1beta/models/x:generateContent". */
+void uri_call_path(struct buf *out, const struct uri_call *call);
+
+/* May this be a model's name, with or without models/, tunedModels/, dynamic/ or publishers/google/models/
+ * before it? */
+bool uri_model_ok(const char *name);
+
+/* Appends the decoded value of the first pair called `name` to `value` (may be NULL), and returns how many
+ * pairs have this name. Names are compared decoded. */
+size_t uri_query_get(const char *raw, const char *name, struct buf *value);
+
+/* Appends the raw query without the pairs called one of `names` (NULL at the end; upper or lower case,
+ * compared decoded). All others stay byte for byte. */
+void uri_query_without(const char *raw, const char *const *names, struct buf *out);
+
+/* Names under which a credential could travel in a query: for uri_query_without(). */
+extern const char *const uri_credential_names[];
+
+/* Where a client may put its token, as the web server handed it over. */
+enum credential_place { CREDENTIAL_AUTHORIZATION, CREDENTIAL_X_GOOG_API_KEY, CREDENTIAL_X_API_KEY };
+
+struct credential_source {
+    struct {
+        const char *value[4]; /* raw header values, borrowed */
+        size_t n;             /* how many there were, also beyond those kept */
+    } header[3];              /* by enum credential_place */
+    const char *query;        /* the raw query string, for ?key=; NULL or "" if none */
+};
+
+/* Notes one more header value. */
+void credential_add(struct credential_source *src, enum credential_place place, const char *raw);
+
+/* The client's token out of Authorization (Bearer, or Basic with the token as the password), x-goog-api-key,
+ * x-api-key or ?key=. The same token at several places is fine. None, or one that cannot be a token:
+ * FAULT_UNAUTHENTICATED; two that differ: FAULT_BAD_REQUEST. `token` is "" on failure. */
+bool credential_parse(const struct credential_source *src, char token[static CREDENTIAL_MAX], struct fault *f);
+
+#endif
