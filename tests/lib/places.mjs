@@ -6,8 +6,11 @@ import { fileURLToPath } from 'node:url';
 
 export const checkout = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 
-// The programs under test: build/, or another build of the same (POLLUX_BUILD, as deploy/stack reads it).
-export const build = path.resolve(checkout, process.env.POLLUX_BUILD || 'build');
+// Where deploy/stack and build/ are taken from: the checkout, or a tree beside it whose build/ is another build of the
+// same sources (tests/run makes those for the sanitizers).
+const tree = process.env.POLLUX_TREE || checkout;
+export const stack = path.join(tree, 'deploy/stack');
+export const build = path.join(tree, 'build');
 
 // Which web server stands in front (POLLUX_SERVER, as deploy/stack reads it).
 export const server = process.env.POLLUX_SERVER || 'lighttpd';

@@ -7,11 +7,9 @@ import net from 'node:net';
 import path from 'node:path';
 import OpenAI from 'openai';
 import { GoogleGenAI } from '@google/genai';
-import { build, checkout, server } from './places.mjs';
+import { build, server, stack } from './places.mjs';
 import { openStream, send, sendRaw } from './http.mjs';
 import { startSim } from './sim.mjs';
-
-const stack = path.join(checkout, 'deploy/stack');
 
 // Starts simulator and stack. Options: sim (the simulator's config), upstream (a URL instead of the simulator),
 // settings (environment), database (rows of pollux.setting), keys: false to import none, models: {name: {rpm: 10}}.
