@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * settle.c: the thread that settles, beats and keeps the spool.
+ *
+ * The queue is bounded by itself: without the database nothing is admitted, so
+ * only what was under way can still arrive. This thread has no caller to return
+ * a fault to, so it logs.
+ */
+#include "db/settle.h"
+#include "db/db.h"
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { BATCH = 200, BEAT_MS = 1000, PAUSE_MIN_MS = 100, PAUSE_MAX_MS = 2000, STOP_MS = 3000 };
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;  /* something was queued, or the end is near */
+    pthread_t thread;
+    bool stopping;
+    json_t *queue;           /* array of settlements, oldest first */
+    json_t *settings;        /* object name -> value, from the last heartbeat */
+    struct db *db;           /* this thread's own connection */
+    char *worker_id, *spool_dir, *version;
+    bool away;               /* the database was away when last asked: said once */
+} settle = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void settle_queue(json_t *settlement)
+{
+    auto_lock(&settle.lock);
+    json_array_append_new(settle.queue, settlement);
+    if (json_array_size(settle.queue) == 1)
+        pthread_cond_signal(&settle.changed);
+}
+
+int64_t settle_setting(const char *name, int64_t preset)
+{
+    auto_lock(&settle.lock);
+    const json_t *v = json_object_get(settle.settings, name);
+    if (json_is_integer(v))
+        return json_integer_value(v);
+    return json_is_string(v) ? strtoll(json_string_value(v), NULL, 10) : preset;
+}
+
+static void note_away(const struct fault *f)
+{
+    if (!settle.away)
+        log_error("%s", *f->meant ? f->meant : f->said);
+    settle.away = true;
+}
+
+static void note_back(void)
+{
+    if (settle.away)
+        log_info("the database is back");
+    settle.away = false;
+}
+
+/* ------------------------------------------------------------------ spool */
+
+static bool write_all(int fd, const char *p, size_t n)
+{
+    while (n > 0) {
+        ssize_t done = write(fd, p, n);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return false;
+        p += done;
+        n -= (size_t)done;
+    }
+    return true;
+}
+
+/* Appends settlements, a line each, to SPOOL/WORKER.jsonl (or .rejected) and syncs. */
+static bool spool(const json_t *batch, const char *suffix)
+{
+    auto_buf path = {0}, lines = {0};
+    buf_printf(&path, "%s/%s.%s", settle.spool_dir, settle.worker_id, suffix);
+    size_t i;
+    json_t *one;
+    json_array_foreach (batch, i, one) {
+        auto_str text = json_dumps(one, JSON_COMPACT);
+        if (text != NULL)
+            buf_printf(&lines, "%s\n", text);
+    }
+    mkdir(settle.spool_dir, 0770);
+    int fd = open(buf_str(&path), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0660);
+    bool ok = fd >= 0 && write_all(fd, buf_str(&lines), lines.n) && fsync(fd) == 0;
+    if (!ok)
+        log_error("cannot write %s: %s; %zu settlements are lost", buf_str(&path), strerror(errno),
+                  json_array_size(batch));
+    else
+        log_warn("%zu settlements are kept in %s", json_array_size(batch), buf_str(&path));
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+/* ------------------------------------------------------------------ settling */
+
+static bool exchange(const json_t *batch, struct fault *f)
+{
+    auto_str text = json_dumps(batch, JSON_COMPACT);
+    if (text == NULL)
+        return fault_set(f, FAULT_INTERNAL, "a settlement is not valid UTF-8");
+    const char *const params[] = {settle.worker_id, text};
+    json_auto_t *ignored = NULL;
+    return db_json(settle.db, &ignored, f, "select api.exchange($1::uuid, $2::jsonb, '[]'::jsonb)", 2, params);
+}
+
+/* Settles a batch that failed as a whole one by one; those that the database refuses are kept aside. */
+static bool settle_singly(const json_t *batch)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach (batch, i, one) {
+        json_auto_t *single = json_pack("[O]", one);
+        struct fault f = {0};
+        if (exchange(single, &f))
+            continue;
+        if (db_lost(settle.db))
+            return false;
+        log_error("a settlement was refused: %s", *f.meant ? f.meant : f.said);
+        spool(single, "rejected");
+    }
+    return true;
+}
+
+/* True when the batch is done with, false when it has to be tried again later. */
+static bool settle_batch(const json_t *batch)
+{
+    struct fault f = {0};
+    if (exchange(batch, &f)) {
+        note_back();
+        return true;
+    }
+    if (!db_lost(settle.db) && strncmp(db_sqlstate(settle.db), "53", 2) != 0 &&
+        strncmp(db_sqlstate(settle.db), "40", 2) != 0)
+        return settle_singly(batch);
+    note_away(&f);
+    return false;
+}
+
+static json_t *take_batch(void)
+{
+    auto_lock(&settle.lock);
+    size_t n = json_array_size(settle.queue);
+    if (n == 0)
+        return NULL;
+    if (n <= BATCH) {
+        json_t *all = settle.queue;
+        settle.queue = json_array();
+        return all;
+    }
+    json_t *batch = json_array(), *rest = json_array();
+    size_t i;
+    json_t *one;
+    json_array_foreach (settle.queue, i, one)
+        json_array_append(i < BATCH ? batch : rest, one);
+    json_decref(settle.queue);
+    settle.queue = rest;
+    return batch;
+}
+
+static void put_back(json_t *batch)
+{
+    auto_lock(&settle.lock);
+    json_array_extend(batch, settle.queue);
+    json_decref(settle.queue);
+    settle.queue = batch;
+}
+
+/* ------------------------------------------------------------------ replay */
+
+static bool replay_lines(FILE *in)
+{
+    auto_str line = NULL;
+    size_t cap = 0;
+    while (getline(&line, &cap, in) >= 0) {
+        json_t *one = json_loads(line, 0, NULL);
+        if (one == NULL)
+            continue; /* the last line of a file that was being written when the machine went down */
+        json_auto_t *batch = json_pack("[o]", one);
+        if (!settle_batch(batch))
+            return false;
+    }
+    return true;
+}
+
+/* One worker takes a file; the lock vanishes with the process, and settling twice does no harm. */
+static void replay_file(const char *path)
+{
+    auto_file in = fopen(path, "re");
+    if (in == NULL || flock(fileno(in), LOCK_EX | LOCK_NB) != 0)
+        return;
+    if (replay_lines(in) && unlink(path) == 0)
+        log_info("settled what was kept in %s", path);
+}
+
+static void replay(void)
+{
+    DIR *dir = opendir(settle.spool_dir);
+    if (dir == NULL)
+        return;
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        const char *dot = strrchr(e->d_name, '.');
+        if (dot == NULL || strcmp(dot, ".jsonl") != 0)
+            continue;
+        auto_buf path = {0};
+        buf_printf(&path, "%s/%s", settle.spool_dir, e->d_name);
+        replay_file(buf_str(&path));
+    }
+    closedir(dir);
+}
+
+/* ------------------------------------------------------------------ heartbeat */
+
+static bool beat(void)
+{
+    char host[256] = "";
+    gethostname(host, sizeof host - 1);
+    json_auto_t *info =
+        json_pack("{s:s, s:i, s:s}", "host", host, "pid", (int)getpid(), "version", settle.version);
+    auto_str text = info != NULL ? json_dumps(info, JSON_COMPACT) : NULL;
+    const char *const params[] = {settle.worker_id, text};
+    json_auto_t *ret = NULL;
+    struct fault f = {0};
+    if (!db_json(settle.db, &ret, &f, "select api.beat($1::uuid, $2::jsonb)", 2, params)) {
+        note_away(&f);
+        return false;
+    }
+    note_back();
+    json_t *settings = json_object_get(ret, "settings");
+    auto_lock(&settle.lock);
+    if (json_is_object(settings)) {
+        json_decref(settle.settings);
+        settle.settings = json_incref(settings);
+    }
+    return true;
+}
+
+static void say_goodbye(void)
+{
+    const char *const params[] = {settle.worker_id};
+    struct fault f = {0};
+    db_none(settle.db, &f, "select api.bye($1::uuid)", 1, params);
+}
+
+/* ------------------------------------------------------------------ the thread */
+
+/* Waits until there is something to settle, `ms` have passed, or the end has come. True at the end. */
+static bool wait_for_work(int64_t ms)
+{
+    struct timespec until = clock_in(ms);
+    auto_lock(&settle.lock);
+    while (json_array_size(settle.queue) == 0 && !settle.stopping)
+        if (pthread_cond_timedwait(&settle.changed, &settle.lock, &until) != 0)
+            break;
+    return settle.stopping;
+}
+
+static bool pause_unless_stopping(int64_t ms)
+{
+    struct timespec until = clock_in(ms);
+    auto_lock(&settle.lock);
+    while (!settle.stopping && pthread_cond_timedwait(&settle.changed, &settle.lock, &until) == 0)
+        continue;
+    return settle.stopping;
+}
+
+/* Settles everything, or spools it when the database does not come back in time. */
+static void finish(void)
+{
+    int64_t limit = clock_ms() + STOP_MS;
+    for (json_t *batch; (batch = take_batch()) != NULL; json_decref(batch)) {
+        while (!settle_batch(batch) && clock_ms() < limit)
+            usleep(PAUSE_MIN_MS * 1000);
+        if (settle.away)
+            spool(batch, "jsonl");
+    }
+    if (!settle.away)
+        say_goodbye();
+}
+
+static void *settle_main(void *arg)
+{
+    (void)arg;
+    int64_t next_beat = 0, pause = PAUSE_MIN_MS;
+    bool replayed = false;
+    for (bool stop = false; !stop;) {
+        bool well = true;
+        if (clock_ms() >= next_beat) {
+            well = beat();
+            next_beat = clock_ms() + BEAT_MS;
+        }
+        if (well && !replayed) {
+            replay();
+            replayed = true;
+        }
+        json_t *batch = well ? take_batch() : NULL;
+        if (batch != NULL && !settle_batch(batch)) {
+            put_back(batch);
+            well = false;
+        } else {
+            json_decref(batch);
+        }
+        pause = well ? PAUSE_MIN_MS : pause * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : pause * 2;
+        if (!well)
+            next_beat = 0;
+        stop = well ? wait_for_work(next_beat - clock_ms()) : pause_unless_stopping(pause);
+    }
+    finish();
+    return NULL;
+}
+
+bool settle_start(const struct ledger_options *o, struct fault *f)
+{
+    settle.queue = json_array();
+    settle.settings = json_object();
+    settle.db = db_new(o->conninfo);
+    settle.worker_id = xstrdup(o->worker_id);
+    settle.spool_dir = xstrdup(o->spool_dir);
+    settle.version = xstrdup(o->version);
+    if (mkdir(o->spool_dir, 0770) != 0 && errno != EEXIST)
+        return fault_set(f, FAULT_UNAVAILABLE, "cannot make the directory %s: %s", o->spool_dir, strerror(errno));
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&settle.changed, &attr);
+    pthread_condattr_destroy(&attr);
+    if (pthread_create(&settle.thread, NULL, settle_main, NULL) != 0)
+        return fault_set(f, FAULT_UNAVAILABLE, "cannot make a thread: %s", strerror(errno));
+    return true;
+}
+
+void settle_stop(void)
+{
+    pthread_mutex_lock(&settle.lock);
+    settle.stopping = true;
+    pthread_cond_signal(&settle.changed);
+    pthread_mutex_unlock(&settle.lock);
+    pthread_join(settle.thread, NULL);
+    db_free(settle.db);
+    json_decref(settle.queue);
+    json_decref(settle.settings);
+    free(settle.worker_id);
+    free(settle.spool_dir);
+    free(settle.version);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * settle.h: the settling half of the ledger (private to db/; see ledger.h).
+ */
+#ifndef POLLUX_DB_SETTLE_H
+#define POLLUX_DB_SETTLE_H
+
+#include "db/ledger.h"
+
+bool settle_start(const struct ledger_options *o, struct fault *f);
+void settle_stop(void);
+
+/* Takes the reference. */
+void settle_queue(json_t *settlement);
+
+int64_t settle_setting(const char *name, int64_t preset);
+
+#endif
