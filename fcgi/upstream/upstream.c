@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/* upstream.c: one HTTP call to the upstream; see upstream.h. */
+#include "upstream/upstream.h"
+#include "base/auto.h"
+#include "base/clock.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <string.h>
+#include <strings.h>
+
+enum {
+    IDLE_HANDLES = 256,        /* handles (and their connections) that wait to be used again */
+    UPLOAD_BUFFER = 16 * 1024, /* libcurl's own preset is 64 KiB for each call */
+};
+
+static struct {
+    pthread_mutex_t lock;
+    CURL *idle[IDLE_HANDLES];
+    int n;
+    CURLSH *share;
+    pthread_mutex_t share_locks[CURL_LOCK_DATA_LAST];
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void lock_shared(CURL *h, curl_lock_data what, curl_lock_access how, void *arg)
+{
+    (void)h, (void)how, (void)arg;
+    pthread_mutex_lock(&pool.share_locks[what]);
+}
+
+static void unlock_shared(CURL *h, curl_lock_data what, void *arg)
+{
+    (void)h, (void)arg;
+    pthread_mutex_unlock(&pool.share_locks[what]);
+}
+
+void upstream_init(void)
+{
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    for (int i = 0; i < CURL_LOCK_DATA_LAST; i++)
+        pthread_mutex_init(&pool.share_locks[i], NULL);
+    pool.share = curl_share_init();
+    curl_share_setopt(pool.share, CURLSHOPT_LOCKFUNC, lock_shared);
+    curl_share_setopt(pool.share, CURLSHOPT_UNLOCKFUNC, unlock_shared);
+    curl_share_setopt(pool.share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
+    curl_share_setopt(pool.share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+}
+
+void upstream_end_all(void)
+{
+    pthread_mutex_lock(&pool.lock);
+    while (pool.n > 0)
+        curl_easy_cleanup(pool.idle[--pool.n]);
+    pthread_mutex_unlock(&pool.lock);
+    curl_share_cleanup(pool.share);
+    curl_global_cleanup();
+}
+
+static CURL *take_handle(void)
+{
+    auto_lock(&pool.lock);
+    return pool.n > 0 ? pool.idle[--pool.n] : curl_easy_init();
+}
+
+static void give_handle(CURL *h)
+{
+    curl_easy_reset(h); /* keeps connections and caches */
+    pthread_mutex_lock(&pool.lock);
+    bool kept = pool.n < IDLE_HANDLES;
+    if (kept)
+        pool.idle[pool.n++] = h;
+    pthread_mutex_unlock(&pool.lock);
+    if (!kept)
+        curl_easy_cleanup(h);
+}
+
+void upstream_header_add(struct upstream_call *c, const char *name, const char *value)
+{
+    buf_printf(&c->headers, "%s: ", name);
+    for (const char *p = value; *p != '\0'; p++)
+        if ((unsigned char)*p >= 0x20 && *p != 0x7f)
+            buf_putc(&c->headers, *p);
+    buf_putc(&c->headers, '\0');
+}
+
+/* ------------------------------------------------------------------ callbacks */
+
+static bool stop(struct upstream_call *c, enum upstream_end why)
+{
+    if (!c->stopped)
+        c->why = why;
+    c->stopped = true;
+    return false;
+}
+
+/* One header line. A status line begins a new head (after 100 Continue, a redirect or a proxy's answer). */
+static size_t on_header(char *line, size_t size, size_t n, void *arg)
+{
+    struct upstream_call *c = arg;
+    if (n * size > 5 && strncmp(line, "HTTP/", 5) == 0)
+        buf_clear(&c->head);
+    c->last = clock_ms();
+    buf_add(&c->head, line, n * size);
+    return n * size;
+}
+
+static bool tell_head(struct upstream_call *c, CURL *h)
+{
+    if (c->head_told)
+        return true;
+    long status = 0;
+    curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
+    c->status = (int)status;
+    c->head_told = true;
+    c->first_byte_at = clock_ms();
+    if (c->on_head != NULL && !c->on_head(c->ctx, c->status))
+        return stop(c, UPSTREAM_ABORTED);
+    return true;
+}
+
+struct flight {
+    struct upstream_call *call;
+    CURL *handle;
+};
+
+static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
+{
+    struct flight *fl = arg;
+    struct upstream_call *c = fl->call;
+    c->last = clock_ms();
+    if (!tell_head(c, fl->handle))
+        return 0;
+    if (c->on_data != NULL && !c->on_data(c->ctx, bytes, n * size)) {
+        stop(c, UPSTREAM_ABORTED);
+        return 0;
+    }
+    return n * size;
+}
+
+static size_t on_source(char *to, size_t size, size_t n, void *arg)
+{
+    struct upstream_call *c = arg;
+    long got = c->body_read(c->ctx, to, n * size);
+    c->last = clock_ms();
+    if (got < 0) {
+        stop(c, UPSTREAM_ABORTED);
+        return CURL_READFUNC_ABORT;
+    }
+    c->sent += got;
+    return (size_t)got;
+}
+
+static int on_progress(void *arg, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal, curl_off_t ulnow)
+{
+    (void)dltotal, (void)dlnow, (void)ultotal, (void)ulnow;
+    struct upstream_call *c = arg;
+    int64_t now = clock_ms();
+    if (now > c->deadline_ms)
+        stop(c, UPSTREAM_TOTAL_TIMEOUT);
+    else if (c->first_byte_at == 0 && now - c->last > c->first_byte_ms)
+        stop(c, UPSTREAM_FIRST_BYTE_TIMEOUT);
+    else if (c->first_byte_at != 0 && now - c->last > c->idle_ms)
+        stop(c, UPSTREAM_IDLE_TIMEOUT);
+    else if (c->on_tick != NULL && !c->on_tick(c->ctx))
+        stop(c, UPSTREAM_ABORTED);
+    return c->stopped;
+}
+
+/* ------------------------------------------------------------------ the call */
+
+static struct curl_slist *header_list(const struct upstream_call *c)
+{
+    struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+    const char *p = buf_str(&c->headers), *end = p + c->headers.n;
+    for (; p < end; p += strlen(p) + 1)
+        list = curl_slist_append(list, p);
+    return list;
+}
+
+static void set_body(CURL *h, struct upstream_call *c)
+{
+    if (c->body_read != NULL) {
+        curl_easy_setopt(h, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(h, CURLOPT_READFUNCTION, on_source);
+        curl_easy_setopt(h, CURLOPT_READDATA, c);
+        if (c->body_length >= 0)
+            curl_easy_setopt(h, CURLOPT_INFILESIZE_LARGE, (curl_off_t)c->body_length);
+    } else if (c->body != NULL) {
+        curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)c->body_n);
+        curl_easy_setopt(h, CURLOPT_POSTFIELDS, c->body);
+    } else if (strcmp(c->method, "HEAD") == 0) {
+        curl_easy_setopt(h, CURLOPT_NOBODY, 1L);
+    }
+    curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, c->method);
+}
+
+static void set_options(CURL *h, struct upstream_call *c, struct flight *fl, struct curl_slist *headers)
+{
+    curl_easy_setopt(h, CURLOPT_SHARE, pool.share);
+    curl_easy_setopt(h, CURLOPT_URL, c->url);
+    curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(h, CURLOPT_REDIR_PROTOCOLS_STR, "https");
+    curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, c->follow ? 1L : 0L);
+    curl_easy_setopt(h, CURLOPT_MAXREDIRS, 5L);
+    curl_easy_setopt(h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1); /* one stream a handle anyway */
+    curl_easy_setopt(h, CURLOPT_PROXY, c->proxy != NULL ? c->proxy : ""); /* "" also hides http_proxy */
+    curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(h, CURLOPT_TCP_NODELAY, 1L);
+    curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER);
+    curl_easy_setopt(h, CURLOPT_DNS_CACHE_TIMEOUT, 300L);
+    curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)c->connect_ms);
+    curl_easy_setopt(h, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(h, CURLOPT_HEADERDATA, c);
+    curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(h, CURLOPT_WRITEDATA, fl);
+    curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(h, CURLOPT_XFERINFODATA, c);
+    set_body(h, c);
+}
+
+static enum upstream_end end_of(const struct upstream_call *c, CURLcode code)
+{
+    if (c->stopped)
+        return c->why;
+    switch (code) {
+    case CURLE_OK:
+        return UPSTREAM_DONE;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_PROXY:
+        return UPSTREAM_CONNECT_FAILED;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+        return UPSTREAM_TLS;
+    case CURLE_OPERATION_TIMEDOUT: /* only the time to connect is left to libcurl */
+        return UPSTREAM_CONNECT_FAILED;
+    default:
+        return UPSTREAM_RESET;
+    }
+}
+
+enum upstream_end upstream_perform(struct upstream_call *c)
+{
+    CURL *h = take_handle();
+    struct flight fl = {c, h};
+    struct curl_slist *headers = header_list(c);
+    c->began = c->last = clock_ms();
+    set_options(h, c, &fl, headers);
+    CURLcode code = curl_easy_perform(h);
+    if (code == CURLE_OK && !tell_head(c, h)) /* an answer without a body */
+        code = CURLE_WRITE_ERROR;
+    if (code != CURLE_OK && !c->stopped)
+        snprintf(c->error, sizeof c->error, "%s", curl_easy_strerror(code));
+    curl_slist_free_all(headers);
+    give_handle(h);
+    return end_of(c, code);
+}
+
+bool upstream_header_get(const struct upstream_call *c, const char *name, struct buf *value)
+{
+    size_t n = strlen(name);
+    for (const char *line = buf_str(&c->head); *line != '\0';) {
+        size_t len = strcspn(line, "\r\n");
+        if (len > n && line[n] == ':' && strncasecmp(line, name, n) == 0) {
+            size_t skip = n + 1 + strspn(line + n + 1, " \t");
+            buf_add(value, line + skip, len > skip ? len - skip : 0);
+            return true;
+        }
+        line += len;
+        line += strspn(line, "\r\n");
+    }
+    return false;
+}
+
+void upstream_call_free(struct upstream_call *c)
+{
+    buf_free(&c->headers);
+    buf_free(&c->head);
+}
