@@ -49,20 +49,22 @@ struct events {
     size_t cap;            /* largest unit in bytes; set after events_init() if EVENTS_CAP does not suit */
     bool failed;           /* a unit was larger than `cap`: nothing more comes out */
 
-    /* The rest is private to events.c. */
+    /* The rest is private to events.c. Offsets count from the beginning of `in`. */
     int state;
-    struct buf in;         /* bytes not yet given out, and those of the unit given out last */
-    size_t start;          /* where in `in` the current unit begins */
+    struct buf in;         /* the unit given out last, and all bytes after it */
+    size_t start;          /* where the current unit begins */
     size_t scan;           /* up to where it has been looked at */
     size_t line;           /* where the current line begins */
-    size_t data, data_n;   /* the payload, if it is one data line */
-    size_t data_lines;
-    struct buf joined;     /* the payload, if it is several */
     bool lone_cr;          /* the line before ended with CR alone */
-    bool skip_lf;          /* a LF that comes now belongs to the unit before */
+    bool skip_lf;          /* the unit before ended with CR: a LF that follows is part of the same line end */
+    size_t data, data_n;   /* the payload, when it is one data line */
+    size_t data_lines;
+    struct buf joined;     /* the payload, when it is several */
     size_t value;          /* where the JSON value of a bare or array unit begins */
-    size_t depth;          /* its open braces and brackets */
-    bool in_string, escaped;
+    struct events_json {
+        size_t depth;      /* open braces and brackets */
+        bool in_string, escaped;
+    } json;
 };
 
 void events_init(struct events *ev, enum events_form promised);
