@@ -93,6 +93,13 @@ function instance({ env, sim, home, url }) {
     pid: (name) => Number(readFileSync(path.join(home, 'run', name), 'utf8').split('\n')[0]),
     workers: async () => (await self.sql('select pid from pollux.worker where pid is not null')).map((row) => row.pid),
     logs: () => readLogs(home),
+
+    // The private cluster's own tool: ('restart', '-m', 'immediate') is a power failure and the boot after it.
+    async database(...words) {
+      const program = path.join(pgBin(), 'pg_ctl');
+      const said = await asOwnerOf(home, program, ['-D', path.join(home, 'pg'), '-w', '-s', '-l', path.join(home, 'log/pg_ctl.log'), ...words], env);
+      if (said.code !== 0) throw new Error(`pg_ctl ${words.join(' ')}: ${said.out}${said.err}`);
+    },
   };
   return self;
 }
@@ -126,14 +133,28 @@ export function run(program, args, { env = process.env, input, timeout = 120_000
     child.stdout.on('data', (data) => { said.out += data; });
     child.stderr.on('data', (data) => { said.err += data; });
     child.on('error', reject);
-    // 'exit', not 'close': a background service may keep the pipes it inherited.
-    child.on('exit', (code, name) => setImmediate(() => {
+    const ended = (code, name) => {
       clearTimeout(timer);
       resolve({ code: code ?? name, ...said });
-    }));
+    };
+    child.on('close', ended);
+    // A background service may keep the pipes that it inherited: then nothing closes them.
+    child.on('exit', (code, name) => setTimeout(ended, 500, code, name));
     child.stdin.on('error', () => {});
     child.stdin.end(input ?? '');
   });
+}
+
+function pgBin() {
+  const versions = readdirSync('/usr/lib/postgresql').filter((name) => existsSync(`/usr/lib/postgresql/${name}/bin/pg_ctl`));
+  return `/usr/lib/postgresql/${versions.sort((a, b) => a - b).at(-1)}/bin`;
+}
+
+// PostgreSQL refuses root; the cluster belongs to the user that deploy/stack chose.
+function asOwnerOf(home, program, args, env) {
+  const { uid, gid } = statSync(path.join(home, 'pg'));
+  if (process.getuid() !== 0) return run(program, args, { env });
+  return run('setpriv', ['--reuid', String(uid), '--regid', String(gid), '--clear-groups', '--', program, ...args], { env, cwd: '/' });
 }
 
 function logFiles(home) {

@@ -23,6 +23,7 @@ export async function startSim(config = {}) {
     url, port,
     configure: (change) => control('config', change),
     stats: () => control('stats'),
+    control,
     reset: () => control('reset', {}),
     stop: () => new Promise((resolve) => {
       process.removeListener('exit', kill);

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+// Nothing is missing and nothing is counted twice, whatever dies under load: a worker, the database, both, or the
+// client. The sums of five witnesses are compared: the clients, the request rows, the attempts, the quota counters and
+// the simulator.
+import { afterEach, beforeEach, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { startPollux } from '../lib/pollux.mjs';
+import { projects } from '../lib/sim.mjs';
+import { assertAllEqual, startLoad, sums } from '../lib/load.mjs';
+import { pooled, waitFor } from '../lib/wait.mjs';
+
+const body = { contents: [{ role: 'user', parts: [{ text: 'hello' }] }] };
+const unary = '/v1beta/models/gemini-2.5-flash:generateContent';
+const stream = '/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse';
+const slowly = (chunks, delay) => ({ contents: [{ role: 'user', parts: [{ text: `[[sim:chunks=${chunks},delay=${delay}]] hello` }] }] });
+
+let pollux;
+beforeEach(async () => {
+  pollux = await startPollux({ sim: { projects: projects(4), latency_ms: 5 }, settings: { POLLUX_WORKERS: '2' } });
+});
+afterEach(() => pollux?.stop());
+
+const load = (clients) => startLoad(clients, (n) => pollux.send(n % 2 ? unary : stream, { body }));
+const killWorker = async () => {
+  const [victim] = await pollux.workers();
+  process.kill(victim, 'SIGKILL');
+  return victim;
+};
+
+const restartDatabase = () => pollux.database('restart', '-m', 'immediate');
+
+function alive(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+test('without a fault all five sums are one number', async () => {
+  const running = load(16);
+  await running.reached(300);
+  const seen = await running.stop();
+  assert.equal(seen.ok, seen.sent, JSON.stringify(seen));
+  assertAllEqual(seen, await sums(pollux));
+});
+
+test('kill -9 of one of two workers under load loses nothing and counts nothing twice', async () => {
+  const running = load(16);
+  await running.reached(100);
+  const victim = await killWorker();
+  const before = running.seen.ok;
+  await running.reached(before + 200);
+  const seen = await running.stop();
+  const found = await sums(pollux);
+  const lost = found.requests.lost ?? 0;
+  assert.ok((found.requests.ok ?? 0) <= seen.ok + seen.broken, JSON.stringify({ seen, found }));
+  assert.ok(seen.ok <= (found.requests.ok ?? 0) + lost, JSON.stringify({ seen, found }));
+  assert.ok(found.counted >= found.calls, `never fewer counted (${found.counted}) than sent (${found.calls})`);
+  assert.ok(found.counted - found.calls <= lost, JSON.stringify(found));
+  assert.equal(found.attempts.total, found.counted, 'each count has its attempt');
+  const workers = await waitFor('the worker to be replaced', async () => {
+    const pids = (await pollux.workers()).filter((pid) => pid !== victim && alive(pid));
+    return pids.length === 2 && pids;
+  });
+  assert.ok(!workers.includes(victim));
+});
+
+test('PostgreSQL restarted in the middle of it: no admitted request is missing or doubled', async () => {
+  const running = load(16);
+  await running.reached(100);
+  await restartDatabase();
+  const before = running.seen.ok;
+  await running.reached(before + 100);
+  const seen = await running.stop();
+  const found = await sums(pollux);
+  assert.equal(found.requests.ok, seen.ok, JSON.stringify({ seen, found }));
+  assert.equal(found.attempts.ok, seen.ok);
+  assert.equal(found.admitted, seen.ok);
+  assert.ok(found.counted >= found.calls && found.counted - found.calls <= seen.sent - seen.ok, JSON.stringify({ seen, found }));
+  assert.equal(found.requests.lost ?? 0, 0, 'no worker died');
+});
+
+test('a stream that is running while PostgreSQL restarts is not disturbed, and is settled afterwards', async () => {
+  const streams = pooled(10, 10, () => pollux.send(stream, { body: slowly(30, 100) }));
+  await waitFor('the streams to run', async () => (await pollux.sim.stats()).open === 10);
+  await restartDatabase();
+  const answers = await streams;
+  assert.ok(answers.every((answer) => answer.status === 200 && answer.complete && answer.text.includes('"finishReason"')));
+  const found = await sums(pollux);
+  assert.deepEqual([found.requests.ok, found.attempts.ok, found.counted], [10, 10, 10], JSON.stringify(found));
+});
+
+test('without the database nothing is admitted: 503 with Retry-After, in the caller\'s dialect', async () => {
+  const pid = Number(readFileSync(path.join(pollux.home, 'pg/postmaster.pid'), 'utf8').split('\n')[0]);
+  process.kill(pid, 'SIGSTOP');
+  const backends = await childrenOf(pid);
+  backends.forEach((child) => process.kill(child, 'SIGSTOP'));
+  try {
+    const [native, openai, health] = await Promise.all([pollux.send(unary, { body }),
+      pollux.send('/v1/chat/completions', { body: { model: 'gemini-2.5-flash', messages: [{ role: 'user', content: 'x' }] } }), pollux.send('/health')]);
+    assert.deepEqual([native.status, openai.status, health.status], [503, 503, 503]);
+    assert.equal(native.json().error.status, 'UNAVAILABLE');
+    assert.equal(openai.json().error.type, 'server_error');
+    assert.ok(Number(native.headers['retry-after']) >= 1 && Number(openai.headers['retry-after']) >= 1);
+  } finally {
+    [pid, ...backends].forEach((child) => process.kill(child, 'SIGCONT'));
+  }
+  await waitFor('requests to be served again', async () => (await pollux.send(unary, { body })).status === 200);
+});
+
+test('a worker killed and PostgreSQL restarted at once', async () => {
+  const running = load(16);
+  await running.reached(100);
+  await killWorker();
+  await restartDatabase();
+  const before = running.seen.ok;
+  await running.reached(before + 100);
+  const seen = await running.stop();
+  const found = await sums(pollux, { timeout: 90_000 });
+  const lost = found.requests.lost ?? 0;
+  assert.ok(seen.ok <= (found.requests.ok ?? 0) + lost + seen.broken, JSON.stringify({ seen, found }));
+  assert.ok((found.requests.ok ?? 0) <= seen.ok + seen.broken, JSON.stringify({ seen, found }));
+  assert.equal(found.requests.total, new Set(await ids()).size, 'no id twice');
+});
+
+const ids = async () => (await pollux.sql('select id from report.requests')).map((row) => row.id);
+
+test('stop with live streams: they finish, everything is settled, and the next start finds it', async () => {
+  const streams = pooled(40, 40, () => pollux.send(stream, { body: slowly(20, 100) }));
+  await waitFor('the streams to run', async () => (await pollux.sim.stats()).open === 40);
+  const { sim } = pollux;
+  pollux.sim = null;
+  await pollux.stop({ remove: false });
+  const answers = await streams;
+  assert.equal(answers.filter((answer) => answer.status === 200 && answer.complete && answer.text.includes('"finishReason"')).length, 40);
+  pollux.sim = sim;
+  await pollux.start();
+  const found = await sums(pollux);
+  assert.deepEqual([found.requests.ok, found.counted, found.requests.lost ?? 0], [40, 40, 0], JSON.stringify(found));
+});
+
+async function childrenOf(pid) {
+  const tasks = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return tasks === '' ? [] : tasks.split(' ').map(Number);
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+// Starting, stopping, starting again; several instances side by side; and what is said when it cannot start.
+import { after, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { freePort, newHome, run, startPollux } from '../lib/pollux.mjs';
+import { server, stack } from '../lib/places.mjs';
+import { keyOf, projects } from '../lib/sim.mjs';
+import { send } from '../lib/http.mjs';
+import { pooled, waitFor } from '../lib/wait.mjs';
+import { checkChunks } from '../lib/openai-shape.mjs';
+
+const model = 'gemini-2.5-flash';
+const body = { contents: [{ role: 'user', parts: [{ text: 'hello' }] }] };
+const generate = `/v1beta/models/${model}:generateContent`;
+const chat = { model, messages: [{ role: 'user', content: 'hello' }] };
+
+const running = [];
+const begin = async (options) => {
+  const pollux = await startPollux(options);
+  running.push(pollux);
+  return pollux;
+};
+after(async () => {
+  for (const pollux of running.reverse()) await pollux.stop();
+});
+
+test('the second start keeps everything: clients, keys, what was counted', async () => {
+  const pollux = await begin({ sim: { projects: projects(2) }, settings: { GEMINI_API_KEYS: `${keyOf(1)},${keyOf(2)}` }, keys: false });
+  assert.match(pollux.token, /^plx_/);
+  assert.equal((await pollux.send(generate, { body })).status, 200);
+  const { sim } = pollux;
+  pollux.sim = null;
+  await pollux.stop({ remove: false });
+  await assert.rejects(pollux.send('/health'), /ECONNREFUSED/);
+  pollux.sim = sim;
+  const said = await pollux.start();
+  assert.ok(said.includes(`Pollux listens on ${pollux.url}`), said);
+  assert.ok(!said.includes('Client token'), 'no second first client');
+  assert.equal((await pollux.send(generate, { body })).status, 200, 'the token of the first start still opens');
+  assert.equal((await pollux.cli('key', 'list')).length, 2, 'GEMINI_API_KEYS were known already');
+  assert.equal((await pollux.sql("select 1 from report.requests where outcome = 'ok'")).length, 2);
+});
+
+test('two instances on one database, each with its own address, share keys, clients and quota', async () => {
+  const [first] = running;
+  await first.model(model, { rpm: 8 });
+  await first.setting('wait_limit_ms', 200);
+  const second = await begin({ upstream: first.sim.url, keys: false, settings: {
+    POLLUX_DATABASE: `host=${first.home}/run dbname=pollux user=pollux_app`, POLLUX_DATABASE_OWNER: first.owner, POLLUX_MASTER_KEY_FILE: path.join(first.home, 'master.key') } });
+  second.token = first.token;
+  const answers = await pooled(30, 10, (i) => [first, second][i % 2].send(generate, { body }));
+  const ok = answers.filter((answer) => answer.status === 200).length;
+  assert.ok(ok >= 12 && ok <= 16, `${ok} of the 16 that two projects allow in a minute (some were used before)`);
+  assert.equal((await first.sim.stats()).r429, 0);
+  const workers = await first.sql('select host, pid from report.workers');
+  assert.ok(workers.length >= 4, JSON.stringify(workers));
+});
+
+test('everything works below a path prefix', async () => {
+  const pollux = await begin({ sim: { projects: projects(1) }, settings: { POLLUX_PREFIX: '/pollux', POLLUX_WORKERS: '1' } });
+  assert.match(pollux.url, /\/pollux$/);
+  assert.equal((await pollux.send(generate, { body })).status, 200);
+  assert.equal((await pollux.openai().chat.completions.create(chat)).choices[0].finish_reason, 'stop');
+  assert.ok((await pollux.genai().models.generateContent({ model, contents: 'hello' })).text.length > 0);
+  assert.equal((await send(pollux.origin, generate, { body, token: pollux.token })).status, 404, 'not beside it');
+  const upload = await pollux.send('/upload/v1beta/files', { method: 'POST', body: { file: {} }, headers: { 'x-goog-upload-protocol': 'resumable', 'x-goog-upload-command': 'start', 'x-goog-upload-header-content-length': '3', 'x-goog-upload-header-content-type': 'text/plain' } });
+  assert.match(upload.headers['x-goog-upload-url'], new RegExp(`^${pollux.url}/`));
+});
+
+test('the web server reads its configuration anew without cutting a stream', async () => {
+  const [pollux] = running;
+  await pollux.model(model, { rpm: 1000 });
+  const stream = pollux.send(`/v1beta/models/${model}:streamGenerateContent?alt=sse`, { body: { contents: [{ role: 'user', parts: [{ text: '[[sim:chunks=20,delay=100]] hello' }] }] } });
+  await waitFor('the stream to run', async () => (await pollux.sim.stats()).open === 1);
+  assert.equal((await run(stack, ['reload'], { env: pollux.env })).code, 0);
+  await waitFor('new requests to be served', () => pollux.send('/health').then((answer) => answer.status === 200, () => false));
+  const answer = await stream;
+  assert.ok(answer.complete && answer.text.includes('"finishReason"'));
+});
+
+test('make demo: one command, and curl gets answers and streams in both dialects with the printed token', { timeout: 120_000 }, async () => {
+  const home = path.join(newHome(), 'h');
+  const port = await freePort();
+  const { POLLUX_UPSTREAM, ...clean } = process.env;
+  const demo = spawn(stack, ['demo'], { env: { ...clean, POLLUX_HOME: home, POLLUX_LISTEN: `127.0.0.1:${port}`, POLLUX_SERVER: server }, stdio: ['ignore', 'pipe', 'inherit'], detached: true });
+  const lines = [];
+  createInterface({ input: demo.stdout }).on('line', (line) => lines.push(line));
+  try {
+    const find = (pattern) => lines.map((line) => pattern.exec(line)?.[1]).find(Boolean);
+    const token = await waitFor('the token to be printed', () => find(/Client token: (plx_\S+)/), { timeout: 90_000 });
+    const base = await waitFor('the address to be printed', () => find(/listens on (http:\S+)/));
+    const curl = (where, data) => run('curl', ['-sN', '-m', '20', '-H', `Authorization: Bearer ${token}`, '-H', 'Content-Type: application/json', base + where, '-d', JSON.stringify(data)]);
+    assert.ok(JSON.parse((await curl(generate, body)).out).candidates[0].content.parts.length > 0);
+    assert.match((await curl(`/v1beta/models/${model}:streamGenerateContent?alt=sse`, body)).out, /^data: \{/);
+    assert.equal(JSON.parse((await curl('/v1/chat/completions', chat)).out).object, 'chat.completion');
+    checkChunks((await curl('/v1/chat/completions', { ...chat, stream: true })).out);
+  } finally {
+    demo.kill('SIGINT');
+    await new Promise((resolve) => { demo.once('exit', resolve); });
+    rmSync(path.dirname(home), { recursive: true, force: true });
+  }
+});
+
+// What an operator reads when it cannot work: it fails, in one clear line, and leaves nothing running.
+async function fails(settings, pattern) {
+  const home = settings.POLLUX_HOME ?? path.join(newHome(), 'h');
+  const env = { ...process.env, POLLUX_SERVER: server, POLLUX_LISTEN: `127.0.0.1:${await freePort()}`, ...settings, POLLUX_HOME: home };
+  const said = await run(stack, ['start'], { env });
+  assert.notEqual(said.code, 0, 'it must not say that it started');
+  const text = (said.out + said.err).trim();
+  assert.match(text, pattern);
+  assert.ok(text.split('\n').length <= 2, `one clear line, not: ${text}`);
+  const stop = await run(stack, ['stop'], { env });
+  assert.equal(stop.code, 0, stop.out + stop.err);
+}
+
+test('a taken port is said, with the setting to change', async () => {
+  const [pollux] = running;
+  await fails({ POLLUX_LISTEN: pollux.env.POLLUX_LISTEN }, /port \d+.*taken.*POLLUX_LISTEN/);
+});
+test('a second start in the same home is said', async () => {
+  const [pollux] = running;
+  const said = await run(stack, ['start'], { env: { ...pollux.env, POLLUX_LISTEN: `127.0.0.1:${await freePort()}` } });
+  assert.notEqual(said.code, 0);
+  assert.match(said.out + said.err, /already runs/);
+});
+test('a broken connection string is said', async () => {
+  await fails({ POLLUX_DATABASE: 'host=/nonexistent dbname=none' }, /POLLUX_DATABASE|database/i);
+  await fails({ POLLUX_DATABASE: 'nonsense' }, /POLLUX_DATABASE|database/i);
+});
+test('a home that may not be written is said', async () => {
+  const place = newHome();
+  mkdirSync(path.join(place, 'h'), { mode: 0o555 });
+  chmodSync(path.join(place, 'h'), 0o555);
+  await run('chown', ['nobody', path.join(place, 'h')]);
+  await fails({ POLLUX_HOME: path.join(place, 'h') }, /permission|belongs to/);
+});
+test('wrong settings are said by name', async () => {
+  await fails({ POLLUX_LISTEN: 'nowhere' }, /POLLUX_LISTEN/);
+  await fails({ POLLUX_SERVER: 'iis' }, /POLLUX_SERVER/);
+  await fails({ POLLUX_WORKERS: 'many' }, /POLLUX_WORKERS/);
+});
