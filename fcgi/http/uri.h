@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * uri.h: reads what a client wrote into its request line and credential headers.
+ * uri.h: reads what a client wrote into its request line.
  *
  * REQUEST_URI is parsed here, once; nobody routes on PATH_INFO or SCRIPT_NAME,
- * in which web servers disagree. The same holds for credentials: lighttpd hands
- * over two headers where Apache merges them to "a, b"; here both are the same.
+ * in which web servers disagree.
  */
 #ifndef POLLUX_HTTP_URI_H
 #define POLLUX_HTTP_URI_H
@@ -15,7 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { URI_MAX = 16 * 1024, CREDENTIAL_MAX = 300 };
+enum { URI_MAX = 16 * 1024 };
 
 struct uri {
     struct buf path;  /* decoded once, without the prefix, begins with "/"; valid UTF-8, no control characters,
@@ -62,24 +61,5 @@ void uri_query_without(const char *raw, const char *const *names, struct buf *ou
 
 /* Names under which a credential could travel in a query: for uri_query_without(). */
 extern const char *const uri_credential_names[];
-
-/* Where a client may put its token, as the web server handed it over. */
-enum credential_place { CREDENTIAL_AUTHORIZATION, CREDENTIAL_X_GOOG_API_KEY, CREDENTIAL_X_API_KEY };
-
-struct credential_source {
-    struct {
-        const char *value[4]; /* raw header values, borrowed */
-        size_t n;             /* how many there were, also beyond those kept */
-    } header[3];              /* by enum credential_place */
-    const char *query;        /* the raw query string, for ?key=; NULL or "" if none */
-};
-
-/* Notes one more header value. */
-void credential_add(struct credential_source *src, enum credential_place place, const char *raw);
-
-/* The client's token out of Authorization (Bearer, or Basic with the token as the password), x-goog-api-key,
- * x-api-key or ?key=. The same token at several places is fine. None, or one that cannot be a token:
- * FAULT_UNAUTHENTICATED; two that differ: FAULT_BAD_REQUEST. `token` is "" on failure. */
-bool credential_parse(const struct credential_source *src, char token[static CREDENTIAL_MAX], struct fault *f);
 
 #endif
