@@ -18,7 +18,7 @@ export async function startPollux({ sim: config, upstream, settings = {}, databa
   const place = home ?? path.join(newHome(), 'h');
   const listen = settings.POLLUX_LISTEN ?? `127.0.0.1:${await freePort()}`;
   const env = {
-    ...process.env, POLLUX_SERVER: server, POLLUX_LOG_LEVEL: 'info', POLLUX_THREADS: '600', POLLUX_DRAIN: '20',
+    ...process.env, POLLUX_SERVER: server, POLLUX_THREADS: '600', POLLUX_DRAIN: '20',
     ...settings, POLLUX_HOME: place, POLLUX_LISTEN: listen, POLLUX_UPSTREAM: upstream ?? sim.url,
   };
   const pollux = instance({ env, sim, home: place, url: `http://${listen}` });
