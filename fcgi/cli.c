@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cli.c: `pollux`, the operator's command line.
+ *
+ * One table says what there is; each row's function lies in fcgi/cli/, in the
+ * file of its noun. The program finds its instance by the same settings as the
+ * workers (environment, $POLLUX_HOME/pollux.conf) and works as the owner of the
+ * database.
+ *
+ * Exit codes: 0 done, 1 failed (the reason and what to do are on stderr), 2 the
+ * command line was wrong. With --json stdout holds one JSON value and nothing
+ * else; the shapes stand in the help of each command and are kept stable.
+ */
+#include "base/auto.h"
+#include "base/conf.h"
+#include "cli/cli.h"
+
+#include <string.h>
+
+#define KEY_SHAPE                                                                                              \
+    "{\"id\", \"project\", \"kind\", \"label\", \"hint\", \"priority\", \"state\", \"reason\", \"until\",\n"     \
+    "\"created_at\", \"last_used_at\", \"requests_today\"}; state is ready, resting, dead or disabled."
+
+#define KEY_INPUT                                                                                              \
+    "A key is 20 to 256 characters of A-Z a-z 0-9 . _ - ; newlines, blanks and commas\n"                        \
+    "lie between keys. Without --project each key is a project of its own, which is\n"                         \
+    "right unless several keys belong to one Google Cloud project: those share its\n"                           \
+    "quota. A key that is known already stays as it is.\n"                                                     \
+    "\nJSON: {\"new\", \"known\", \"malformed\", \"ids\": [of the new ones],\n"                                 \
+    "\"malformed_lines\": [the first ten: {\"file\", \"line\", \"text\" (masked), \"reason\"}]}.\n"             \
+    "Fails only when there was no good key among malformed ones."
+
+#define KEY_OPTIONS                                                                                            \
+    {.name = "project", .value = "NAME", .help = "the project all these keys belong to"},                      \
+    {.name = "label", .value = "TEXT", .help = "a note to recognise them by"},                                 \
+    {.name = "priority", .value = "N", .help = "lower goes first with the strategy `priority` [100]"}
+
+static int show_version(struct cli *cli);
+static int show_help(struct cli *cli);
+
+static const struct cli_command commands[] = {
+    {.noun = "key", .verb = "add", .run = key_add, .arguments = "[KEY...]", .most = -1,
+     .options = {KEY_OPTIONS},
+     .summary = "Puts API keys into the pool.",
+     .help = "What stands on a command line can be read by every user of the machine while\n"
+             "it runs and stays in the shell's history. Without a KEY (or with `-`) the keys\n"
+             "are read from standard input instead:  pollux key add < keys.txt\n\n" KEY_INPUT},
+    {.noun = "key", .verb = "import", .run = key_import, .arguments = "[FILE...]", .most = -1,
+     .options = {KEY_OPTIONS},
+     .summary = "Puts the API keys of files into the pool.",
+     .help = "A FILE may be a directory: all files in it are read, hidden ones excepted. `-`, or\n"
+             "no FILE, is standard input. `#` begins a comment to the end of the line.\n\n" KEY_INPUT},
+    {.noun = "key", .verb = "list", .run = key_list, .arguments = "",
+     .summary = "Lists the keys and how they are.", .help = "JSON: an array of\n" KEY_SHAPE},
+    {.noun = "key", .verb = "enable", .run = key_enable, .arguments = "ID", .least = 1, .most = 1,
+     .summary = "Takes a key into use again, whatever it was out for.",
+     .help = "Also forgets an automatic verdict (invalid, suspended, ...) and its cool-downs.\n\n"
+             "JSON: the key as it is now,\n" KEY_SHAPE},
+    {.noun = "key", .verb = "disable", .run = key_disable, .arguments = "ID", .least = 1, .most = 1,
+     .summary = "Takes a key out of use; running requests finish.",
+     .help = "JSON: the key as it is now,\n" KEY_SHAPE},
+    {.noun = "key", .verb = "remove", .run = key_remove, .arguments = "ID", .least = 1, .most = 1,
+     .summary = "Deletes a key; what was counted of it stays.",
+     .help = "JSON: the key as it was,\n" KEY_SHAPE},
+
+    {.noun = "client", .verb = "add", .run = client_add, .arguments = "NAME", .least = 1, .most = 1,
+     .options = {{.name = "rpm", .value = "N", .help = "requests per minute"},
+                 {.name = "tpm", .value = "N", .help = "tokens per minute"},
+                 {.name = "daily-tokens", .value = "N", .help = "tokens per day"},
+                 {.name = "models", .value = "A,B", .help = "the only models it may use [all]"},
+                 {.name = "expires", .value = "WHEN", .help = "2027-01-01, or 30d from now (h, d, w) [never]"}},
+     .summary = "Makes a client and its token, which is shown this once.",
+     .help = "JSON: {\"id\", \"name\", \"token\", \"hint\", \"rpm\", \"tpm\", \"daily_tokens\", \"models\",\n"
+             "\"expires_at\", ...}; null is no limit."},
+    {.noun = "client", .verb = "list", .run = client_list, .arguments = "", .summary = "Lists the clients.",
+     .help = "JSON: an array of {\"id\", \"name\", \"hint\", \"rpm\", \"tpm\", \"daily_tokens\", \"models\",\n"
+             "\"expires_at\", \"revoked_at\", ...}."},
+    {.noun = "client", .verb = "revoke", .run = client_revoke, .arguments = "ID|NAME", .least = 1, .most = 1,
+     .summary = "Makes a client's token invalid for good.",
+     .help = "JSON: the client as it is now, as in `client list`."},
+
+    {.noun = "model", .verb = "list", .run = model_list, .arguments = "",
+     .summary = "Lists the configured models; all others are forwarded as they are.",
+     .help = "JSON: an array of {\"name\", \"upstream_name\", \"rpm\", \"tpm\", \"rpd\",\n"
+             "\"max_concurrency\", \"aliases\", ...}; null is unknown, not unlimited."},
+    {.noun = "model", .verb = "set", .run = model_set, .arguments = "NAME", .least = 1, .most = 1,
+     .options = {{.name = "rpm", .value = "N", .help = "requests per minute and project"},
+                 {.name = "tpm", .value = "N", .help = "input tokens per minute and project"},
+                 {.name = "rpd", .value = "N", .help = "requests per (Pacific) day and project"},
+                 {.name = "max-concurrency", .value = "N", .help = "requests at the same time, all projects"},
+                 {.name = "alias", .value = "A,B", .help = "other names of it; replaces those it had"},
+                 {.name = "upstream", .value = "NAME", .help = "what Google calls it, if not NAME"}},
+     .summary = "Sets limits and names of a model; the value `none` clears one.",
+     .help = "What is not given stays as it is. A limit that is not set is learned from the\n"
+             "upstream's own refusals.\n\nJSON: the model as it is now, as in `model list`."},
+
+    {.noun = "setting", .verb = "list", .run = setting_list, .arguments = "",
+     .summary = "Lists what can be changed while Pollux runs.",
+     .help = "JSON: an array of {\"name\", \"value\", ...}."},
+    {.noun = "setting", .verb = "set", .run = setting_set, .arguments = "NAME VALUE", .least = 2, .most = 2,
+     .summary = "Changes a setting; the workers take it up within a second or two.",
+     .help = "JSON: {\"name\", \"value\", ...} as it is now."},
+
+    {.noun = "status", .run = status_show, .arguments = "", .summary = "Shows how the pool and the workers are.",
+     .help = NULL},
+    {.noun = "usage", .run = usage_show, .arguments = "",
+     .options = {{.name = "from", .value = "WHEN", .help = "2026-11-20, or 7d for seven days ago (h, d, w)"},
+                 {.name = "to", .value = "WHEN", .help = "the same; [now]"},
+                 {.name = "by", .value = "A,B",
+                  .help = "client, credential, model, day [client,credential,model]"}},
+     .summary = "Sums up requests and tokens.",
+     .help = "JSON: an array of {the fields of --by, \"requests\", \"errors\", \"prompt_tokens\",\n"
+             "\"cached_tokens\", \"output_tokens\", \"thoughts_tokens\", \"tool_tokens\", \"total_tokens\"}."},
+
+    {.noun = "migrate", .run = migrate_run, .arguments = "",
+     .summary = "Brings the database up to this version of Pollux.",
+     .help = "May be repeated, and run by several instances at once. Reads the folder sql/ beside\n"
+             "build/, or the one that POLLUX_SQL names.\n\n"
+             "JSON: {\"migrations\": how many there are, \"applied\": [files of the new ones],\n"
+             "\"notices\": [what the role of the connection may not do]}."},
+    {.noun = "generate-key", .run = generate_key, .arguments = "[FILE]", .most = 1,
+     .summary = "Makes the master key file that seals the keys in the database.",
+     .help = "FILE is POLLUX_MASTER_KEY_FILE unless given; it is never overwritten.\n\nJSON: {\"file\"}."},
+    {.noun = "check", .run = check_run, .arguments = "", .unsettled = true,
+     .options = {{.name = "offline", .help = "leave the upstream alone"}},
+     .summary = "Looks for what may be wrong with this instance, and says what to do.",
+     .help = "No quota is spent. Fails if any line does.\n\n"
+             "JSON: an array of {\"check\", \"state\": ok, warn or fail, \"detail\", \"advice\"}."},
+    {.noun = "version", .run = show_version, .arguments = "", .bare = true, .summary = "Says which version this is."},
+    {.noun = "help", .run = show_help, .arguments = "[COMMAND]", .most = 2, .bare = true,
+     .summary = "Explains a command."},
+};
+
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static int show_version(struct cli *cli)
+{
+    if (!cli->json) {
+        puts("pollux " POLLUX_VERSION);
+        return CLI_OK;
+    }
+    json_auto_t *version = json_pack("{s:s}", "version", POLLUX_VERSION);
+    cli_json(version);
+    return CLI_OK;
+}
+
+static void list_commands(FILE *out)
+{
+    fputs("usage: pollux COMMAND [--json] ...\n\n", out);
+    for (size_t i = 0; i < COMMANDS; i++) {
+        auto_buf name = {0};
+        buf_printf(&name, "%s %s", commands[i].noun, commands[i].verb != NULL ? commands[i].verb : "");
+        fprintf(out, "  %-16s %s\n", buf_str(&name), commands[i].summary);
+    }
+    fputs("\n`pollux COMMAND --help` tells more; `pollux help settings` lists the settings, which come\n"
+          "from the environment or from pollux.conf in POLLUX_HOME.\n", out);
+}
+
+/* ---- finding the row ---- */
+
+static bool is_noun(const char *word)
+{
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].noun, word) == 0)
+            return true;
+    return false;
+}
+
+static const struct cli_command *find(const char *noun, const char *verb)
+{
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].noun, noun) == 0
+            && (commands[i].verb == NULL || (verb != NULL && strcmp(commands[i].verb, verb) == 0)))
+            return &commands[i];
+    return NULL;
+}
+
+/* Lists the verbs of a noun: "add, list or revoke". */
+static void list_verbs(const char *noun, struct buf *out)
+{
+    const char *last = NULL;
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(commands[i].noun, noun) != 0)
+            continue;
+        if (last != NULL)
+            buf_printf(out, "%s%s", out->n > 0 ? ", " : "", last);
+        last = commands[i].verb;
+    }
+    if (last != NULL)
+        buf_printf(out, "%s%s", out->n > 0 ? " or " : "", last);
+}
+
+static const struct cli_command *unknown_noun(const char *word)
+{
+    const char *near = cli_nearest(word, &commands[0].noun, COMMANDS, sizeof *commands);
+    if (near != NULL)
+        cli_say("there is no command `%s`; did you mean `pollux %s`?", word, near);
+    else
+        cli_say("there is no command `%s`; `pollux help` lists them", word);
+    return NULL;
+}
+
+static const struct cli_command *unknown_verb(const char *noun, const char *word)
+{
+    const char *verbs[COMMANDS];
+    size_t n = 0;
+    auto_buf all = {0};
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].noun, noun) == 0)
+            verbs[n++] = commands[i].verb;
+    const char *near = word != NULL ? cli_nearest(word, verbs, n, sizeof *verbs) : NULL;
+    list_verbs(noun, &all);
+    if (near != NULL)
+        cli_say("there is no command `%s %s`; did you mean `pollux %s %s`?", noun, word, noun, near);
+    else if (word != NULL)
+        cli_say("there is no command `%s %s`: it is %s", noun, word, buf_str(&all));
+    else
+        cli_say("`pollux %s` is followed by %s", noun, buf_str(&all));
+    return NULL;
+}
+
+/* The row for these words; NULL after saying what is wrong. */
+static const struct cli_command *look_up(const char *noun, const char *verb)
+{
+    const struct cli_command *c = find(noun, verb);
+    if (c != NULL)
+        return c;
+    return is_noun(noun) ? unknown_verb(noun, verb) : unknown_noun(noun);
+}
+
+/* `pollux help key`: all commands of that noun. */
+static int help_noun(const char *noun)
+{
+    bool more = false;
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(commands[i].noun, noun) != 0)
+            continue;
+        if (more)
+            putchar('\n');
+        cli_usage(&commands[i], stdout);
+        more = true;
+    }
+    return CLI_OK;
+}
+
+static int show_help(struct cli *cli)
+{
+    if (cli->count == 0) {
+        list_commands(stdout);
+        return CLI_OK;
+    }
+    if (strcmp(cli->arguments[0], "settings") == 0) {
+        conf_print_help(stdout);
+        return CLI_OK;
+    }
+    if (cli->count == 1 && is_noun(cli->arguments[0]))
+        return help_noun(cli->arguments[0]);
+    const struct cli_command *c = look_up(cli->arguments[0], cli->count > 1 ? cli->arguments[1] : NULL);
+    if (c == NULL)
+        return CLI_WRONG;
+    cli_usage(c, stdout);
+    return CLI_OK;
+}
+
+/* ---- running it ---- */
+
+static int run(struct cli *cli)
+{
+    if (cli->help) {
+        cli_usage(cli->command, stdout);
+        return CLI_OK;
+    }
+    if (!cli->command->bare && !conf_load(&cli->fault) && !cli->command->unsettled)
+        return cli_failed(cli);
+    int code = cli->command->run(cli);
+    db_free(cli->db);
+    return code;
+}
+
+static int dispatch(struct cli *cli, int argc, char **argv)
+{
+    const char *verb = argc > 2 && argv[2][0] != '-' ? argv[2] : NULL;
+    if (verb == NULL && argc > 2 && is_noun(argv[1]) && find(argv[1], NULL) == NULL
+        && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0))
+        return help_noun(argv[1]);
+    cli->command = look_up(argv[1], verb);
+    if (cli->command == NULL)
+        return CLI_WRONG;
+    int words = cli->command->verb != NULL ? 3 : 2;
+    return cli_parse(cli, argc - words, argv + words) ? run(cli) : CLI_WRONG;
+}
+
+/* A full disk or a closed pipe must not look like success. */
+static int finish(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    return code != CLI_OK ? code : cli_failure("the output could not be written");
+}
+
+int main(int argc, char **argv)
+{
+    static char help[] = "help", version[] = "version";
+    if (argc < 2) {
+        list_commands(stderr);
+        return CLI_WRONG;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        argv[1] = help;
+    else if (strcmp(argv[1], "--version") == 0)
+        argv[1] = version;
+    struct cli cli = {.arguments = xcalloc((size_t)argc, sizeof *cli.arguments)};
+    int code = finish(dispatch(&cli, argc, argv));
+    free(cli.arguments);
+    return code;
+}

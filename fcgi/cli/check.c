@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check.c: pollux check, the doctor.
+ *
+ * A column of checks, each of which adds one or more lines: ok, warn or fail,
+ * what was found, and what to do about it. A check whose ground is missing
+ * (no database) is silent: the failure that took it away has been told.
+ */
+#include "cli/cli.h"
+
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/log.h"
+#include "cli/migrate.h"
+#include "upstream/upstream.h"
+#include "vault/vault.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+enum state { OK, WARN, FAIL };
+
+static const char *const state_names[] = {"ok", "warn", "fail"};
+
+struct doctor {
+    struct cli *cli;     /* borrowed */
+    json_t *lines;       /* what was found so far */
+    bool vault;          /* the master keys could be read */
+    bool schema;         /* the database is as new as this program */
+    enum state worst;
+};
+
+/* Adds a line. `advice` is "" when there is nothing to do. */
+static void found(struct doctor *d, enum state state, const char *check, const char *advice, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+static void found(struct doctor *d, enum state state, const char *check, const char *advice, const char *fmt, ...)
+{
+    auto_buf text = {0}, masked = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vprintf(&text, fmt, ap);
+    va_end(ap);
+    log_redact(&masked, buf_str(&text), text.n);
+    if (state > d->worst)
+        d->worst = state;
+    json_array_append_new(d->lines, json_pack("{s:s,s:s,s:s,s:s?}", "check", check, "state", state_names[state],
+                                              "detail", buf_str(&masked), "advice", *advice ? advice : NULL));
+}
+
+static const char *reason(const struct fault *f)
+{
+    return *f->meant != '\0' ? f->meant : f->said;
+}
+
+static long long number_at(const json_t *object, const char *field)
+{
+    return json_integer_value(json_object_get(object, field));
+}
+
+static bool true_at(const json_t *object, const char *field)
+{
+    return json_is_true(json_object_get(object, field));
+}
+
+static const char *text_at(const json_t *object, const char *field)
+{
+    const char *text = json_string_value(json_object_get(object, field));
+    return text != NULL ? text : "";
+}
+
+/* ---- this machine ---- */
+
+static bool is_local(const char *url)
+{
+    return strstr(url, "://127.") != NULL || strstr(url, "://localhost") != NULL || strstr(url, "://[::1]") != NULL;
+}
+
+static void check_settings(struct doctor *d)
+{
+    if (conf.first_byte_timeout > conf.total_timeout || conf.connect_timeout > conf.total_timeout)
+        found(d, WARN, "settings", "raise POLLUX_TOTAL_TIMEOUT or lower the others",
+              "POLLUX_TOTAL_TIMEOUT (%lld s) ends requests before the shorter time-outs can", conf.total_timeout);
+    else if (strncmp(conf.upstream, "http://", 7) == 0 && !is_local(conf.upstream))
+        found(d, WARN, "settings", "write https:// in POLLUX_UPSTREAM",
+              "keys travel to %s unencrypted", conf.upstream);
+    else
+        found(d, OK, "settings", "", "%s, upstream %s", conf.home, conf.upstream);
+}
+
+static void check_home(struct doctor *d)
+{
+    struct statvfs fs;
+    if (statvfs(conf.home, &fs) != 0) {
+        found(d, FAIL, "home", "start Pollux once (`make start`), or correct POLLUX_HOME",
+              "%s is not there or cannot be entered", conf.home);
+        return;
+    }
+    double free_mb = (double)fs.f_bavail * (double)fs.f_frsize / 1e6;
+    if (free_mb < 100)
+        found(d, FAIL, "disk", "make room: PostgreSQL stops when it is full", "%.0f MB free in %s", free_mb, conf.home);
+    else if (free_mb < 1000)
+        found(d, WARN, "disk", "make room, or lower the setting retention_days", "%.0f MB free in %s", free_mb,
+              conf.home);
+    else
+        found(d, OK, "disk", "", "%.1f GB free in %s", free_mb / 1000, conf.home);
+}
+
+static void check_files(struct doctor *d)
+{
+    struct rlimit limit;
+    long long need = 2 * conf.threads + 64;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    if (limit.rlim_max != RLIM_INFINITY && (long long)limit.rlim_max < need)
+        found(d, FAIL, "files", "raise the hard limit (`ulimit -Hn`, LimitNOFILE=) or lower POLLUX_THREADS",
+              "%lld open files are allowed, POLLUX_THREADS=%lld may need %lld", (long long)limit.rlim_max,
+              conf.threads, need);
+    else
+        found(d, OK, "files", "", "enough open files are allowed for POLLUX_THREADS=%lld", conf.threads);
+}
+
+static void check_master_key(struct doctor *d)
+{
+    struct fault f = {0};
+    d->vault = vault_open(conf.master_key_file, &f);
+    if (d->vault)
+        found(d, OK, "master key", "", "%s", conf.master_key_file);
+    else
+        found(d, FAIL, "master key", "", "%s", reason(&f));
+}
+
+/* ---- the database ---- */
+
+static bool ask(struct doctor *d, json_t **ret, const char *sql, struct fault *f)
+{
+    return d->cli->db != NULL && db_json(d->cli->db, ret, f, sql, 0, NULL);
+}
+
+static void check_database(struct doctor *d)
+{
+    static const char sql[] = "select json_build_object('version', current_setting('server_version'), 'number', "
+                              "current_setting('server_version_num')::int, 'role', current_user, 'name', "
+                              "current_database(), 'standby', pg_is_in_recovery())";
+    struct fault f = {0};
+    json_auto_t *about = NULL;
+    if (cli_db(d->cli) == NULL || !ask(d, &about, sql, &f)) {
+        found(d, FAIL, "database", "`make start` starts the private one; else see POLLUX_DATABASE", "%s",
+              reason(d->cli->db == NULL ? &d->cli->fault : &f));
+        return;
+    }
+    if (number_at(about, "number") < 150000)
+        found(d, WARN, "database", "Pollux is tested with PostgreSQL 15 and newer", "PostgreSQL %s",
+              text_at(about, "version"));
+    else if (true_at(about, "standby"))
+        found(d, FAIL, "database", "name the primary in POLLUX_DATABASE, or all hosts with "
+              "target_session_attrs=read-write", "this is a standby: nothing can be written");
+    else
+        found(d, OK, "database", "", "PostgreSQL %s, database %s as %s", text_at(about, "version"),
+              text_at(about, "name"), text_at(about, "role"));
+}
+
+static double host_time(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void check_clock(struct doctor *d)
+{
+    struct fault f = {0};
+    json_auto_t *theirs = NULL;
+    double before = host_time();
+    if (!ask(d, &theirs, "select to_json(extract(epoch from clock_timestamp())::float8)", &f))
+        return;
+    double off = json_number_value(theirs) - (before + host_time()) / 2;
+    if (fabs(off) > 2)
+        found(d, WARN, "clock", "let both machines keep their time by NTP",
+              "the database's clock is %+.1f s from this machine's", off);
+    else
+        found(d, OK, "clock", "", "database and this machine differ by %.0f ms", fabs(off) * 1000);
+}
+
+static void check_schema(struct doctor *d)
+{
+    struct fault f = {0};
+    json_auto_t *list = NULL;
+    if (d->cli->db == NULL)
+        return;
+    if (!migrate_compare(d->cli->db, &list, &f)) {
+        found(d, FAIL, "schema", "", "%s", reason(&f));
+        return;
+    }
+    size_t i, missing = 0;
+    json_t *m;
+    json_array_foreach(list, i, m)
+        missing += !true_at(m, "applied");
+    d->schema = missing == 0;
+    if (missing > 0)
+        found(d, FAIL, "schema", "run `pollux migrate`", "%zu of %zu migrations have not been applied", missing,
+              json_array_size(list));
+    else
+        found(d, OK, "schema", "", "%zu migrations, all applied", json_array_size(list));
+}
+
+static void check_roles(struct doctor *d)
+{
+    static const char sql[] =
+        "select json_build_object('app', app, 'reader', reader, "
+        "'app_reads', app and has_table_privilege('pollux_app', 'pollux.credential', 'select'), "
+        "'reader_reads', reader and has_table_privilege('pollux_read', 'pollux.credential', 'select'), "
+        "'refused', (select count(*) from pg_proc where app and pronamespace = 'api'::regnamespace "
+        "and not has_function_privilege('pollux_app', oid, 'execute'))) "
+        "from (select to_regrole('pollux_app') is not null, to_regrole('pollux_read') is not null) r(app, reader)";
+    struct fault f = {0};
+    json_auto_t *r = NULL;
+    if (!d->schema)
+        return;
+    if (!ask(d, &r, sql, &f))
+        found(d, FAIL, "roles", "", "%s", reason(&f));
+    else if (number_at(r, "refused") > 0)
+        found(d, FAIL, "roles", "run `pollux migrate`", "pollux_app may not execute %lld functions of schema api",
+              number_at(r, "refused"));
+    else if (true_at(r, "app_reads") || true_at(r, "reader_reads"))
+        found(d, FAIL, "roles", "run `pollux migrate`, or take back what was granted by hand",
+              "%s can read the table of credentials", true_at(r, "app_reads") ? "pollux_app" : "pollux_read");
+    else if (!true_at(r, "app") || !true_at(r, "reader"))
+        found(d, WARN, "roles", "give the owner CREATEROLE and run `pollux migrate` for separate roles",
+              "there is one role for everything: workers could read what only the owner should");
+    else
+        found(d, OK, "roles", "", "pollux_app runs functions only, pollux_read sees views only");
+}
+
+/* What the workers connect as, and the first thing they ask. */
+static void check_workers_door(struct doctor *d)
+{
+    struct fault f = {0};
+    json_auto_t *health = NULL;
+    if (!d->schema)
+        return;
+    struct db *db = db_open(conf.database, &f);
+    bool ok = db != NULL && db_json(db, &health, &f, "select api.health()", 0, NULL);
+    db_free(db);
+    if (!ok)
+        found(d, FAIL, "workers' role", "see POLLUX_DATABASE", "%s", reason(&f));
+    else if (number_at(health, "ready") > 0)
+        found(d, OK, "keys", "", "%lld of %lld are ready", number_at(health, "ready"),
+              number_at(health, "credentials"));
+    else if (number_at(health, "credentials") == 0)
+        found(d, WARN, "keys", "`pollux key add`", "there are no keys yet");
+    else
+        found(d, WARN, "keys", "`pollux key list` says why", "none of %lld is ready",
+              number_at(health, "credentials"));
+}
+
+static void check_cron(struct doctor *d)
+{
+    static const char there[] = "select to_json(exists (select from pg_extension where extname = 'pg_cron'))";
+    static const char jobs[] = "select to_json(count(*)) from cron.job where active and jobname like 'pollux%'";
+    struct fault f = {0};
+    json_auto_t *cron = NULL, *count = NULL;
+    if (!d->schema || !ask(d, &cron, there, &f))
+        return;
+    if (!json_is_true(cron))
+        found(d, WARN, "maintenance", "install pg_cron in this database and run `pollux migrate`",
+              "pg_cron is not in this database: old log partitions stay until it is");
+    else if (!ask(d, &count, jobs, &f))
+        found(d, WARN, "maintenance", "grant usage on schema cron to the owner and run `pollux migrate`", "%s",
+              reason(&f));
+    else if (json_integer_value(count) == 0)
+        found(d, WARN, "maintenance", "run `pollux migrate`", "pg_cron is there but has no jobs of Pollux");
+    else
+        found(d, OK, "maintenance", "", "pg_cron, %lld jobs", (long long)json_integer_value(count));
+}
+
+/* Opens some stored credentials: at most 50, by chance, and one for each master key in use. */
+static void check_sample(struct doctor *d)
+{
+    static const char sql[] =
+        "with c as (select id, fingerprint, sealed, row_number() over (partition by substring(sealed for 16) "
+        "order by random()) n from pollux.credential) "
+        "select coalesce(json_agg(json_build_object('id', id, 'fingerprint', encode(fingerprint, 'hex'), 'sealed', "
+        "encode(sealed, 'hex'))), '[]') from (select * from c order by n, random() limit 50) s";
+    struct fault f = {0};
+    json_auto_t *sample = NULL;
+    if (!d->schema || !d->vault)
+        return;
+    if (!ask(d, &sample, sql, &f)) {
+        found(d, WARN, "sealed keys", "", "%s", reason(&f));
+        return;
+    }
+    size_t i, bad = 0;
+    json_t *row;
+    json_array_foreach(sample, i, row) {
+        auto_secret key = {0};
+        bad += !vault_credential_unseal(text_at(row, "sealed"), text_at(row, "fingerprint"), &key, &f);
+    }
+    if (bad > 0)
+        found(d, FAIL, "sealed keys", "give the master key file that sealed them, or import the keys again",
+              "%zu of %zu cannot be read: %s", bad, i, reason(&f));
+    else if (i > 0)
+        found(d, OK, "sealed keys", "", "%zu tried, all can be read with the master key file", i);
+}
+
+/* ---- the network ---- */
+
+static bool collect(void *ctx, const char *bytes, size_t n)
+{
+    struct buf *body = ctx;
+    if (body->n < 4096)
+        buf_add(body, bytes, n < 4096 ? n : 4096);
+    return true;
+}
+
+/* GET without any credential, ten seconds at the most. */
+static enum upstream_end get(const char *url, const char *proxy, struct upstream_call *call, struct buf *body)
+{
+    *call = (struct upstream_call){.method = "GET", .url = url, .proxy = proxy, .connect_ms = 5000,
+                                   .first_byte_ms = 10000, .idle_ms = 10000, .deadline_ms = clock_ms() + 10000,
+                                   .on_data = collect, .ctx = body};
+    return upstream_perform(call);
+}
+
+static void check_upstream(struct doctor *d)
+{
+    struct upstream_call call;
+    auto_buf url = {0}, body = {0};
+    if (cli_flag(d->cli, "offline"))
+        return;
+    buf_printf(&url, "%s/", conf.upstream);
+    int64_t began = clock_ms();
+    enum upstream_end end = get(buf_str(&url), conf.proxy, &call, &body);
+    if (end == UPSTREAM_TLS)
+        found(d, FAIL, "upstream", "install ca-certificates; a proxy that opens TLS needs its certificate there too",
+              "%s: %s", conf.upstream, call.error);
+    else if (call.status == 0)
+        found(d, FAIL, "upstream", "see POLLUX_UPSTREAM, POLLUX_PROXY, the name service and the firewall", "%s: %s",
+              conf.upstream, *call.error ? call.error : "no answer within ten seconds");
+    else
+        found(d, OK, "upstream", "", "%s answers in %lld ms", conf.upstream, (long long)(clock_ms() - began));
+    upstream_call_free(&call);
+}
+
+/* The address at which this machine reaches what listens there. */
+static void listen_url(struct buf *url)
+{
+    const char *at = conf.listen, *port = strrchr(at, ':');
+    if (port == NULL)
+        buf_printf(url, "http://127.0.0.1:%s", at);
+    else if (strncmp(at, "0.0.0.0:", 8) == 0 || strncmp(at, "*:", 2) == 0)
+        buf_printf(url, "http://127.0.0.1%s", port);
+    else if (strncmp(at, "[::]:", 5) == 0)
+        buf_printf(url, "http://[::1]%s", port);
+    else
+        buf_printf(url, "http://%s", at);
+    buf_printf(url, "%s/health", conf.prefix);
+}
+
+static void check_web(struct doctor *d)
+{
+    struct upstream_call call;
+    auto_buf url = {0}, body = {0};
+    listen_url(&url);
+    get(buf_str(&url), "", &call, &body);
+    if (call.status == 200)
+        found(d, OK, "web server", "", "%s answers", buf_str(&url));
+    else if (call.status == 503)
+        found(d, WARN, "web server", "the other lines say why", "%s says that nothing can be served now",
+              buf_str(&url));
+    else if (call.status != 0)
+        found(d, WARN, "web server", "is POLLUX_LISTEN the address of this Pollux? are the workers running?",
+              "%s answers with status %d", buf_str(&url), call.status);
+    else
+        found(d, WARN, "web server", "`make start`; with a web server of your own set POLLUX_LISTEN to its address",
+              "%s: %s", buf_str(&url), *call.error ? call.error : "no answer");
+    upstream_call_free(&call);
+}
+
+/* ---- the command ---- */
+
+static int report(const struct doctor *d)
+{
+    static const char *const marks[] = {"ok  ", "warn", "FAIL"};
+    size_t i;
+    json_t *line;
+    if (d->cli->json)
+        cli_json(d->lines);
+    json_array_foreach(d->lines, i, line) {
+        const char *state = text_at(line, "state");
+        int mark = *state == 'o' ? OK : *state == 'w' ? WARN : FAIL;
+        if (d->cli->json)
+            break;
+        printf("%s  %-13s  %s\n", marks[mark], text_at(line, "check"), text_at(line, "detail"));
+        if (*text_at(line, "advice") != '\0')
+            printf("%21s-> %s\n", "", text_at(line, "advice"));
+    }
+    return d->worst == FAIL ? CLI_FAILED : CLI_OK;
+}
+
+int check_run(struct cli *cli)
+{
+    json_auto_t *lines = json_array();
+    struct doctor d = {.cli = cli, .lines = lines};
+    if (cli->fault.kind != FAULT_NONE) {
+        found(&d, FAIL, "settings", "", "%s", reason(&cli->fault));
+        return report(&d);
+    }
+    upstream_init();
+    check_settings(&d);
+    check_home(&d);
+    check_files(&d);
+    check_master_key(&d);
+    check_database(&d);
+    check_clock(&d);
+    check_schema(&d);
+    check_roles(&d);
+    check_workers_door(&d);
+    check_cron(&d);
+    check_sample(&d);
+    check_upstream(&d);
+    check_web(&d);
+    upstream_end_all();
+    return report(&d);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* key.c: pollux key add, import, list, enable, disable, remove. */
+#include "cli/keys.h"
+
+#include "base/auto.h"
+#include "db/admin_calls.h"
+
+#include <string.h>
+
+enum { PAGE = 1000 };
+
+static const struct cli_column columns[] = {
+    {.title = "ID", .field = "id", .format = CLI_NUMBER},
+    {.title = "PROJECT", .field = "project"},
+    {.title = "KIND", .field = "kind"},
+    {.title = "KEY", .field = "hint"},
+    {.title = "PRIORITY", .field = "priority", .format = CLI_NUMBER},
+    {.title = "STATE", .field = "state"},
+    {.title = "REASON", .field = "reason"},
+    {.title = "UNTIL", .field = "until", .format = CLI_TIME},
+    {.title = "LAST USED", .field = "last_used_at", .format = CLI_TIME, .absent = "never"},
+    {.title = "TODAY", .field = "requests_today", .format = CLI_NUMBER, .absent = "0"},
+    {.title = "LABEL", .field = "label"},
+    {0},
+};
+
+/* The word `take` for each argument, then the report. */
+static int each_argument(struct cli *cli, bool (*take)(struct keys *, const char *))
+{
+    static const char *const standard_input[] = {"-"};
+    const char *const *argument = cli->count > 0 ? cli->arguments : (const char *const *)standard_input;
+    int n = cli->count > 0 ? cli->count : 1;
+    const char *priority;
+    if (!cli_number(cli, "priority", &priority))
+        return CLI_WRONG;
+    struct keys *k = keys_begin(cli);
+    if (k == NULL)
+        return cli_failed(cli);
+    bool ok = true;
+    for (int i = 0; ok && i < n; i++)
+        ok = take(k, argument[i]);
+    int code = keys_end(k, ok);
+    keys_free(k);
+    return code;
+}
+
+static bool take_key(struct keys *k, const char *argument)
+{
+    return strcmp(argument, "-") == 0 ? keys_file(k, "-") : keys_text(k, NULL, argument, strlen(argument));
+}
+
+int key_add(struct cli *cli)
+{
+    return each_argument(cli, take_key);
+}
+
+int key_import(struct cli *cli)
+{
+    return each_argument(cli, keys_file);
+}
+
+/* One page, and the id it ended with in *after. False at the end of the list or when it failed. */
+static bool list_page(struct cli *cli, struct cli_table *t, long long *after)
+{
+    json_auto_t *rows = NULL;
+    if (!admin_credential_list(cli->db, &rows, &cli->fault, PAGE, *after))
+        return false;
+    size_t n = json_array_size(rows);
+    if (cli->json)
+        cli_json_rows(t, rows);
+    else if (n > 0)
+        cli_table(t, columns, rows);
+    if (n > 0)
+        *after = json_integer_value(json_object_get(json_array_get(rows, n - 1), "id"));
+    return n == PAGE;
+}
+
+int key_list(struct cli *cli)
+{
+    struct cli_table t = {0};
+    long long after = 0;
+    if (cli_db(cli) == NULL)
+        return cli_failed(cli);
+    if (cli->json)
+        cli_json_open(&t);
+    while (list_page(cli, &t, &after))
+        continue;
+    if (cli->fault.kind != FAULT_NONE)
+        return cli_failed(cli);
+    if (cli->json)
+        cli_json_close(&t);
+    else if (!t.begun)
+        puts("There are no keys yet: `pollux key add KEY` or `pollux key import FILE`.");
+    return CLI_OK;
+}
+
+/* Checks the id, and that there is a database to ask. */
+static bool ready(struct cli *cli, int *code)
+{
+    const char *id = cli->arguments[0];
+    if (strspn(id, "0123456789") != strlen(id) || strlen(id) > 18 || *id == '\0') {
+        *code = cli_wrong(cli, "an ID is a number, as `pollux key list` shows it");
+        return false;
+    }
+    *code = cli_db(cli) != NULL ? CLI_OK : cli_failed(cli);
+    return *code == CLI_OK;
+}
+
+static int changed(struct cli *cli, const json_t *credential, const char *what)
+{
+    if (json_is_null(credential))
+        return cli_failure("there is no key with the id %s: `pollux key list` shows them", cli->arguments[0]);
+    if (cli->json)
+        cli_json(credential);
+    else {
+        printf("Key %s %s.\n", cli->arguments[0], what);
+        cli_object(columns, credential);
+    }
+    return CLI_OK;
+}
+
+static int set_enabled(struct cli *cli, bool on)
+{
+    int code;
+    json_auto_t *credential = NULL;
+    if (!ready(cli, &code))
+        return code;
+    if (!admin_credential_set_enabled(cli->db, &credential, &cli->fault, cli->arguments[0], on))
+        return cli_failed(cli);
+    return changed(cli, credential, on ? "enabled" : "disabled");
+}
+
+int key_enable(struct cli *cli)
+{
+    return set_enabled(cli, true);
+}
+
+int key_disable(struct cli *cli)
+{
+    return set_enabled(cli, false);
+}
+
+int key_remove(struct cli *cli)
+{
+    int code;
+    json_auto_t *credential = NULL;
+    if (!ready(cli, &code))
+        return code;
+    if (!admin_credential_remove(cli->db, &credential, &cli->fault, cli->arguments[0]))
+        return cli_failed(cli);
+    return changed(cli, credential, "removed");
+}

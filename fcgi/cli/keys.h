@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * keys.h: keys out of text, and into the database in batches.
+ *
+ * Whatever lies between newlines, blanks and commas is a key if it is 20 to 256
+ * characters of `A-Z a-z 0-9 . _ -`. Its beginning is not looked at: Google
+ * changes that.
+ */
+#ifndef POLLUX_CLI_KEYS_H
+#define POLLUX_CLI_KEYS_H
+
+#include "cli/cli.h"
+
+struct keys;
+
+/* Begins an import with the options of `cli` (project, label, priority) and opens the vault. New; NULL with
+ * cli->fault set. */
+struct keys *keys_begin(struct cli *cli);
+
+/* Takes the keys out of a text. `name` stands in the report, NULL for the command line; `#` begins a comment
+ * when there is a name. False with the fault set when the database failed: what went before is stored. */
+bool keys_text(struct keys *k, const char *name, const char *text, size_t n);
+
+/* The same for a file, for all files of a directory, and for standard input ("-"). */
+bool keys_file(struct keys *k, const char *path);
+
+/* Stores what is left and prints the report. Returns the exit code: failed when there was no good key at all
+ * among bad ones. `ok` is what the calls before returned: on false the report says how far it came. */
+int keys_end(struct keys *k, bool ok);
+
+/* Frees and wipes; NULL is fine. */
+void keys_free(struct keys *k);
+
+#endif

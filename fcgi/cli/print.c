@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * print.c: JSON for programs, aligned columns for people.
+ *
+ * What comes from the database may have been written by a client (a name, a
+ * model): control characters are never sent to the terminal.
+ */
+#include "cli/cli.h"
+
+#include "base/auto.h"
+
+#include <string.h>
+
+/* ---- one cell ---- */
+
+static void put_clean(struct buf *out, const char *text)
+{
+    for (; *text != '\0'; text++)
+        buf_putc(out, (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+}
+
+/* 2026-11-20T22:45:10.123456+00:00 becomes 2026-11-20 22:45:10. */
+static void put_time(struct buf *out, const char *text)
+{
+    size_t n = strlen(text);
+    if (n < 19 || text[10] != 'T') {
+        put_clean(out, text);
+        return;
+    }
+    const char *zone = text + 19 + strspn(text + 19, ".0123456789");
+    buf_printf(out, "%.10s %.8s", text, text + 11);
+    if (strcmp(zone, "+00:00") != 0 && strcmp(zone, "Z") != 0)
+        put_clean(out, zone);
+}
+
+static void put_scalar(struct buf *out, const json_t *value, enum cli_format format)
+{
+    if (json_is_string(value) && format == CLI_TIME)
+        put_time(out, json_string_value(value));
+    else if (json_is_string(value))
+        put_clean(out, json_string_value(value));
+    else if (json_is_integer(value))
+        buf_printf(out, "%lld", (long long)json_integer_value(value));
+    else if (json_is_real(value))
+        buf_printf(out, "%.10g", json_real_value(value));
+    else if (json_is_boolean(value))
+        buf_puts(out, json_is_true(value) ? "yes" : "no");
+    else {
+        auto_str text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+        put_clean(out, text != NULL ? text : "");
+    }
+}
+
+static void put_list(struct buf *out, const json_t *list)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item) {
+        if (i > 0)
+            buf_putc(out, ',');
+        put_scalar(out, item, CLI_TEXT);
+    }
+}
+
+static void put_cell(struct buf *out, const struct cli_column *c, const json_t *row)
+{
+    const json_t *value = json_object_get(row, c->field);
+    size_t before = out->n;
+    if (json_is_array(value))
+        put_list(out, value);
+    else if (value != NULL && !json_is_null(value))
+        put_scalar(out, value, c->format);
+    if (out->n == before)
+        buf_puts(out, c->absent != NULL ? c->absent : "-");
+}
+
+/* ---- tables ---- */
+
+static size_t columns_of(const struct cli_column *columns)
+{
+    size_t n = 0;
+    while (n < 16 && columns[n].title != NULL)
+        n++;
+    return n;
+}
+
+/* Characters, not bytes, of UTF-8. */
+static size_t width_of(const char *text)
+{
+    size_t n = 0;
+    for (; *text != '\0'; text++)
+        n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
+}
+
+static void settle_widths(struct cli_table *t, const struct cli_column *columns, const json_t *rows)
+{
+    for (size_t c = 0; c < columns_of(columns); c++) {
+        size_t i;
+        json_t *row;
+        t->width[c] = width_of(columns[c].title);
+        json_array_foreach(rows, i, row) {
+            auto_buf cell = {0};
+            put_cell(&cell, &columns[c], row);
+            size_t width = width_of(buf_str(&cell));
+            if (width > t->width[c])
+                t->width[c] = width;
+        }
+    }
+}
+
+/* Adds a cell and the blanks that line it up: before a number, behind a text that is not the last. */
+static void put_padded(struct buf *line, const char *text, size_t width, bool right, bool last)
+{
+    size_t w = width_of(text);
+    int pad = w < width ? (int)(width - w) : 0;
+    if (line->n > 0)
+        buf_puts(line, "  ");
+    if (right)
+        buf_printf(line, "%*s", pad, "");
+    buf_puts(line, text);
+    if (!right && !last)
+        buf_printf(line, "%*s", pad, "");
+}
+
+static void put_row(const struct cli_table *t, const struct cli_column *columns, const json_t *row)
+{
+    auto_buf line = {0};
+    size_t n = columns_of(columns);
+    for (size_t c = 0; c < n; c++) {
+        auto_buf cell = {0};
+        if (row != NULL)
+            put_cell(&cell, &columns[c], row);
+        put_padded(&line, row != NULL ? buf_str(&cell) : columns[c].title, t->width[c],
+                   columns[c].format == CLI_NUMBER, c + 1 == n);
+    }
+    puts(buf_str(&line));
+}
+
+void cli_table(struct cli_table *t, const struct cli_column *columns, const json_t *rows)
+{
+    size_t i;
+    json_t *row;
+    if (!t->begun) {
+        settle_widths(t, columns, rows);
+        put_row(t, columns, NULL);
+        t->begun = true;
+    }
+    json_array_foreach(rows, i, row)
+        put_row(t, columns, row);
+}
+
+void cli_object(const struct cli_column *columns, const json_t *object)
+{
+    size_t width = 0;
+    for (size_t c = 0; c < columns_of(columns); c++)
+        if (width_of(columns[c].title) > width)
+            width = width_of(columns[c].title);
+    for (size_t c = 0; c < columns_of(columns); c++) {
+        auto_buf cell = {0};
+        put_cell(&cell, &columns[c], object);
+        printf("%-*s  %s\n", (int)width, columns[c].title, buf_str(&cell));
+    }
+}
+
+/* ---- JSON ---- */
+
+void cli_json_open(struct cli_table *t)
+{
+    t->begun = false;
+    fputs("[", stdout);
+}
+
+void cli_json_rows(struct cli_table *t, const json_t *rows)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(rows, i, row) {
+        fputs(t->begun ? ",\n  " : "\n  ", stdout);
+        json_dumpf(row, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+        t->begun = true;
+    }
+}
+
+void cli_json_close(struct cli_table *t)
+{
+    puts(t->begun ? "\n]" : "]");
+}
+
+void cli_json(const json_t *value)
+{
+    struct cli_table t = {0};
+    if (json_is_array(value)) {
+        cli_json_open(&t);
+        cli_json_rows(&t, value);
+        cli_json_close(&t);
+        return;
+    }
+    json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    putchar('\n');
+}
+
+int cli_rows(const struct cli *cli, const struct cli_column *columns, const json_t *rows, const char *none)
+{
+    struct cli_table t = {0};
+    if (cli->json)
+        cli_json(rows);
+    else if (json_array_size(rows) == 0)
+        puts(none);
+    else
+        cli_table(&t, columns, rows);
+    return CLI_OK;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* usage.c: pollux usage: what was used, summed up. */
+#include "cli/cli.h"
+
+#include "base/auto.h"
+#include "db/admin_calls.h"
+
+#include <string.h>
+
+enum { GROUPS = 4, SUMS = 8 };
+
+static const struct cli_column groups[GROUPS] = {
+    {.title = "DAY", .field = "day"},
+    {.title = "CLIENT", .field = "client"},
+    {.title = "CREDENTIAL", .field = "credential"},
+    {.title = "MODEL", .field = "model"},
+};
+
+static const struct cli_column sums[SUMS] = {
+    {.title = "REQUESTS", .field = "requests", .format = CLI_NUMBER, .absent = "0"},
+    {.title = "ERRORS", .field = "errors", .format = CLI_NUMBER, .absent = "0"},
+    {.title = "PROMPT", .field = "prompt_tokens", .format = CLI_NUMBER, .absent = "0"},
+    {.title = "CACHED", .field = "cached_tokens", .format = CLI_NUMBER, .absent = "0"},
+    {.title = "OUTPUT", .field = "output_tokens", .format = CLI_NUMBER, .absent = "0"},
+    {.title = "THOUGHTS", .field = "thoughts_tokens", .format = CLI_NUMBER, .absent = "0"},
+    {.title = "TOOL", .field = "tool_tokens", .format = CLI_NUMBER, .absent = "0"},
+    {.title = "TOTAL", .field = "total_tokens", .format = CLI_NUMBER, .absent = "0"},
+};
+
+static bool has_word(const json_t *list, const char *word)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item)
+        if (strcmp(json_string_value(item), word) == 0)
+            return true;
+    return false;
+}
+
+static bool is_group(const char *word)
+{
+    for (size_t i = 0; i < GROUPS; i++)
+        if (strcmp(groups[i].field, word) == 0)
+            return true;
+    return false;
+}
+
+/* The columns of the groups asked for, then the sums. */
+static void columns_for(const json_t *by, struct cli_column columns[static GROUPS + SUMS + 1])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < GROUPS; i++)
+        if (has_word(by, groups[i].field))
+            columns[n++] = groups[i];
+    memcpy(columns + n, sums, sizeof sums);
+    columns[n + SUMS] = (struct cli_column){0};
+}
+
+static bool groups_ok(const struct cli *cli, const json_t *by)
+{
+    size_t i;
+    json_t *word;
+    json_array_foreach(by, i, word)
+        if (!is_group(json_string_value(word)))
+            return cli_wrong(cli, "--by is made of client, credential, model and day, not `%s`",
+                             json_string_value(word)) == CLI_OK;
+    return true;
+}
+
+int usage_show(struct cli *cli)
+{
+    struct cli_moment from, to;
+    struct cli_column columns[GROUPS + SUMS + 1];
+    json_auto_t *rows = NULL, *by = cli_list(cli, "by");
+    if (by == NULL)
+        by = json_pack("[s,s,s]", "client", "credential", "model");
+    if (!groups_ok(cli, by) || !cli_moment(cli, "from", &from) || !cli_moment(cli, "to", &to))
+        return CLI_WRONG;
+    auto_str by_text = json_dumps(by, JSON_COMPACT);
+    if (cli_db(cli) == NULL
+        || !admin_usage(cli->db, &rows, &cli->fault, (struct admin_moment){from.at, from.away},
+                        (struct admin_moment){to.at, to.away}, by_text))
+        return cli_failed(cli);
+    columns_for(by, columns);
+    return cli_rows(cli, columns, rows, "Nothing was used in that time.");
+}

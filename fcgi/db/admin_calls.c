@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* admin_calls.c: the functions of SQL schema `admin`, one C function each; see admin_calls.h. */
+#include "db/admin_calls.h"
+
+#include <stdio.h>
+
+#define CALL(db, ret, f, sql, ...)                                                                   \
+    db_json(db, ret, f, sql, (int)(sizeof(const char *[]){__VA_ARGS__} / sizeof(const char *)),      \
+            (const char *const[]){__VA_ARGS__})
+
+/* An array of text out of JSON text; SQL NULL stays NULL. */
+#define TEXTS(n) "(select array_agg(w) from jsonb_array_elements_text($" #n "::jsonb) w)"
+
+bool admin_credential_add(struct db *db, json_t **ret, struct fault *f, const char *project, const char *label,
+                          const char *priority, const char *keys)
+{
+    return CALL(db, ret, f, "select admin.credential_add($1, $2, $3::int, $4::jsonb)", project, label, priority,
+                keys);
+}
+
+bool admin_credential_list(struct db *db, json_t **ret, struct fault *f, int limit, long long after)
+{
+    char limit_text[16], after_text[32];
+    snprintf(limit_text, sizeof limit_text, "%d", limit);
+    snprintf(after_text, sizeof after_text, "%lld", after);
+    return CALL(db, ret, f, "select admin.credential_list($1::int, $2::bigint)", limit_text, after_text);
+}
+
+bool admin_credential_set_enabled(struct db *db, json_t **ret, struct fault *f, const char *id, bool enabled)
+{
+    return CALL(db, ret, f, "select admin.credential_set_enabled($1::bigint, $2::boolean)", id,
+                enabled ? "true" : "false");
+}
+
+bool admin_credential_remove(struct db *db, json_t **ret, struct fault *f, const char *id)
+{
+    return CALL(db, ret, f, "select admin.credential_remove($1::bigint)", id);
+}
+
+bool admin_client_add(struct db *db, json_t **ret, struct fault *f, const struct admin_client *c)
+{
+    return CALL(db, ret, f,
+                "select admin.client_add($1, $2, $3, $4::int, $5::int, $6::bigint, " TEXTS(7) ", "
+                "coalesce($8::timestamptz, pollux.now() + $9::interval))",
+                c->name, c->hash, c->hint, c->rpm, c->tpm, c->daily_tokens, c->models, c->expires, c->expires_in);
+}
+
+bool admin_client_list(struct db *db, json_t **ret, struct fault *f)
+{
+    return db_json(db, ret, f, "select admin.client_list()", 0, NULL);
+}
+
+bool admin_client_revoke(struct db *db, json_t **ret, struct fault *f, const char *id_or_name)
+{
+    return CALL(db, ret, f, "select admin.client_revoke($1)", id_or_name);
+}
+
+bool admin_model_list(struct db *db, json_t **ret, struct fault *f)
+{
+    return db_json(db, ret, f, "select admin.model_list()", 0, NULL);
+}
+
+bool admin_model_set(struct db *db, json_t **ret, struct fault *f, const char *name, const char *patch)
+{
+    return CALL(db, ret, f, "select admin.model_set($1, $2::jsonb)", name, patch);
+}
+
+bool admin_setting_list(struct db *db, json_t **ret, struct fault *f)
+{
+    return db_json(db, ret, f, "select admin.setting_list()", 0, NULL);
+}
+
+bool admin_setting_set(struct db *db, json_t **ret, struct fault *f, const char *name, const char *value)
+{
+    return CALL(db, ret, f, "select admin.setting_set($1, $2)", name, value);
+}
+
+bool admin_status(struct db *db, json_t **ret, struct fault *f)
+{
+    return db_json(db, ret, f, "select admin.status()", 0, NULL);
+}
+
+bool admin_usage(struct db *db, json_t **ret, struct fault *f, struct admin_moment from, struct admin_moment to,
+                 const char *by)
+{
+    return CALL(db, ret, f,
+                "select admin.usage(coalesce($1::timestamptz, pollux.now() - $2::interval), "
+                "coalesce($3::timestamptz, pollux.now() - $4::interval), " TEXTS(5) ")",
+                from.at, from.ago, to.at, to.ago, by);
+}

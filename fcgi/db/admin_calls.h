@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * admin_calls.h: the functions of SQL schema `admin`, one C function each, of the same name.
+ *
+ * For the command line and the console, not for requests. Each answers one
+ * JSON value in *ret (new; json null for SQL NULL, which is "no such thing"),
+ * or false with the fault set. A text that is NULL is SQL NULL. Numbers are
+ * passed as text: the database checks them.
+ */
+#ifndef POLLUX_DB_ADMIN_CALLS_H
+#define POLLUX_DB_ADMIN_CALLS_H
+
+#include "db/db.h"
+
+/* Stores credentials. `keys` is the JSON text of an array of {"fingerprint", "sealed", "hint"}, the first two in
+ * hexadecimal. Without a project each becomes its own. *ret: {"new", "known", "ids"}. */
+bool admin_credential_add(struct db *db, json_t **ret, struct fault *f, const char *project, const char *label,
+                          const char *priority, const char *keys);
+
+/* Up to `limit` credentials with an id above `after`, in the order of their ids: an array. */
+bool admin_credential_list(struct db *db, json_t **ret, struct fault *f, int limit, long long after);
+
+/* The credential as it is afterwards. Enabling also forgets why and how long it had been resting. */
+bool admin_credential_set_enabled(struct db *db, json_t **ret, struct fault *f, const char *id, bool enabled);
+
+/* The credential as it was. */
+bool admin_credential_remove(struct db *db, json_t **ret, struct fault *f, const char *id);
+
+struct admin_client {
+    const char *name;
+    const char *hash;          /* of the token, SHA-256 in hexadecimal */
+    const char *hint;          /* how the token ends */
+    const char *rpm, *tpm, *daily_tokens;
+    const char *models;        /* JSON text of an array of names; NULL: all */
+    const char *expires;       /* a time */
+    const char *expires_in;    /* or how long from now ("30 days"), by the database's clock */
+};
+
+/* The client as stored: {"id", "name", ...}. */
+bool admin_client_add(struct db *db, json_t **ret, struct fault *f, const struct admin_client *client);
+
+bool admin_client_list(struct db *db, json_t **ret, struct fault *f);
+
+/* By id or name: the client as it is afterwards. */
+bool admin_client_revoke(struct db *db, json_t **ret, struct fault *f, const char *id_or_name);
+
+bool admin_model_list(struct db *db, json_t **ret, struct fault *f);
+
+/* `patch` is JSON text: {"rpm", "tpm", "rpd", "max_concurrency", "upstream_name", "aliases"}; null clears, what is
+ * absent stays. The model as it is afterwards; an unknown one is made. */
+bool admin_model_set(struct db *db, json_t **ret, struct fault *f, const char *name, const char *patch);
+
+bool admin_setting_list(struct db *db, json_t **ret, struct fault *f);
+bool admin_setting_set(struct db *db, json_t **ret, struct fault *f, const char *name, const char *value);
+
+bool admin_status(struct db *db, json_t **ret, struct fault *f);
+
+/* A moment: `at` is a time, or `ago` an interval before now by the database's clock, or both are NULL. */
+struct admin_moment {
+    const char *at, *ago;
+};
+
+/* `by` is the JSON text of an array of "client", "credential", "model", "day". An array of sums. */
+bool admin_usage(struct db *db, json_t **ret, struct fault *f, struct admin_moment from, struct admin_moment to,
+                 const char *by);
+
+#endif
