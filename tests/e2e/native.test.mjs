@@ -20,13 +20,13 @@ const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwA
 let pollux;
 let ai;
 before(async () => {
-  pollux = await startPollux({ sim: { projects: projects(5), record: 50 } });
+  pollux = await startPollux({ sim: { projects: projects(5), record: 50, body_max: 300 * 1024 * 1024 } });
   ai = pollux.genai();
 });
 beforeEach(() => pollux.sim.reset());
 after(() => pollux?.stop());
 
-const recorded = async () => (await pollux.sim.control('requests'));
+const recorded = async () => (await pollux.sim.control('requests')).requests;
 const usedKeys = async () => Object.keys((await pollux.sim.stats()).by_key);
 
 describe('the official client', () => {
@@ -55,14 +55,14 @@ describe('the official client', () => {
     const declaration = { name: 'weather', description: 'Weather of a city', parameters: { type: 'OBJECT', properties: { city: { type: 'STRING' } }, required: ['city'] } };
     for (const one of [model, 'gemini-3-flash-preview']) {
       const config = { tools: [{ functionDeclarations: [declaration] }] };
-      const contents = [{ role: 'user', parts: [{ text: '[[sim:calls=2]] weather in Rome and Oslo?' }] }];
+      const contents = [{ role: 'user', parts: [{ text: 'weather in "Rome" and "Oslo", both at once?' }] }];
       for (let turn = 0; turn < 2; turn++) {
         const asked = await ai.models.generateContent({ model: one, contents, config });
         assert.equal(asked.functionCalls.length, 2, one);
         contents.push(asked.candidates[0].content, { role: 'user', parts: asked.functionCalls.map((call) => ({ functionResponse: { name: call.name, ...(call.id ? { id: call.id } : {}), response: { deg: 20 } } })) });
         const answered = await ai.models.generateContent({ model: one, contents, config });
         assert.ok(answered.text.length > 0, `${one} turn ${turn}`);
-        contents.push(answered.candidates[0].content, { role: 'user', parts: [{ text: '[[sim:calls=2]] and tomorrow?' }] });
+        contents.push(answered.candidates[0].content, { role: 'user', parts: [{ text: 'and the weather in both, "Rome" and "Oslo", tomorrow?' }] });
       }
     }
   });

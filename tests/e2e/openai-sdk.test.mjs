@@ -17,7 +17,7 @@ const weather = { type: 'function', function: { name: 'weather', description: 'W
 let pollux;
 let client;
 before(async () => {
-  pollux = await startPollux({ sim: { projects: projects(5) } });
+  pollux = await startPollux({ sim: { projects: projects(5), models: ['spent', 'overloaded'] } });
   client = pollux.openai();
 });
 after(() => pollux?.stop());
@@ -46,7 +46,7 @@ test('a stream, read by the client\'s own helper', async () => {
 for (const one of models) {
   for (const streamed of [false, true]) {
     test(`parallel tool calls and their results over two turns, ${streamed ? 'streamed' : 'whole'}, ${one}`, async () => {
-      const messages = [{ role: 'user', content: '[[sim:calls=2]] weather in Rome and Oslo?' }];
+      const messages = [{ role: 'user', content: 'weather in "Rome" and "Oslo", both at once?' }];
       const turn = async () => {
         const body = { model: one, messages, tools: [weather] };
         const answer = streamed ? await client.chat.completions.stream(body).finalChatCompletion() : await client.chat.completions.create(body);
@@ -66,14 +66,14 @@ for (const one of models) {
         const answered = await turn();
         assert.equal(answered.finish, 'stop');
         assert.ok(answered.message.content.length > 0);
-        messages.push({ role: 'user', content: '[[sim:calls=2]] and tomorrow?' });
+        messages.push({ role: 'user', content: 'and the weather in both, "Rome" and "Oslo", tomorrow?' });
       }
     });
   }
 }
 
 test('a client that drops what it does not know still gets its tool results accepted by Gemini 3', async () => {
-  const messages = [{ role: 'user', content: '[[sim:calls=2]] weather?' }];
+  const messages = [{ role: 'user', content: 'weather in "Rome" and "Oslo", both at once?' }];
   const { message } = (await ask({ model: 'gemini-3-flash-preview', messages, tools: [weather] })).choices[0];
   const bare = message.tool_calls.map(({ id, type, function: { name, arguments: args } }) => ({ id, type, function: { name, arguments: args } }));
   messages.push({ role: 'assistant', content: null, tool_calls: bare }, ...bare.map((call) => ({ role: 'tool', tool_call_id: call.id, content: '20 degrees' })));
@@ -129,8 +129,8 @@ test('errors come as the client\'s own classes', async () => {
     [() => ask({ model: 'gemini-none' }), OpenAI.NotFoundError, 'model_not_found'],
     [() => ask({ messages: [] }), OpenAI.BadRequestError],
     [() => ask({ temperature: 7 }), OpenAI.BadRequestError],
-    [() => ask({ messages: [{ role: 'user', content: '[[sim:429=day,times=20]] x' }] }), OpenAI.RateLimitError],
-    [() => ask({ messages: [{ role: 'user', content: '[[sim:503,times=20]] x' }] }), OpenAI.InternalServerError],
+    [() => ask({ model: 'spent', messages: [{ role: 'user', content: '[[sim:429-day]] x' }] }), OpenAI.RateLimitError],
+    [() => ask({ model: 'overloaded', messages: [{ role: 'user', content: '[[sim:503]] x' }] }), OpenAI.InternalServerError],
   ];
   for (const [ask_, kind, code] of cases) {
     await assert.rejects(ask_, (error) => {

@@ -82,7 +82,7 @@ test('a request waits its turn when something will be ready within the wait limi
 
 test('`limit: 0` means never: the model is not asked of that project again', async () => {
   await start(2, {});
-  await pollux.sim.configure({ projects: [{ id: 'p1', limits: { [model]: { rpm: 0, rpd: 0 } } }] });
+  await pollux.sim.configure({ projects: [{ id: 'p1', behaviour: [{ do: '429-zero' }] }] });
   await pooled(20, 1, () => ask());
   assert.ok(((await pollux.sim.stats()).by_project.p1?.calls ?? 0) <= 1);
 });

@@ -3,6 +3,8 @@
 // nobody.
 import { after, before, beforeEach, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
 import { startPollux } from '../lib/pollux.mjs';
 import { keyOf, projects } from '../lib/sim.mjs';
 import { answerOf, sse, startScripted } from '../lib/scripted.mjs';
@@ -86,11 +88,11 @@ test('a client that leaves before the first event ends the call too', async () =
 });
 
 test('an upstream that goes silent in mid-stream is given up after the idle time-out, in words', async () => {
-  const native = await pollux.send(path, { body: asking('chunks=5,delay=10,stall_after=2') });
+  const native = await pollux.send(path, { body: asking('chunks=5,delay=10,stall-mid,at=2') });
   const said = native.events().at(-1);
   assert.ok(said.error, native.text.slice(-300));
   assert.equal(said.error.status, 'DEADLINE_EXCEEDED');
-  const openai = await pollux.send('/v1/chat/completions', { body: chatting('chunks=5,delay=10,stall_after=2') });
+  const openai = await pollux.send('/v1/chat/completions', { body: chatting('chunks=5,delay=10,stall-mid,at=2') });
   const whole = joinChunks(openai.events());
   assert.ok(whole.error && whole.finish === null, openai.text.slice(-300));
 });
@@ -104,13 +106,15 @@ test('an event of 8 MB passes through both dialects', async () => {
 });
 
 test('a reader that stops reading holds up nobody else', async () => {
-  const slow = pollux.stream(path, { body: asking('chunks=50,big=200000'), onHead: () => {} });
-  slow.done.catch(() => {});
-  await slow.next();
-  slow.answer?.leave;
+  const body = JSON.stringify(asking('big=30000000'));
+  const slow = net.connect(Number(new URL(pollux.url).port), '127.0.0.1');
+  slow.on('error', () => {});
+  slow.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${pollux.token}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  await once(slow, 'readable');
   const others = await pooled(20, 10, () => pollux.send(path, { body: asking('chunks=3') }));
   assert.ok(others.every((answer) => answer.status === 200));
-  slow.leave();
+  slow.destroy();
+  await waitFor('the call for the slow reader to end', async () => (await pollux.sim.stats()).open === 0);
 });
 
 test('two hundred streams at once, an event every half second, all whole', async () => {
