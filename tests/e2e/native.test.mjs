@@ -43,7 +43,7 @@ describe('the official client', () => {
     let text = '';
     let pieces = 0;
     let last;
-    for await (const chunk of await ai.models.generateContentStream({ model, contents: '[[sim:chunks=5]] tell me' })) {
+    for await (const chunk of await ai.models.generateContentStream({ model, contents: '[[sim:chunks=5]] tell me a long story' })) {
       text += chunk.text ?? '';
       pieces++;
       last = chunk;

@@ -34,7 +34,7 @@ test('a completion', async () => {
 });
 
 test('a stream, read by the client\'s own helper', async () => {
-  const stream = client.chat.completions.stream({ model, messages: [{ role: 'user', content: '[[sim:chunks=6]] hello' }], stream_options: { include_usage: true } });
+  const stream = client.chat.completions.stream({ model, messages: [{ role: 'user', content: '[[sim:chunks=6]] hello, tell me a long story' }], stream_options: { include_usage: true } });
   let deltas = 0;
   stream.on('content', () => { deltas++; });
   const whole = await stream.finalChatCompletion();

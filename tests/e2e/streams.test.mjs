@@ -14,8 +14,8 @@ import { percentile } from '../lib/figures.mjs';
 
 const model = 'gemini-2.5-flash';
 const path = `/v1beta/models/${model}:streamGenerateContent?alt=sse`;
-const asking = (words) => ({ contents: [{ role: 'user', parts: [{ text: `[[sim:${words}]] tell me` }] }] });
-const chatting = (words) => ({ model, stream: true, messages: [{ role: 'user', content: `[[sim:${words}]] tell me` }] });
+const asking = (words) => ({ contents: [{ role: 'user', parts: [{ text: `[[sim:${words}]] tell me a long story` }] }] });
+const chatting = (words) => ({ model, stream: true, messages: [{ role: 'user', content: `[[sim:${words}]] tell me a long story` }] });
 
 let pollux;
 before(async () => {

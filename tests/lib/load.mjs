@@ -37,7 +37,7 @@ export async function sums(pollux, { timeout = 60_000 } = {}) {
   }, { timeout, every: 200 });
   const rows = await pollux.sql('select outcome, count(*)::int as n from report.requests group by outcome');
   const attempts = await pollux.sql('select outcome, count(*)::int as n from report.attempts group by outcome');
-  const [{ counted }] = await pollux.sql('select coalesce(sum(day_requests), 0)::int as counted from pollux.quota');
+  const [{ counted }] = await pollux.sql('select coalesce(sum(day_requests), 0)::int as counted from pollux.quota where model <> \'\'');
   const sim = await pollux.sim.stats();
   return { requests: byOutcome(rows), attempts: byOutcome(attempts), counted, calls: sim.calls, admitted: sim.requests };
 }

@@ -74,7 +74,7 @@ function instance({ env, sim, home, url }) {
       const options = Object.entries(limits).flatMap(([key, value]) => [`--${key.replaceAll('_', '-')}`, String(value)]);
       return self.cli('model', 'set', name, ...options);
     },
-    setting: (name, value) => self.sql('select admin.setting_set($$' + name + '$$, $$' + value + '$$)'),
+    setting: (name, value) => self.cli('setting', 'set', name, String(value)),
 
     // Rows of a query as objects, asked as the owner of the database (or as another role).
     async sql(query, role) {
