@@ -49,6 +49,9 @@ bool gemini_ended(enum gemini_content seen);
  * nothing. False if there is none. */
 bool gemini_usage(const json_t *answer, struct usage *u);
 
+/* The error object of {"error":{...}} or [{"error":{...}}]: borrowed, NULL if there is none. */
+const json_t *gemini_error(const json_t *answer);
+
 /* Parses an upstream's or caller's JSON text as tolerantly as Jansson can: NUL characters in strings,
  * and integers beyond 64 bits as reals. New, or NULL when it is no JSON. */
 json_t *gemini_parse(const char *text, size_t n);
