@@ -126,7 +126,8 @@ function pieces(text, call, words) {
 /** "1 ", "2 ", ... made when sent; stamped ones carry the moment: "3 t=1760000000000.123 ". */
 function numbered(length, stamped, pad) {
     const filler = '.'.repeat(pad);
-    const at = (i) => [{ text: `${i + 1} ${stamped ? `t=${stamp().toFixed(3)} ` : ''}${filler}` }];
+    /* A getter: the stamp is the moment of sending, after the pause, not of planning. */
+    const at = (i) => [{ get text() { return `${i + 1} ${stamped ? `t=${stamp().toFixed(3)} ` : ''}${filler}`; } }];
     return { length, at };
 }
 
