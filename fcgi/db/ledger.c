@@ -208,9 +208,9 @@ static json_t *texts(const char *const *v, size_t n)
 static char *wish_text(const struct wish *w, int64_t since_ms, bool repeat, bool with_failed)
 {
     json_auto_t *o = json_pack(
-        "{s:s, s:s, s:i, s:s?, s:s, s:s, s:s, s:b, s:I, s:I, s:o, s:o, s:b, s:b, s:s}", "id", w->id, "kind",
+        "{s:s, s:s, s:i, s:s?, s:s, s:s, s:s, s:b, s:b, s:I, s:I, s:o, s:o, s:b, s:b, s:s}", "id", w->id, "kind",
         w->auth_only ? "auth" : "permit", "attempt", w->attempt, "token_hash", w->token_hash, "dialect",
-        w->dialect, "verb", w->verb, "model", w->model, "stream", w->stream, "est_tokens",
+        w->dialect, "verb", w->verb, "model", w->model, "metered", w->metered, "stream", w->stream, "est_tokens",
         (json_int_t)w->est_tokens, "since_ms", (json_int_t)since_ms, "exclude",
         integers(w->exclude, w->exclude_n), "resources", texts(w->resources, w->resources_n), "prefer_own",
         w->prefer_own, "repeat", repeat, "remote", w->remote);
@@ -310,7 +310,7 @@ static bool worth_waiting(const struct wish *w, const json_t *answer, int64_t wa
 {
     int64_t ms = number_of(answer, "retry_in_ms");
     int64_t limit = settle_setting("wait_limit_ms", 30000), left = w->deadline_ms - clock_ms();
-    if (waited_ms + ms <= limit && ms < left)
+    if (!w->no_waiting && waited_ms + ms <= limit && ms < left)
         return true;
     const char *reason = text_of(answer, "reason");
     if (strcmp(reason, "concurrency") == 0)

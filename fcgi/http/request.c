@@ -80,6 +80,7 @@ void request_close(struct request *r)
     for (size_t i = 0; i < r->headers_n; i++)
         free((char *)r->headers[i].name);
     free(r->headers);
+    buf_free(&r->always);
     buf_free(&r->head);
 }
 
@@ -170,6 +171,7 @@ void response_begin(struct request *r, int status)
     r->status = status;
     buf_printf(&r->head, "Status: %d %s\r\n", status, reason_of(status));
     response_header(r, "X-Request-Id", r->id);
+    buf_add(&r->head, buf_str(&r->always), r->always.n);
 }
 
 void response_header(struct request *r, const char *name, const char *value)

@@ -46,6 +46,7 @@ struct request {
 
     /* the answer */
     int status;                    /* 0 until response_begin() */
+    struct buf always;             /* header lines that every answer to this request gets (CORS) */
     struct buf head;               /* header lines waiting for the first byte */
     bool head_sent;
     bool broken;                   /* a read or write failed: the client is gone */

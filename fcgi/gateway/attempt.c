@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * attempt.c: one upstream call with a reserved credential, and what comes back.
+ *
+ * A stream is held back until its first meaningful event; from then on every
+ * event goes to the client as soon as it is complete: natively the very bytes
+ * that came, in the OpenAI dialect translated. Answers that are no streams are
+ * collected and judged before anything is sent.
+ */
+#include "gateway/journey.h"
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/conf.h"
+#include "translate/error.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* ------------------------------------------------------------------ headers */
+
+/* Request headers that go upstream; everything else is the client's own business. */
+static const char *const forwarded[] = {
+    "accept", "accept-language", "if-none-match", "range", "x-goog-api-client", "x-goog-field-mask",
+    "x-goog-upload-command", "x-goog-upload-offset", "x-goog-upload-protocol", "x-goog-upload-file-name",
+    "x-goog-upload-header-content-length", "x-goog-upload-header-content-type", "x-server-timeout",
+};
+
+/* Answer headers that reach the client. */
+static const char *const returned[] = {
+    "Accept-Ranges", "Content-Disposition", "Content-Range", "ETag", "Last-Modified", "X-Gemini-Service-Tier",
+    "X-Goog-Upload-Chunk-Granularity", "X-Goog-Upload-Size-Received", "X-Goog-Upload-Status",
+};
+
+static void add_headers(struct journey *j)
+{
+    struct upstream_call *c = &j->call;
+    for (size_t i = 0; i < sizeof forwarded / sizeof *forwarded; i++) {
+        const char *value = request_header(j->req, forwarded[i]);
+        if (value != NULL && (j->chat == NULL || i != 0))
+            upstream_header_add(c, forwarded[i], value);
+    }
+    upstream_header_add(c, "User-Agent", "pollux/" POLLUX_VERSION);
+    bool json = j->dialect == DIALECT_OPENAI || *j->req->content_type == '\0';
+    if (j->sending != NULL || j->once)
+        upstream_header_add(c, "Content-Type", json ? "application/json" : j->req->content_type);
+}
+
+static bool add_credential(struct journey *j)
+{
+    auto_secret key = {0};
+    struct fault f = {0};
+    if (!vault_credential_unseal(j->permit.sealed, j->permit.fingerprint, &key, &f)) {
+        fault_set(&j->fault, FAULT_UNAVAILABLE, "the gateway cannot read its credentials; the operator runs `pollux check`");
+        fault_meant(&j->fault, "credential %lld: %s %s", (long long)j->permit.credential_id, f.said, f.meant);
+        return false;
+    }
+    if (!j->bearer) {
+        upstream_header_add(&j->call, "x-goog-api-key", buf_str(&key));
+        return true;
+    }
+    auto_secret value = {0};
+    buf_printf(&value, "Bearer %s", buf_str(&key));
+    upstream_header_add(&j->call, "Authorization", buf_str(&value));
+    return true;
+}
+
+void answer_header(struct journey *j, const char *name)
+{
+    auto_buf value = {0};
+    if (upstream_header_get(&j->call, name, &value))
+        response_header(j->req, name, buf_str(&value));
+}
+
+static void answer_headers(struct journey *j)
+{
+    answer_header(j, "Content-Type");
+    for (size_t i = 0; i < sizeof returned / sizeof *returned; i++)
+        answer_header(j, returned[i]);
+}
+
+/* ------------------------------------------------------------------ towards the client */
+
+static bool judge(struct journey *j, struct outcome o)
+{
+    if (!j->judged_set)
+        j->judged = o;
+    j->judged_set = true;
+    return false;
+}
+
+static bool judge_gone(struct journey *j)
+{
+    struct outcome o;
+    outcome_of_transport(UPSTREAM_ABORTED, &o);
+    return judge(j, o);
+}
+
+/* Bytes of a stream: as an event stream, or as the array that a caller without alt=sse gets. */
+static bool emit(struct journey *j, const char *bytes, size_t n)
+{
+    if (j->first_byte_at == 0)
+        j->first_byte_at = clock_ms();
+    if (j->events.form == EVENTS_SSE)
+        return sse_raw(&j->sse, bytes, n) || judge_gone(j);
+    if (!response_begun(j->req)) {
+        response_begin(j->req, j->call.status);
+        answer_headers(j);
+    }
+    return (response_write(j->req, bytes, n) && response_flush(j->req)) || judge_gone(j);
+}
+
+static bool emit_chunks(struct journey *j, json_t *chunks)
+{
+    bool ok = true;
+    size_t i;
+    json_t *chunk;
+    json_array_foreach (chunks, i, chunk) {
+        auto_str text = json_dumps(chunk, TRANSLATE_DUMP);
+        ok = ok && text != NULL && (sse_event(&j->sse, text, strlen(text)) || judge_gone(j));
+    }
+    if (json_array_size(chunks) > 0 && j->first_byte_at == 0)
+        j->first_byte_at = clock_ms();
+    json_decref(chunks);
+    return ok;
+}
+
+void attempt_fault_event(struct journey *j, const struct fault *f)
+{
+    json_auto_t *error = j->dialect == DIALECT_OPENAI ? error_openai(f) : error_gemini(f);
+    auto_str text = json_dumps(error, JSON_COMPACT);
+    if (text == NULL)
+        return;
+    if (j->dialect == DIALECT_OPENAI || j->events.form == EVENTS_SSE) {
+        sse_event(&j->sse, text, strlen(text));
+        return;
+    }
+    auto_buf tail = {0};
+    buf_printf(&tail, ",\r\n%s]", text);
+    if (response_write(j->req, tail.p, tail.n))
+        response_flush(j->req);
+}
+
+/* ------------------------------------------------------------------ a stream */
+
+static bool commit(struct journey *j)
+{
+    j->committed = true;
+    if (j->mode == ANSWER_STREAM) {
+        bool ok = emit(j, buf_str(&j->held), j->held.n);
+        buf_free(&j->held);
+        return ok;
+    }
+    bool ok = true;
+    size_t i;
+    json_t *event;
+    json_array_foreach (j->held_events, i, event)
+        ok = ok && emit_chunks(j, chat_event(j->chat, event));
+    json_array_clear(j->held_events);
+    return ok;
+}
+
+/* Passes an event on, or keeps it back while nothing meaningful has come. `event` is NULL for bytes that carry
+ * none. */
+static bool forward(struct journey *j, const struct event *e, json_t *event)
+{
+    bool native = j->mode == ANSWER_STREAM;
+    if (j->committed && native)
+        return emit(j, e->raw, e->raw_n);
+    if (j->committed)
+        return event == NULL || emit_chunks(j, chat_event(j->chat, event));
+    if (native)
+        buf_add(&j->held, e->raw, e->raw_n);
+    else if (event != NULL)
+        json_array_append(j->held_events, event);
+    bool worth = gemini_meaningful(j->seen) || (j->seen & GEMINI_THOUGHTS) != 0;
+    return worth ? commit(j) : true;
+}
+
+/* An error where an event should be: hidden by a retry while that can be, passed on otherwise. */
+static bool on_error_event(struct journey *j, const struct event *e, const json_t *event)
+{
+    struct outcome o = {0};
+    outcome_of_error_object(event, strcmp(j->permit.kind, "account") == 0, &o);
+    judge(j, o);
+    if (!j->committed) {
+        buf_clear(&j->answer);
+        buf_add(&j->answer, e->json, e->json_n);
+    } else if (j->mode == ANSWER_STREAM) {
+        emit(j, e->raw, e->raw_n);
+    } else {
+        struct fault f = {0};
+        error_from_upstream(event, o.status, &f);
+        attempt_fault_event(j, &f);
+    }
+    return false;
+}
+
+static bool on_event(struct journey *j, const struct event *e)
+{
+    if (e->kind != EVENT_DATA && e->kind != EVENT_BARE)
+        return forward(j, e, NULL);
+    json_auto_t *event = gemini_parse(e->json, e->json_n);
+    enum gemini_content look = gemini_look(event);
+    if (look & GEMINI_ERROR)
+        return on_error_event(j, e, event);
+    if (gemini_usage(event, &j->usage))
+        j->usage_known = true;
+    j->seen |= look;
+    return forward(j, e, event);
+}
+
+static bool on_stream_data(struct journey *j, const char *bytes, size_t n)
+{
+    events_feed(&j->events, bytes, n);
+    for (struct event e; events_next(&j->events, &e);)
+        if (!on_event(j, &e))
+            return false;
+    if (!j->events.failed)
+        return true;
+    struct outcome o;
+    outcome_of_transport(UPSTREAM_TOO_LARGE, &o);
+    return judge(j, o);
+}
+
+static bool stream_ended(const struct journey *j)
+{
+    return j->mode == ANSWER_CHAT_STREAM && j->committed ? chat_finished(j->chat) : gemini_ended(j->seen);
+}
+
+/* The last bytes of a chat stream that ended well. */
+static void end_chat(struct journey *j)
+{
+    if (emit_chunks(j, chat_end(j->chat, true)))
+        sse_event(&j->sse, "[DONE]", 6);
+}
+
+/* The upstream closed the stream: was that its end? */
+static void finish_stream(struct journey *j)
+{
+    struct event rest;
+    if (events_rest(&j->events, &rest) && rest.kind != EVENT_PARTIAL && !on_event(j, &rest))
+        return;
+    struct outcome o = {.kind = OUTCOME_OK, .status = j->call.status};
+    if (!stream_ended(j))
+        outcome_of_truncated(&o);
+    if (!j->committed && (o.kind == OUTCOME_OK || j->seen == GEMINI_NOTHING))
+        outcome_of_empty(&o);
+    judge(j, o);
+    if (o.kind == OUTCOME_OK && j->mode == ANSWER_CHAT_STREAM)
+        end_chat(j);
+}
+
+void attempt_release(struct journey *j)
+{
+    j->judged = (struct outcome){.kind = OUTCOME_OK, .status = 200};
+    if (!j->streaming)
+        return;
+    commit(j);
+    if (j->mode == ANSWER_CHAT_STREAM)
+        end_chat(j);
+}
+
+/* ------------------------------------------------------------------ callbacks of the call */
+
+static bool type_is(const struct journey *j, const char *type)
+{
+    return strncasecmp(j->answer_type, type, strlen(type)) == 0;
+}
+
+static bool begin_passing(struct journey *j)
+{
+    j->passing = j->committed = true;
+    j->first_byte_at = clock_ms();
+    response_begin(j->req, j->call.status);
+    answer_headers(j);
+    answer_header(j, "Content-Length");
+    response_header(j->req, "X-Accel-Buffering", "no");
+    return true;
+}
+
+static bool on_head(void *ctx, int status)
+{
+    struct journey *j = ctx;
+    auto_buf type = {0};
+    upstream_header_get(&j->call, "Content-Type", &type);
+    snprintf(j->answer_type, sizeof j->answer_type, "%s", buf_str(&type));
+    bool good = status >= 200 && status < 300;
+    bool wants_stream = j->mode == ANSWER_STREAM || j->mode == ANSWER_CHAT_STREAM;
+    if (good && wants_stream) {
+        j->streaming = true;
+        events_init(&j->events, type_is(j, "text/event-stream") ? EVENTS_SSE : EVENTS_ARRAY);
+        j->events.cap = (size_t)conf.answer_max;
+    }
+    if (good && j->mode == ANSWER_PASS && !type_is(j, "application/json"))
+        return begin_passing(j);
+    return true;
+}
+
+static bool on_data(void *ctx, const char *bytes, size_t n)
+{
+    struct journey *j = ctx;
+    if (j->passing)
+        return (response_write(j->req, bytes, n) && response_flush(j->req)) || judge_gone(j);
+    if (j->streaming)
+        return on_stream_data(j, bytes, n);
+    if (j->answer.n + n > (size_t)conf.answer_max) {
+        struct outcome o;
+        outcome_of_transport(UPSTREAM_TOO_LARGE, &o);
+        return judge(j, o);
+    }
+    buf_add(&j->answer, bytes, n);
+    return true;
+}
+
+static bool beats(const struct journey *j)
+{
+    if (j->mode == ANSWER_CHAT_STREAM)
+        return true;
+    return j->mode == ANSWER_STREAM && (j->committed || j->streaming) && j->events.form == EVENTS_SSE;
+}
+
+static bool on_tick(void *ctx)
+{
+    struct journey *j = ctx;
+    if (request_gone(j->req))
+        return judge_gone(j);
+    if (!j->committed && clock_ms() - j->attempt_began > conf.first_byte_timeout * 1000) {
+        struct outcome o;
+        outcome_of_transport(UPSTREAM_FIRST_BYTE_TIMEOUT, &o);
+        return judge(j, o);
+    }
+    return !beats(j) || sse_beat(&j->sse, conf.heartbeat * 1000) || judge_gone(j);
+}
+
+/* ------------------------------------------------------------------ judging */
+
+/* A whole answer of a model: is there anything in it? */
+static void judge_generated(struct journey *j)
+{
+    json_auto_t *answer = gemini_parse(buf_str(&j->answer), j->answer.n);
+    struct outcome o = j->judged;
+    if (outcome_of_error_object(answer, strcmp(j->permit.kind, "account") == 0, &o)) {
+        j->judged = o;
+        return;
+    }
+    if (gemini_usage(answer, &j->usage))
+        j->usage_known = true;
+    j->seen = gemini_look(answer);
+    if (!gemini_meaningful(j->seen))
+        outcome_of_empty(&j->judged);
+}
+
+static void judge_call(struct journey *j, enum upstream_end end)
+{
+    if (j->judged_set)
+        return;
+    bool good = j->call.status >= 200 && j->call.status < 300;
+    if (end != UPSTREAM_DONE) {
+        outcome_of_transport(end, &j->judged);
+        if (*j->call.error != '\0')
+            snprintf(j->judged.error, sizeof j->judged.error, "%s", j->call.error);
+    } else if (good && j->streaming) {
+        finish_stream(j);
+    } else if (good && j->passing) {
+        j->judged = (struct outcome){.kind = OUTCOME_OK, .status = j->call.status};
+    } else {
+        bool account = strcmp(j->permit.kind, "account") == 0;
+        outcome_of_answer(j->call.status, buf_str(&j->answer), j->answer.n, account, &j->judged);
+        if (j->judged.kind == OUTCOME_OK && j->generates)
+            judge_generated(j);
+    }
+}
+
+/* A stream that began and broke: the client is told in its own dialect, and never a made-up end. */
+static void tell_of_break(struct journey *j)
+{
+    const struct outcome *o = &j->judged;
+    bool told = o->kind == OUTCOME_OK || o->kind == OUTCOME_CLIENT_GONE || !j->streaming;
+    bool upstream_said = o->status >= 400; /* its own error event was passed on */
+    if (!j->committed || told || upstream_said)
+        return;
+    struct fault f = {0};
+    bool late = o->kind == OUTCOME_TIMEOUT_IDLE || o->kind == OUTCOME_TIMEOUT_TOTAL;
+    fault_set(&f, late ? FAULT_TIMEOUT : FAULT_UPSTREAM,
+              late ? "the upstream fell silent in the middle of its answer"
+                   : "the upstream broke off in the middle of its answer");
+    attempt_fault_event(j, &f);
+}
+
+/* ------------------------------------------------------------------ the attempt */
+
+static void forget_last_attempt(struct journey *j)
+{
+    upstream_call_free(&j->call);
+    buf_clear(&j->answer);
+    buf_clear(&j->held);
+    events_free(&j->events);
+    json_array_clear(j->held_events);
+    j->call = (struct upstream_call){0};
+    j->seen = GEMINI_NOTHING;
+    j->judged = (struct outcome){0};
+    j->judged_set = j->streaming = j->passing = false;
+    j->usage = (struct usage){0};
+    j->usage_known = false;
+    *j->answer_type = '\0';
+    j->attempt_began = clock_ms();
+}
+
+static long read_body(void *ctx, char *to, size_t n)
+{
+    struct journey *j = ctx;
+    return request_read(j->req, to, n);
+}
+
+static void fill_call(struct journey *j, const char *url)
+{
+    struct upstream_call *c = &j->call;
+    c->method = j->method;
+    c->url = url;
+    c->proxy = conf.proxy;
+    c->body = j->sending;
+    c->body_n = j->sending_n;
+    if (j->once) {
+        c->body_read = read_body;
+        c->body_length = j->req->content_length;
+    }
+    c->connect_ms = conf.connect_timeout * 1000;
+    c->first_byte_ms = conf.first_byte_timeout * 1000;
+    c->idle_ms = conf.idle_timeout * 1000;
+    c->deadline_ms = j->deadline_ms;
+    c->on_head = on_head;
+    c->on_data = on_data;
+    c->on_tick = on_tick;
+    c->ctx = j;
+}
+
+void attempt_make(struct journey *j)
+{
+    forget_last_attempt(j);
+    auto_buf url = {0};
+    if (j->url == NULL)
+        buf_puts(&url, conf.upstream);
+    else
+        buf_puts(&url, j->url);
+    if (!j->prepare(j, &url, &j->fault) || (!j->keyless && !add_credential(j))) {
+        j->judged = (struct outcome){.kind = OUTCOME_CALLER, .status = fault_status(j->fault.kind)};
+        return;
+    }
+    fill_call(j, buf_str(&url));
+    add_headers(j);
+    enum upstream_end end = upstream_perform(&j->call);
+    vault_wipe_buf(&j->call.headers);
+    judge_call(j, end);
+    tell_of_break(j);
+    j->answer_status = j->call.status;
+    if (j->first_byte_at == 0 && j->judged.kind == OUTCOME_OK)
+        j->first_byte_at = j->call.first_byte_at;
+}
+
+/* ------------------------------------------------------------------ the record */
+
+static json_t *usage_json(const struct usage *u)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "prompt", (json_int_t)u->prompt, "cached",
+                     (json_int_t)u->cached, "candidates", (json_int_t)u->candidates, "thoughts",
+                     (json_int_t)u->thoughts, "tool", (json_int_t)u->tool, "total", (json_int_t)u->total);
+}
+
+json_t *attempt_record(const struct journey *j)
+{
+    const struct permit *p = &j->permit;
+    const struct outcome *o = &j->judged;
+    int64_t first = j->call.first_byte_at;
+    json_t *penalty = outcome_penalty_json(o), *error = *o->error ? json_string(o->error) : NULL;
+    return json_pack("{s:i, s:I, s:I, s:s, s:s, s:o, s:I, s:i, s:s, s:o, s:I, s:o, s:o}", "n", j->attempt,
+                     "credential_id", (json_int_t)p->credential_id, "project_id", (json_int_t)p->project_id,
+                     "model", p->model, "started_at", p->started_at, "first_byte_ms",
+                     first > 0 ? json_integer(first - j->attempt_began) : json_null(), "duration_ms",
+                     (json_int_t)(clock_ms() - j->attempt_began), "status", j->call.status, "outcome",
+                     outcome_name(o->kind), "error", error ? error : json_null(), "est_tokens",
+                     (json_int_t)(j->metered ? estimate_tokens(&j->body) : 0), "usage",
+                     j->usage_known ? usage_json(&j->usage) : json_null(), "penalty",
+                     penalty ? penalty : json_null());
+}
+
+void answer_pass(struct journey *j)
+{
+    if (response_begun(j->req))
+        return;
+    response_begin(j->req, j->answer_status);
+    answer_headers(j);
+    char length[24];
+    snprintf(length, sizeof length, "%zu", j->answer.n);
+    response_header(j->req, "Content-Length", length);
+    bool head = strcmp(j->req->method, "HEAD") == 0;
+    if (response_write(j->req, buf_str(&j->answer), head ? 0 : j->answer.n))
+        response_flush(j->req);
+}

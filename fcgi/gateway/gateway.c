@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gateway.c: the story of a request, and the only retry loop.
+ *
+ *   1 read         routes.c and the handler: method, path, body
+ *   2 route        routes.c: one table
+ *   3 reserve      authenticate, limit, resolve the model, choose a credential: one exchange with the ledger
+ *   4 translate    chat.c, in the OpenAI dialect only
+ *   5 call         attempt.c: the upstream, with the reserved credential
+ *   6 hold back    attempt.c: until the first meaningful event; until then any failure can still be hidden
+ *   7 answer       attempt.c for streams, the handler for whole answers
+ *   8 settle       journey.c: always
+ *
+ * A request is repeated only before a meaningful byte has gone to the client,
+ * never on a project that answered with a quota failure, at most
+ * POLLUX_ATTEMPTS times, within one deadline, and not once the client has left.
+ */
+#include "gateway/journey.h"
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/log.h"
+#include "translate/error.h"
+
+#include <string.h>
+
+enum { BARE_STOPS = 5 }; /* so often a STOP without content is tried elsewhere; then it is the answer */
+
+static bool client_gone(void *ctx)
+{
+    struct journey *j = ctx;
+    return request_gone(j->req);
+}
+
+static struct wish wish_of(struct journey *j, const int64_t *exclude, size_t exclude_n, json_t *failed)
+{
+    return (struct wish){
+        .id = j->req->id,
+        .attempt = j->attempt,
+        .token_hash = j->token_hash[0] ? j->token_hash : NULL,
+        .dialect = j->dialect == DIALECT_OPENAI ? "openai" : "native",
+        .verb = j->verb,
+        .model = j->model,
+        .metered = j->metered,
+        .stream = j->stream,
+        .est_tokens = j->metered ? estimate_tokens(&j->body) : 0,
+        .exclude = exclude,
+        .exclude_n = exclude_n,
+        .resources = (const char *const *)j->resources,
+        .resources_n = j->resources_n,
+        .prefer_own = j->prefer_own,
+        .credential = j->credential,
+        .remote = j->req->remote,
+        .failed = failed,
+        .deadline_ms = j->deadline_ms,
+        .gone = client_gone,
+        .gone_ctx = j,
+    };
+}
+
+static void note_client(struct journey *j)
+{
+    if (j->permit.client_id != 0)
+        j->client_id = j->permit.client_id;
+    if (*j->permit.model != '\0')
+        snprintf(j->logged_model, sizeof j->logged_model, "%s", j->permit.model);
+    j->waited_ms += j->permit.waited_ms;
+}
+
+static bool reserve_once(struct journey *j, bool avoid_others, json_t *failed, struct fault *f)
+{
+    int64_t exclude[2 * TRIED_MAX];
+    size_t n = j->quota_tried_n;
+    memcpy(exclude, j->quota_tried, n * sizeof *exclude);
+    if (avoid_others) {
+        memcpy(exclude + n, j->other_tried, j->other_tried_n * sizeof *exclude);
+        n += j->other_tried_n;
+    }
+    struct wish w = wish_of(j, exclude, n, failed);
+    w.no_waiting = avoid_others && j->other_tried_n > 0;
+    permit_free(&j->permit);
+    bool ok = ledger_reserve(&w, &j->permit, f);
+    note_client(j);
+    return ok;
+}
+
+/* A credential for the next attempt. Projects that failed for reasons other than quota are avoided as long as
+ * there are others, and used again (after their rest) when there are none. */
+static bool reserve(struct journey *j, json_t *failed)
+{
+    struct fault f = {0};
+    if (reserve_once(j, true, failed, &f))
+        return true;
+    if (j->other_tried_n > 0 && (f.kind == FAULT_EXHAUSTED || f.kind == FAULT_UNAVAILABLE)) {
+        f = (struct fault){0};
+        if (reserve_once(j, false, failed, &f))
+            return true;
+    }
+    if (failed == NULL || f.kind == FAULT_CLIENT_GONE)
+        j->fault = f;
+    return false;
+}
+
+static void remember_tried(struct journey *j, bool quota)
+{
+    int64_t *list = quota ? j->quota_tried : j->other_tried;
+    size_t *n = quota ? &j->quota_tried_n : &j->other_tried_n;
+    if (*n < TRIED_MAX)
+        list[(*n)++] = j->permit.project_id;
+}
+
+static bool is_quota(enum outcome_kind kind)
+{
+    return kind == OUTCOME_QUOTA_MINUTE || kind == OUTCOME_QUOTA_DAY || kind == OUTCOME_QUOTA_TOKENS ||
+           kind == OUTCOME_QUOTA_BARE || kind == OUTCOME_QUOTA_NEVER;
+}
+
+/* After a 400 in the OpenAI dialect: is there another form of the request worth trying? */
+static bool adjust_chat(struct journey *j)
+{
+    if (j->chat == NULL || j->judged.kind != OUTCOME_CALLER || j->judged.status != 400)
+        return false;
+    json_auto_t *error = gemini_parse(buf_str(&j->answer), j->answer.n);
+    unsigned adjust = chat_adjust(j->chat, error, j->adjust);
+    if (adjust == 0)
+        return false;
+    j->adjust = adjust;
+    return true;
+}
+
+/* A STOP without content may be the honest answer to an odd request: it is not chased for ever. */
+static bool accept_bare_stop(struct journey *j)
+{
+    if (j->judged.kind != OUTCOME_EMPTY || !gemini_ended(j->seen))
+        return false;
+    return ++j->bare_stops >= BARE_STOPS || j->bare_stops >= conf.attempts;
+}
+
+static bool may_try_again(struct journey *j)
+{
+    if (j->committed || j->once || request_gone(j->req))
+        return false;
+    if (clock_ms() >= j->deadline_ms)
+        return false;
+    return adjust_chat(j) || j->judged.another || j->judged.again;
+}
+
+/* What the client is told when the last attempt failed and nothing was sent. */
+static void fault_of_attempt(struct journey *j)
+{
+    const struct outcome *o = &j->judged;
+    json_auto_t *error = gemini_parse(buf_str(&j->answer), j->answer.n);
+    struct fault *f = &j->fault;
+    if (o->kind == OUTCOME_CLIENT_GONE)
+        fault_set(f, FAULT_CLIENT_GONE, "the client left");
+    else if (is_quota(o->kind))
+        fault_set(f, FAULT_EXHAUSTED, "all upstream credentials have reached their limits for this model");
+    else if (o->kind == OUTCOME_CREDENTIAL_DEAD || o->kind == OUTCOME_AUTH_EXPIRED)
+        fault_set(f, FAULT_UNAVAILABLE, "%s", ERROR_UPSTREAM_AUTH);
+    else if (o->kind == OUTCOME_LOCATION)
+        fault_set(f, FAULT_UNAVAILABLE,
+                  "the upstream does not serve the location of this gateway; the operator may set POLLUX_PROXY");
+    else if (o->kind == OUTCOME_TIMEOUT_FIRST_BYTE || o->kind == OUTCOME_TIMEOUT_IDLE ||
+             o->kind == OUTCOME_TIMEOUT_TOTAL)
+        fault_set(f, FAULT_TIMEOUT, "the upstream did not answer in time");
+    else if (o->kind == OUTCOME_EMPTY)
+        fault_set(f, FAULT_UPSTREAM, "the upstream answered without any content");
+    else if (o->status == 0 || !error_from_upstream(error, o->status, f))
+        fault_set(f, FAULT_UPSTREAM, "the upstream could not be reached or broke off; try again");
+    fault_meant(f, "%s: %s", outcome_name(o->kind), o->error);
+    if (f->retry_after_ms == 0 && o->retry_after_ms != 0)
+        f->retry_after_ms = o->retry_after_ms;
+}
+
+bool gateway_run(struct journey *j)
+{
+    json_t *failed = NULL; /* borrowed from j->attempts */
+    int before = j->attempt;
+    for (;;) {
+        j->attempt++;
+        if (!reserve(j, failed)) {
+            j->attempt--;
+            if (j->fault.kind == FAULT_NONE && failed != NULL)
+                fault_of_attempt(j);
+            return false;
+        }
+        j->admitted = true;
+        attempt_make(j);
+        if (accept_bare_stop(j))
+            attempt_release(j);
+        failed = attempt_record(j);
+        json_array_append_new(j->attempts, failed);
+        if (j->judged.kind != OUTCOME_OK)
+            log_info("attempt %d: %s %s (credential %lld, project %lld)", j->attempt, outcome_name(j->judged.kind),
+                     j->judged.error, (long long)j->permit.credential_id, (long long)j->permit.project_id);
+        bool last = j->attempt - before >= conf.attempts;
+        if (j->fault.kind != FAULT_NONE || j->judged.kind == OUTCOME_OK || last || !may_try_again(j))
+            break;
+        if (j->judged.kind != OUTCOME_CALLER && j->judged.kind != OUTCOME_AUTH_EXPIRED)
+            remember_tried(j, is_quota(j->judged.kind));
+    }
+    if (j->fault.kind != FAULT_NONE)
+        return false;
+    if (j->committed || j->judged.kind == OUTCOME_OK || j->judged.kind == OUTCOME_CALLER)
+        return true; /* an answer, be it the caller's own mistake */
+    fault_of_attempt(j);
+    return false;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* health.c: GET /health: can anything be served? No secret, no token needed. */
+#include "gateway/gateway.h"
+#include "base/auto.h"
+#include "base/clock.h"
+#include "db/calls.h"
+
+#include <string.h>
+
+enum { FRESH_MS = 1000 };
+
+/* Asked of the database at most once a second, however often somebody looks. */
+static struct {
+    pthread_mutex_t lock;
+    json_t *health;
+    int64_t made_ms;
+} cache = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static json_t *look(struct fault *f)
+{
+    auto_lock(&cache.lock);
+    if (cache.health != NULL && clock_ms() - cache.made_ms < FRESH_MS)
+        return json_incref(cache.health);
+    json_t *fresh = NULL;
+    if (!calls_health(&fresh, f))
+        return NULL;
+    json_decref(cache.health);
+    cache.health = fresh;
+    cache.made_ms = clock_ms();
+    return json_incref(fresh);
+}
+
+void gateway_health(struct request *r, const struct uri *u)
+{
+    (void)u;
+    struct fault f = {0};
+    json_auto_t *credentials = look(&f);
+    json_int_t ready = json_integer_value(json_object_get(credentials, "ready"));
+    json_int_t resting = json_integer_value(json_object_get(credentials, "resting"));
+    const char *status = credentials == NULL ? "the database is away" : ready > 0 ? "ok" : resting > 0
+                       ? "every credential is resting" : "no working credential";
+    json_auto_t *health = json_pack("{s:s, s:s, s:s, s:O?}", "status", status, "version", POLLUX_VERSION, "database",
+                                    credentials != NULL ? "ok" : "away", "credentials", credentials);
+    auto_str text = json_dumps(health, JSON_COMPACT);
+    response_begin(r, ready > 0 || resting > 0 ? 200 : 503);
+    response_header(r, "Content-Type", "application/json");
+    response_header(r, "Cache-Control", "no-store");
+    if (text != NULL && response_write(r, text, strcmp(r->method, "HEAD") == 0 ? 0 : strlen(text)))
+        response_flush(r);
+}

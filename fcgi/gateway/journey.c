@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/* journey.c: beginning and end of every request through the gateway; see journey.h. */
+#include "gateway/journey.h"
+#include "gateway/gateway.h"
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/log.h"
+#include "translate/error.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+static atomic_llong bodies_held; /* bytes of request bodies in this process */
+
+/* ------------------------------------------------------------------ beginning */
+
+static void gather_credentials(const struct request *r, const struct uri *uri, struct credential_source *src)
+{
+    static const struct { const char *name; enum credential_place place; } places[] = {
+        {"authorization", CREDENTIAL_AUTHORIZATION},
+        {"x-goog-api-key", CREDENTIAL_X_GOOG_API_KEY},
+        {"x-api-key", CREDENTIAL_X_API_KEY},
+    };
+    src->query = buf_str(&uri->query);
+    for (size_t i = 0; i < r->headers_n; i++)
+        for (size_t k = 0; k < sizeof places / sizeof *places; k++)
+            if (strcmp(r->headers[i].name, places[k].name) == 0)
+                credential_add(src, places[k].place, r->headers[i].value);
+}
+
+bool journey_open(struct journey *j, struct request *req, const struct uri *uri, enum dialect dialect)
+{
+    *j = (struct journey){.req = req, .uri = uri, .dialect = dialect, .method = req->method};
+    j->attempts = json_array();
+    j->held_events = json_array();
+    j->deadline_ms = req->began_ms + conf.total_timeout * 1000;
+    sse_init(&j->sse, req, dialect == DIALECT_NATIVE);
+    struct credential_source src = {0};
+    gather_credentials(req, uri, &src);
+    char token[CREDENTIAL_MAX];
+    if (credential_parse(&src, token, &j->fault))
+        vault_token_hash_hex(token, j->token_hash);
+    vault_wipe(token, sizeof token);
+    return j->fault.kind == FAULT_NONE;
+}
+
+bool journey_authenticate(struct journey *j)
+{
+    struct wish w = {.id = j->req->id, .auth_only = true, .token_hash = *j->token_hash ? j->token_hash : NULL,
+                     .dialect = j->dialect == DIALECT_OPENAI ? "openai" : "native", .verb = "", .model = "",
+                     .remote = j->req->remote, .deadline_ms = j->deadline_ms};
+    permit_free(&j->permit);
+    bool ok = ledger_reserve(&w, &j->permit, &j->fault);
+    j->client_id = j->permit.client_id;
+    return ok;
+}
+
+/* A body counts by its announced length before it is read, so that the budget cannot be overrun together. */
+static bool take_budget(struct journey *j)
+{
+    j->body_counted = j->req->content_length > 0 ? j->req->content_length : 0;
+    if (atomic_fetch_add(&bodies_held, j->body_counted) + j->body_counted <= conf.body_budget)
+        return true;
+    j->fault.retry_after_ms = 2000;
+    return fault_set(&j->fault, FAULT_UNAVAILABLE, "too many large requests at the same time; try again shortly");
+}
+
+bool journey_body(struct journey *j, size_t max)
+{
+    if (j->req->content_length > (int64_t)max)
+        return request_body(j->req, &j->body, max, &j->fault); /* refuses */
+    return take_budget(j) && request_body(j->req, &j->body, max, &j->fault);
+}
+
+void journey_resource(struct journey *j, const char *name)
+{
+    for (size_t i = 0; i < j->resources_n; i++)
+        if (strcmp(j->resources[i], name) == 0)
+            return;
+    if (j->resources_n < RESOURCES_MAX && strlen(name) < 512)
+        j->resources[j->resources_n++] = xstrdup(name);
+}
+
+/* ------------------------------------------------------------------ failures in words */
+
+/* OpenAI's SDKs sleep for whatever retry-after says: long waits are told by x-should-retry instead. */
+static void retry_headers(struct request *r, enum dialect dialect, const struct fault *f)
+{
+    int64_t s = (f->retry_after_ms + 999) / 1000;
+    bool wait = f->retry_after_ms > 0;
+    char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)s);
+    if (wait && (dialect == DIALECT_NATIVE || s <= 60))
+        response_header(r, "Retry-After", text);
+    else if (f->kind == FAULT_EXHAUSTED || f->kind == FAULT_BUDGET)
+        response_header(r, "X-Should-Retry", "false");
+}
+
+void answer_fault(struct request *r, enum dialect dialect, const struct fault *f)
+{
+    json_auto_t *error = dialect == DIALECT_OPENAI ? error_openai(f) : error_gemini(f);
+    auto_str text = json_dumps(error, JSON_COMPACT);
+    if (text == NULL)
+        text = xstrdup("{\"error\":{\"message\":\"the request holds text that is not valid UTF-8\"}}");
+    response_begin(r, fault_status(f->kind));
+    response_header(r, "Content-Type", "application/json; charset=UTF-8");
+    if (f->kind == FAULT_UNAUTHENTICATED)
+        response_header(r, "WWW-Authenticate", "Bearer realm=\"pollux\"");
+    retry_headers(r, dialect, f);
+    char length[24];
+    snprintf(length, sizeof length, "%zu", strlen(text));
+    response_header(r, "Content-Length", length);
+    if (response_write(r, text, strcmp(r->method, "HEAD") == 0 ? 0 : strlen(text)))
+        response_flush(r);
+}
+
+void answer_json(struct journey *j, int status, json_t *value)
+{
+    auto_str text = json_dumps(value, TRANSLATE_DUMP);
+    json_decref(value);
+    if (text == NULL) {
+        fault_set(&j->fault, FAULT_UPSTREAM, "the upstream's answer could not be translated");
+        return;
+    }
+    response_whole(j->req, status, "application/json", text, strlen(text));
+}
+
+/* ------------------------------------------------------------------ end */
+
+static const char *outcome_of_fault(enum fault_kind kind)
+{
+    switch (kind) {
+    case FAULT_UNAUTHENTICATED: case FAULT_FORBIDDEN: case FAULT_RATE_LIMITED: case FAULT_BUDGET:
+        return "refused";
+    case FAULT_EXHAUSTED:
+        return "exhausted";
+    case FAULT_CLIENT_GONE:
+        return "client_gone";
+    case FAULT_UPSTREAM: case FAULT_TIMEOUT:
+        return "upstream_error";
+    case FAULT_UNAVAILABLE: case FAULT_INTERNAL:
+        return "unavailable";
+    default:
+        return "caller";
+    }
+}
+
+static const char *outcome_of(const struct journey *j)
+{
+    if (j->fault.kind != FAULT_NONE)
+        return outcome_of_fault(j->fault.kind);
+    if (json_array_size(j->attempts) == 0)
+        return "ok";
+    switch (j->judged.kind) {
+    case OUTCOME_OK:
+        return j->req->broken ? "client_gone" : "ok";
+    case OUTCOME_CALLER:
+        return "caller";
+    case OUTCOME_CLIENT_GONE:
+        return "client_gone";
+    case OUTCOME_TRUNCATED: case OUTCOME_RESET: case OUTCOME_TIMEOUT_IDLE: case OUTCOME_TIMEOUT_TOTAL:
+        return "truncated";
+    default:
+        return "upstream_error";
+    }
+}
+
+/* Text that came from outside: valid UTF-8 of a bounded length, or NULL. New. */
+static json_t *outside_text(const char *s, size_t max)
+{
+    size_t n = s != NULL ? strlen(s) : 0;
+    while (n > max || (n > 0 && n == max && ((unsigned char)s[n] & 0xC0) == 0x80))
+        n--;
+    json_t *text = n > 0 ? json_stringn(s, n) : NULL;
+    return text != NULL ? text : json_null();
+}
+
+static json_t *last_usage(const struct journey *j)
+{
+    json_t *last = json_array_get(j->attempts, json_array_size(j->attempts) - 1);
+    json_t *usage = json_object_get(last, "usage");
+    return usage != NULL ? json_incref(usage) : json_null();
+}
+
+/* Set piece by piece: one field that is odd must not lose the row. */
+static json_t *settlement_of(const struct journey *j)
+{
+    const struct request *r = j->req;
+    const char *model = *j->logged_model ? j->logged_model : j->model;
+    const char *error = *j->fault.meant ? j->fault.meant : *j->fault.said ? j->fault.said : j->judged.error;
+    json_t *s = json_object();
+    json_object_set_new(s, "id", json_string(r->id));
+    json_object_set_new(s, "client_id", j->client_id != 0 ? json_integer(j->client_id) : json_null());
+    json_object_set_new(s, "dialect", json_string(j->dialect == DIALECT_OPENAI ? "openai" : "native"));
+    json_object_set_new(s, "verb", outside_text(j->verb, 64));
+    json_object_set_new(s, "model", outside_text(model, MODEL_MAX - 1));
+    json_object_set_new(s, "asked_model", outside_text(j->model, MODEL_MAX - 1));
+    json_object_set_new(s, "stream", json_boolean(j->stream));
+    json_t *first = json_array_get(j->attempts, 0);
+    json_object_set_new(s, "started_at", json_deep_copy(json_object_get(first, "started_at")));
+    json_object_set_new(s, "status", json_integer(r->broken && r->status == 0 ? 499 : r->status));
+    json_object_set_new(s, "outcome", json_string(outcome_of(j)));
+    json_object_set_new(s, "error", outside_text(error, 400));
+    json_object_set_new(s, "duration_ms", json_integer(clock_ms() - r->began_ms));
+    json_object_set_new(s, "first_byte_ms",
+                        j->first_byte_at > 0 ? json_integer(j->first_byte_at - r->began_ms) : json_null());
+    json_object_set_new(s, "waited_ms", json_integer(j->waited_ms));
+    json_object_set_new(s, "usage", last_usage(j));
+    json_object_set_new(s, "bytes_in", json_integer(r->bytes_in));
+    json_object_set_new(s, "bytes_out", json_integer(r->bytes_out));
+    json_object_set_new(s, "remote", outside_text(r->remote, 64));
+    json_object_set_new(s, "user_agent", outside_text(request_header(r, "user-agent"), 200));
+    json_object_set(s, "attempts", j->attempts);
+    return s;
+}
+
+static void answer_if_needed(struct journey *j)
+{
+    if (j->fault.kind == FAULT_NONE || j->req->broken)
+        return;
+    if (!response_begun(j->req))
+        answer_fault(j->req, j->dialect, &j->fault);
+    else if (!j->committed && (j->mode == ANSWER_STREAM || j->mode == ANSWER_CHAT_STREAM))
+        attempt_fault_event(j, &j->fault); /* a heartbeat has sent the head already */
+}
+
+void journey_close(struct journey *j)
+{
+    answer_if_needed(j);
+    if (j->fault.kind != FAULT_NONE)
+        log_info("%s %s: %d %s%s%s", j->req->method, buf_str(&j->uri->path), fault_status(j->fault.kind),
+                 j->fault.said, *j->fault.meant ? ": " : "", j->fault.meant);
+    ledger_settle(settlement_of(j));
+    atomic_fetch_sub(&bodies_held, j->body_counted);
+    for (size_t i = 0; i < j->resources_n; i++)
+        free(j->resources[i]);
+    permit_free(&j->permit);
+    upstream_call_free(&j->call);
+    events_free(&j->events);
+    chat_free(j->chat);
+    json_decref(j->chat_body);
+    json_decref(j->attempts);
+    json_decref(j->held_events);
+    free(j->sending_owned);
+    buf_free(&j->body);
+    buf_free(&j->answer);
+    buf_free(&j->held);
+}
+
+void gateway_refuse(struct request *r, const char *path, const struct fault *f)
+{
+    bool openai = strstr(path, "/v1/") != NULL || strstr(path, "/openai/") != NULL;
+    log_info("%s: %d %s", r->method, fault_status(f->kind), f->said);
+    answer_fault(r, openai ? DIALECT_OPENAI : DIALECT_NATIVE, f);
+}

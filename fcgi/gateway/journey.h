@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * journey.h: everything about one request on its way through the gateway
+ * (private to this room).
+ *
+ * A handler opens a journey, says what to ask of the upstream, lets
+ * gateway_run() do it, answers, and closes it; closing settles, whatever
+ * happened.
+ */
+#ifndef POLLUX_GATEWAY_JOURNEY_H
+#define POLLUX_GATEWAY_JOURNEY_H
+
+#include "base/buf.h"
+#include "base/fault.h"
+#include "db/ledger.h"
+#include "http/credential.h"
+#include "http/request.h"
+#include "http/sse.h"
+#include "http/uri.h"
+#include "translate/chat.h"
+#include "translate/native.h"
+#include "upstream/events.h"
+#include "upstream/outcome.h"
+#include "upstream/upstream.h"
+#include "vault/vault.h"
+
+#include <jansson.h>
+
+enum dialect { DIALECT_NATIVE, DIALECT_OPENAI };
+
+/* How the upstream's answer is treated. */
+enum answer_mode {
+    ANSWER_WHOLE,       /* collected, judged, and left in `answer` for the handler */
+    ANSWER_STREAM,      /* a native stream, passed on event by event */
+    ANSWER_CHAT_STREAM, /* the same, translated */
+    ANSWER_PASS,        /* like WHOLE if it is an error or small JSON, otherwise passed through as it comes */
+};
+
+enum { RESOURCES_MAX = 64, TRIED_MAX = 64, MODEL_MAX = 256 };
+
+struct journey {
+    struct request *req;
+    const struct uri *uri;
+    enum dialect dialect;
+
+    /* who asks */
+    char token_hash[VAULT_HEX_MAX]; /* "" when no token came */
+    struct buf body;                /* the request body, when it is held */
+    int64_t body_counted;           /* bytes taken from the body budget */
+
+    /* what is asked; set by the handler before gateway_run() */
+    const char *method;
+    char model[MODEL_MAX];          /* as the client named it; "" if the call has none */
+    char verb[64];
+    bool metered;                   /* counts against the model's quota */
+    bool generates;                 /* an answer without content is worth another try */
+    bool stream;                    /* for the log */
+    enum answer_mode mode;
+    char *resources[RESOURCES_MAX]; /* owned */
+    size_t resources_n;
+    bool prefer_own;
+    int64_t credential;             /* exactly this one, 0: any */
+    bool once;                      /* the body is a stream that cannot be sent twice */
+    bool keyless;                   /* the URL itself is the permission (upload sessions) */
+    bool bearer;                    /* Google's OpenAI layer takes the key as a Bearer token */
+    /* Writes the upstream's path and query into `path` and the body into j->sending, for this permit. */
+    bool (*prepare)(struct journey *j, struct buf *path, struct fault *f);
+    void *prepare_ctx;
+    const char *url;                /* a whole URL instead of path and query (upload sessions), or NULL */
+    struct chat *chat;              /* OpenAI chat only; owned */
+    json_t *chat_body;              /* owned */
+    unsigned adjust;                /* forms of the chat request that the upstream refused */
+    const char *sending;            /* the body to send: borrowed */
+    size_t sending_n;
+    char *sending_owned;
+    char translated_for[MODEL_MAX]; /* the upstream model and the form that `sending` was made for */
+    unsigned translated_adjust;
+
+    /* on the way */
+    struct permit permit;
+    struct upstream_call call;
+    int attempt;
+    int64_t attempt_began;
+    json_t *attempts;               /* array of attempt objects for the ledger */
+    int64_t quota_tried[TRIED_MAX], other_tried[TRIED_MAX]; /* projects not to be used again; rather not */
+    size_t quota_tried_n, other_tried_n;
+    int64_t deadline_ms;
+
+    /* the answer on its way back */
+    struct sse sse;
+    struct events events;
+    bool streaming;                 /* the answer is a stream of events */
+    struct buf held;                /* bytes of a native stream held back until something meaningful comes */
+    json_t *held_events;            /* the same for a chat stream: parsed events */
+    bool committed;                 /* meaningful bytes have gone to the client: no more retries */
+    bool passing;                   /* ANSWER_PASS: bytes go straight through */
+    enum gemini_content seen;       /* of this attempt */
+    struct outcome judged;          /* of this attempt */
+    bool judged_set;
+    int bare_stops;                 /* answers with a STOP and nothing in them so far */
+
+    /* what came of it */
+    struct buf answer;              /* the body of a whole answer */
+    int answer_status;
+    char answer_type[128];
+    struct usage usage;
+    bool usage_known;
+    int64_t first_byte_at;          /* clock_ms(), 0 if nothing went out */
+    int64_t waited_ms;
+    const char *outcome;            /* for the ledger; NULL: from the fault */
+    struct fault fault;
+    int64_t client_id;
+    char logged_model[MODEL_MAX];
+    bool admitted;
+};
+
+/* Begins a journey: request id, client token. False with j->fault when the credentials are contradictory. */
+bool journey_open(struct journey *j, struct request *req, const struct uri *uri, enum dialect dialect);
+
+/* Ends it: answers with j->fault if there is one and nothing was sent, settles, frees. */
+void journey_close(struct journey *j);
+
+/* Asks the database who the client is, without reserving anything. False with j->fault. */
+bool journey_authenticate(struct journey *j);
+
+/* Reads the body into j->body, within the request's and the worker's limits. */
+bool journey_body(struct journey *j, size_t max);
+
+/* Notes a resource whose project has to serve ("files/abc"). */
+void journey_resource(struct journey *j, const char *name);
+
+/* Steps 3 to 6 of a request: reserve, call, hold back, retry. True when an answer is in j->answer or has been
+ * streamed; false with j->fault otherwise. (gateway.c) */
+bool gateway_run(struct journey *j);
+
+/* One upstream call with the credential of j->permit; j->judged says what it means. (attempt.c) */
+void attempt_make(struct journey *j);
+
+/* Sends what a stream held back although nothing in it was meaningful, and ends it. (attempt.c) */
+void attempt_release(struct journey *j);
+
+/* Tells the client within a stream that has begun that it ends badly. (attempt.c) */
+void attempt_fault_event(struct journey *j, const struct fault *f);
+
+/* The attempt object of the call just made, for the ledger: new. (attempt.c) */
+json_t *attempt_record(const struct journey *j);
+
+/* Sends j->answer as it came: status, type, safe headers, bytes. (attempt.c) */
+void answer_pass(struct journey *j);
+
+/* Passes on a header of the upstream's answer if it has it. */
+void answer_header(struct journey *j, const char *name);
+
+/* Sends the failure in the journey's dialect. */
+void answer_fault(struct request *r, enum dialect dialect, const struct fault *f);
+
+/* Sends a JSON value: new reference taken. */
+void answer_json(struct journey *j, int status, json_t *value);
+
+/* Names of resources in a request body whose project must serve it. (affinity.c) */
+bool affinity_of_body(struct journey *j);
+
+/* Names of resources that an answer brought into being or showed: remembered for the project of the permit,
+ * before the client hears of them. (affinity.c) */
+void affinity_remember(struct journey *j, const char *body, size_t n);
+
+/* An estimate of the prompt's tokens. (affinity.c) */
+int64_t estimate_tokens(const struct buf *body);
+
+#endif

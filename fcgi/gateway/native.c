@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * native.c: the Gemini dialect. Bodies pass untouched in both directions; what
+ * is read of them is read beside, never written back.
+ */
+#include "gateway/gateway.h"
+#include "gateway/journey.h"
+#include "gateway/models.h"
+#include "base/auto.h"
+#include "base/conf.h"
+#include "base/log.h"
+#include "db/calls.h"
+
+#include <string.h>
+
+/* What is special about a verb of a model; any other verb is passed on and not counted. */
+static const struct verb {
+    const char *name;
+    bool metered, generates;
+    enum answer_mode mode;
+} verbs[] = {
+    {"generateContent", true, true, ANSWER_WHOLE},
+    {"streamGenerateContent", true, true, ANSWER_STREAM},
+    {"embedContent", true, false, ANSWER_WHOLE},
+    {"batchEmbedContents", true, false, ANSWER_WHOLE},
+    {"predict", true, false, ANSWER_WHOLE},
+    {"predictLongRunning", true, false, ANSWER_WHOLE},
+    {"generateAnswer", true, false, ANSWER_WHOLE},
+    {"countTokens", false, false, ANSWER_WHOLE},
+};
+
+static const struct verb *verb_of(const char *name)
+{
+    static const struct verb other = {"", false, false, ANSWER_PASS};
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (strcmp(verbs[i].name, name) == 0)
+            return &verbs[i];
+    return &other;
+}
+
+/* The path as the client wrote it, with the model that an alias stands for, and the query without credentials. */
+static bool prepare(struct journey *j, struct buf *url, struct fault *f)
+{
+    (void)f;
+    struct uri_call call = *(const struct uri_call *)j->prepare_ctx;
+    if (*call.model != '\0' && strcmp(j->permit.upstream_model, j->model) != 0 && *j->permit.upstream_model)
+        snprintf(call.resource, sizeof call.resource, "models/%s", j->permit.upstream_model);
+    uri_call_path(url, &call);
+    auto_buf query = {0};
+    uri_query_without(buf_str(&j->uri->query), uri_credential_names, &query);
+    if (query.n > 0)
+        buf_printf(url, "?%s", buf_str(&query));
+    return true;
+}
+
+/* "fileSearchStores/a/documents/b" belongs where itself or "fileSearchStores/a" belongs. */
+static void resources_of_path(struct journey *j, const struct uri_call *call)
+{
+    auto_str name = xstrdup(call->resource);
+    size_t slashes = 0;
+    for (char *p = name; *p != '\0'; p++) {
+        slashes += *p == '/';
+        if (*p == '/' && slashes % 2 == 0) {
+            *p = '\0';
+            journey_resource(j, name);
+            *p = '/';
+        }
+    }
+    if (slashes % 2 == 1)
+        journey_resource(j, name);
+    else
+        j->prefer_own = true; /* a list, or something new: where this client's other things are */
+}
+
+static bool has_body(const char *method)
+{
+    return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
+}
+
+static bool read_native(struct journey *j, struct uri_call *call)
+{
+    if (!uri_call_parse(buf_str(&j->uri->path), call, &j->fault))
+        return false;
+    const struct verb *v = verb_of(*call->model != '\0' ? call->verb : "");
+    snprintf(j->verb, sizeof j->verb, "%s", call->verb);
+    snprintf(j->model, sizeof j->model, "%s", call->model);
+    j->metered = v->metered;
+    j->generates = v->generates;
+    j->mode = v->mode;
+    j->stream = v->mode == ANSWER_STREAM;
+    j->bearer = strncmp(call->resource, "openai/", 7) == 0;
+    if (*call->model == '\0')
+        resources_of_path(j, call);
+    if (!has_body(j->method))
+        return true;
+    if (!journey_body(j, (size_t)conf.body_max))
+        return false;
+    j->sending = buf_str(&j->body);
+    j->sending_n = j->body.n;
+    return affinity_of_body(j);
+}
+
+/* An error of the upstream may quote the key it was asked with. */
+static void mask_answer(struct journey *j)
+{
+    auto_buf masked = {0};
+    log_redact(&masked, buf_str(&j->answer), j->answer.n);
+    buf_free(&j->answer);
+    j->answer = masked;
+    masked = (struct buf){0};
+}
+
+static void answer_native(struct journey *j, const struct uri_call *call)
+{
+    if (j->committed)
+        return;
+    if (j->answer_status >= 400) {
+        mask_answer(j);
+    } else if (!j->metered && strcmp(call->verb, "countTokens") != 0) {
+        if (strcmp(j->method, "DELETE") == 0 && j->resources_n > 0) {
+            struct fault ignored = {0};
+            calls_forget(j->resources[j->resources_n - 1], &ignored);
+        } else {
+            affinity_remember(j, buf_str(&j->answer), j->answer.n);
+        }
+    } else if (strcmp(call->verb, "predictLongRunning") == 0) {
+        affinity_remember(j, buf_str(&j->answer), j->answer.n);
+    }
+    answer_pass(j);
+}
+
+/* What the upstream said last is a better answer than our own words for it. */
+static bool has_words(const struct journey *j)
+{
+    return j->judged.kind == OUTCOME_OVERLOADED && j->answer.n > 0 && !response_begun(j->req);
+}
+
+void gateway_native(struct request *r, const struct uri *u)
+{
+    struct journey j;
+    struct uri_call call;
+    if (journey_open(&j, r, u, DIALECT_NATIVE) && read_native(&j, &call)) {
+        j.prepare = prepare;
+        j.prepare_ctx = &call;
+        bool listing = strcmp(r->method, "GET") == 0 && models_is_listing(&call);
+        bool ok = listing ? models_get(&j, &call) : gateway_run(&j);
+        if (!ok && has_words(&j)) {
+            j.fault = (struct fault){0};
+            ok = true;
+        }
+        if (ok)
+            answer_native(&j, &call);
+    }
+    journey_close(&j);
+}

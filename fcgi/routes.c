@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * routes.c: one table of every route, exact paths before those that end in "*".
+ *
+ * Routing looks at the path that uri_parse() decoded and at nothing else. Who
+ * may enter is decided by the handlers of the gateway: all of them but health
+ * authenticate the client, with the one exchange that also reserves.
+ */
+#include "routes.h"
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/log.h"
+#include "gateway/gateway.h"
+#include "http/uri.h"
+#include "vault/vault.h"
+
+#include <string.h>
+
+static const struct route {
+    const char *methods; /* separated by spaces; "*" for any */
+    const char *path;    /* exact, or a prefix followed by "*" */
+    void (*serve)(struct request *r, const struct uri *u);
+} routes[] = {
+    {.methods = "GET HEAD", .path = "/health", .serve = gateway_health},
+    {.methods = "GET HEAD", .path = "/healthz", .serve = gateway_health},
+    {.methods = "GET HEAD", .path = "/wake", .serve = gateway_health},
+    {.methods = "POST", .path = "/v1/chat/completions", .serve = gateway_chat},
+    {.methods = "POST", .path = "/v1/embeddings", .serve = gateway_embeddings},
+    {.methods = "GET", .path = "/v1/models", .serve = gateway_models},
+    {.methods = "POST", .path = "/v1beta/openai/chat/completions", .serve = gateway_chat},
+    {.methods = "POST", .path = "/v1beta/openai/embeddings", .serve = gateway_embeddings},
+    {.methods = "GET", .path = "/v1beta/openai/models", .serve = gateway_models},
+    {.methods = "GET", .path = "/v1beta/openai/models/*", .serve = gateway_models},
+    {.methods = "GET", .path = "/v1/models/*", .serve = gateway_models},
+    {.methods = "POST", .path = "/v1/models/*", .serve = gateway_native},
+    {.methods = "POST", .path = "/v1/tunedModels/*", .serve = gateway_native},
+    {.methods = "*", .path = "/v1beta/*", .serve = gateway_native},
+    {.methods = "*", .path = "/v1alpha/*", .serve = gateway_native},
+    {.methods = "*", .path = "/upload/*", .serve = gateway_upload},
+};
+
+enum { ROUTES = sizeof routes / sizeof *routes };
+
+static bool path_matches(const char *pattern, const char *path)
+{
+    size_t n = strlen(pattern);
+    if (pattern[n - 1] == '*')
+        return strncmp(pattern, path, n - 1) == 0;
+    return strcmp(pattern, path) == 0;
+}
+
+static bool method_matches(const char *methods, const char *method)
+{
+    size_t n = strlen(method);
+    if (strcmp(methods, "*") == 0)
+        return n > 0;
+    for (const char *p = methods; n > 0 && (p = strstr(p, method)) != NULL; p += n)
+        if ((p == methods || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0'))
+            return true;
+    return false;
+}
+
+/* ------------------------------------------------------------------ pages of other origins */
+
+static bool origin_allowed(const char *origin)
+{
+    if (strcmp(conf.cors_origins, "*") == 0)
+        return true;
+    size_t n = strlen(origin);
+    for (const char *p = conf.cors_origins; n > 0 && (p = strstr(p, origin)) != NULL; p += n)
+        if ((p == conf.cors_origins || p[-1] == ',' || p[-1] == ' ') && (p[n] == '\0' || p[n] == ',' || p[n] == ' '))
+            return true;
+    return false;
+}
+
+/* Never with credentials: a page has to know a client token. */
+static void add_cors(struct request *r)
+{
+    const char *origin = request_header(r, "origin");
+    if (origin == NULL || strpbrk(origin, "\r\n") != NULL || !origin_allowed(origin))
+        return;
+    bool any = strcmp(conf.cors_origins, "*") == 0;
+    buf_printf(&r->always, "Access-Control-Allow-Origin: %s\r\n%s", any ? "*" : origin, any ? "" : "Vary: Origin\r\n");
+    buf_puts(&r->always, "Access-Control-Expose-Headers: x-request-id, retry-after, x-goog-upload-url, "
+                         "x-goog-upload-status, x-goog-upload-chunk-granularity, x-goog-upload-size-received, "
+                         "x-goog-upload-control-url\r\n");
+}
+
+static void answer_preflight(struct request *r)
+{
+    const char *wanted = request_header(r, "access-control-request-headers");
+    response_begin(r, 204);
+    if (r->always.n > 0) {
+        response_header(r, "Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE");
+        response_header(r, "Access-Control-Allow-Headers", wanted != NULL ? wanted : "authorization, content-type");
+        response_header(r, "Access-Control-Max-Age", "86400");
+    }
+    response_flush(r);
+}
+
+/* ------------------------------------------------------------------ dispatch */
+
+static void dispatch(struct request *r, const struct uri *u)
+{
+    const char *path = buf_str(&u->path);
+    struct fault f = {0};
+    bool known = false;
+    if (strcmp(r->method, "OPTIONS") == 0) {
+        answer_preflight(r);
+        return;
+    }
+    for (size_t i = 0; i < ROUTES; i++) {
+        if (!path_matches(routes[i].path, path))
+            continue;
+        known = true;
+        if (method_matches(routes[i].methods, r->method)) {
+            routes[i].serve(r, u);
+            return;
+        }
+    }
+    if (known)
+        fault_set(&f, FAULT_METHOD, "this path does not take the method %.16s", r->method);
+    else
+        fault_set(&f, FAULT_NOT_FOUND, "there is nothing at this path; the API is below /v1 (OpenAI) and /v1beta (Gemini)");
+    gateway_refuse(r, path, &f);
+}
+
+void routes_serve(struct request *r)
+{
+    vault_uuid7(r->id);
+    log_request_set(r->id);
+    add_cors(r);
+    struct uri u = {0};
+    struct fault f = {0};
+    if (uri_parse(r->uri, conf.prefix, &u, &f))
+        dispatch(r, &u);
+    else
+        gateway_refuse(r, r->uri, &f);
+    if (!response_begun(r) && !r->broken) { /* a handler that answered nothing: our mistake */
+        struct fault ours = {0};
+        fault_set(&ours, FAULT_INTERNAL, "internal error");
+        gateway_refuse(r, r->uri, &ours);
+    }
+    log_debug("%s %s: %d, %lld ms", r->method, buf_str(&u.path), r->status, (long long)(clock_ms() - r->began_ms));
+    uri_free(&u);
+    log_request_set(NULL);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * routes.h: one table of every route.
+ */
+#ifndef POLLUX_ROUTES_H
+#define POLLUX_ROUTES_H
+
+#include "http/request.h"
+
+/* Answers a request: gives it an id, parses its URI, finds its row in the table, calls the handler. */
+void routes_serve(struct request *r);
+
+#endif
