@@ -3,7 +3,7 @@
 // asked in vain again and again.
 import { after, before, beforeEach, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { startPollux } from '../lib/pollux.mjs';
+import { freePort, startPollux } from '../lib/pollux.mjs';
 import { keyOf, projects } from '../lib/sim.mjs';
 import { pooled, waitFor } from '../lib/wait.mjs';
 import { checkChunks } from '../lib/openai-shape.mjs';
@@ -134,6 +134,19 @@ describe('the whole pool', () => {
       assert.ok(!/AIza/.test(native.text + openai.text));
     }
     assert.equal((await pollux.send('/health', { token: null })).status, 503);
+  });
+  test('cannot be reached: an upstream error in each dialect, and no key is blamed', async () => {
+    const closed = await startPollux({ upstream: `http://127.0.0.1:${await freePort()}`, settings: { POLLUX_WORKERS: '1' } });
+    try {
+      await closed.addProjects(projects(3));
+      const native = await closed.send(path('gemini-2.5-flash', 'generateContent'), { body });
+      assert.ok([502, 503].includes(native.status), native.text);
+      const openai = await closed.send('/v1/chat/completions', { body: chat('gemini-2.5-flash') });
+      assert.ok([429, 502, 503].includes(openai.status), openai.text);
+      assert.equal((await closed.cli('key', 'list')).filter((key) => key.state === 'dead').length, 0);
+    } finally {
+      await closed.stop();
+    }
   });
   test('is asked for something that the caller got wrong: one call, the caller\'s error, no key blamed', async () => {
     for (const [where, wrong, status] of [[path(model, 'generateContent'), { contents: [] }, 400], [path('gemini-none', 'generateContent'), body, 404]]) {

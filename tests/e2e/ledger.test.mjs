@@ -142,6 +142,21 @@ test('stop with live streams: they finish, everything is settled, and the next s
   assert.deepEqual([found.requests.ok, found.counted, found.requests.lost ?? 0], [40, 40, 0], JSON.stringify(found));
 });
 
+test('stopped while the database is away: what was not settled is written down and settled at the next start', async () => {
+  const streams = pooled(10, 10, () => pollux.send(stream, { body: slowly(10, 100) }));
+  await waitFor('the streams to run', async () => (await pollux.sim.stats()).open === 10);
+  await pollux.database('stop', '-m', 'immediate');
+  const answers = await streams;
+  assert.ok(answers.every((answer) => answer.complete && answer.text.includes('"finishReason"')));
+  const { sim } = pollux;
+  pollux.sim = null;
+  await pollux.stop({ remove: false });
+  pollux.sim = sim;
+  await pollux.start();
+  const found = await sums(pollux);
+  assert.deepEqual([found.requests.ok, found.attempts.ok, found.counted, found.requests.lost ?? 0], [10, 10, 10, 0], JSON.stringify(found));
+});
+
 async function childrenOf(pid) {
   const tasks = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
   return tasks === '' ? [] : tasks.split(' ').map(Number);

@@ -61,7 +61,7 @@ test('two instances on one database, each with its own address, share keys, clie
 });
 
 test('everything works below a path prefix', async () => {
-  const pollux = await begin({ sim: { projects: projects(1) }, settings: { POLLUX_PREFIX: '/pollux', POLLUX_WORKERS: '1' } });
+  const pollux = await begin({ sim: { projects: projects(1) }, settings: { POLLUX_PREFIX: '/pollux', POLLUX_WORKERS: '1', POLLUX_FETCH_URLS: 'on' } });
   assert.match(pollux.url, /\/pollux$/);
   assert.equal((await pollux.send(generate, { body })).status, 200);
   assert.equal((await pollux.openai().chat.completions.create(chat)).choices[0].finish_reason, 'stop');
@@ -69,6 +69,19 @@ test('everything works below a path prefix', async () => {
   assert.equal((await send(pollux.origin, generate, { body, token: pollux.token })).status, 404, 'not beside it');
   const upload = await pollux.send('/upload/v1beta/files', { method: 'POST', body: { file: {} }, headers: { 'x-goog-upload-protocol': 'resumable', 'x-goog-upload-command': 'start', 'x-goog-upload-header-content-length': '3', 'x-goog-upload-header-content-type': 'text/plain' } });
   assert.match(upload.headers['x-goog-upload-url'], new RegExp(`^${pollux.url}/`));
+});
+
+test('when image URLs may be fetched, those of this machine and its network still may not', async () => {
+  const pollux = running.at(-1);
+  const { port } = new URL(pollux.sim.url);
+  for (const url of [`http://127.0.0.1:${port}/x.png`, `http://localhost:${port}/x.png`, `http://[::1]:${port}/x.png`, `http://[::ffff:127.0.0.1]:${port}/x.png`, `http://2130706433:${port}/x.png`,
+    `http://0x7f.1:${port}/x.png`, 'http://169.254.169.254/latest/meta-data', 'http://10.0.0.1/x.png', 'file:///etc/passwd', 'gopher://127.0.0.1/x', `http://user@127.0.0.1:${port}/x.png`]) {
+    const before = (await pollux.sim.stats()).calls;
+    const answer = await pollux.send('/v1/chat/completions', { body: { model, messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url } }] }] } });
+    assert.equal(answer.status, 400, `${url}: ${answer.text}`);
+    assert.ok(!/root:/.test(answer.text));
+    assert.equal((await pollux.sim.stats()).calls, before, url);
+  }
 });
 
 test('the web server reads its configuration anew without cutting a stream', async () => {
