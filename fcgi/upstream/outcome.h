@@ -53,7 +53,7 @@ struct outcome {
     int64_t rpm, tpm, rpd;         /* limits that the answer named; 0 = not named */
 
     bool another;                  /* may another credential be tried (before anything was sent)? */
-    bool again;                    /* may the same one, at once? After a 401 only with a fresh access token */
+    bool again;                    /* may the same one, after its rest? After a 401 only with a fresh token */
     int64_t retry_after_ms;        /* what the upstream said; 0 unknown, -1 never */
 
     char rpc[32];                  /* the error's status, "RESOURCE_EXHAUSTED", or "" */
@@ -83,8 +83,5 @@ json_t *outcome_penalty_json(const struct outcome *o);
 
 /* "quota_minute", ...: the name in the ledger and in the log. */
 const char *outcome_name(enum outcome_kind kind);
-
-/* "56s", "0.5s", "1h2m3.5s", "250ms" in milliseconds, rounded up; -1 if it is no duration. Exported for tests. */
-int64_t outcome_duration_ms(const char *text);
 
 #endif
