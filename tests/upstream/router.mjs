@@ -12,12 +12,12 @@ import { sendFailure, sendJson } from './reply.mjs';
 
 const inflate = promisify(gunzip);
 
-/** name of a route: {method, pattern, handle, body: 'json' | 'stream' | 'none', open: no key needed}. */
 const routes = [];
 
 /**
- * Adds a route. The pattern is what follows the version: "models/{model}:{verb}". Options:
- * upload (below /upload), stream (the handler reads the body), open (the URL is the capability).
+ * Adds a route. The pattern is what follows the version: "models/{model}:countTokens"; names in
+ * braces become members of the call. Options: verb, prefix ("upload/", "download/"), stream (the
+ * handler reads the body itself), open(call) (true: the URL is the capability, no key needed).
  */
 export function route(method, pattern, handle, options = {}) {
     const names = [];
@@ -41,7 +41,7 @@ function findRoute(call) {
         return null;
     call.version = parts[2];
     for (const found of routes) {
-        if (Boolean(parts[1]) !== Boolean(found.upload) || !found.methods.includes(call.req.method))
+        if ((parts[1] || '') !== (found.prefix || '') || !found.methods.includes(call.req.method))
             continue;
         const match = found.regex.exec(parts[3]);
         if (match) {
@@ -140,11 +140,19 @@ function behaviours(call) {
         call.words = fromBehaviours(call.config.behaviours, call, call.words);
 }
 
+/** Why this call may not enter its route, or null. An open route needs no key but notes one. */
+function entry(call, found) {
+    if (!found.open || !found.open(call))
+        return identify(call);
+    call.key = call.req.headers['x-goog-api-key'] || call.query.key;
+    return null;
+}
+
 /** Answers one call. */
 export async function answer(call) {
     const found = findRoute(call);
     call.verb = found && found.verb;
-    const denied = found ? (found.open ? null : identify(call)) : E.noRoute(call.req.url);
+    const denied = found ? entry(call, found) : E.noRoute(call.req.url);
     if (!found || !found.stream || denied) {
         const failed = await readWhole(call);
         if (call.gone)

@@ -7,6 +7,14 @@ import https from 'node:https';
 import { readFileSync } from 'node:fs';
 import { Config } from './config.mjs';
 import { Failure, internal } from './errors.mjs';
+import { Files } from './files.mjs';
+import { Caches } from './caches.mjs';
+import { Operations } from './operations.mjs';
+import './uploads.mjs';
+import './embeddings.mjs';
+import './batches.mjs';
+import './interactions.mjs';
+import './stores.mjs';
 import { Markers } from './directives.mjs';
 import { Models } from './models.mjs';
 import { Stats } from './stats.mjs';
@@ -21,6 +29,22 @@ export class Simulator {
         this.stats = new Stats(this.config);
         this.models = new Models(this.config);
         this.markers = new Markers();
+        this.clearResources();
+    }
+
+    clearResources() {
+        this.files = new Files(this.config);
+        this.sessions = new Map();
+        this.caches = new Caches();
+        this.operations = new Operations();
+        this.batches = new Map();
+        this.interactions = new Map();
+        this.things = new Map();
+    }
+
+    /** This server's own address. */
+    base() {
+        return `${this.config.tls ? 'https' : 'http'}://127.0.0.1:${this.port}`;
     }
 
     configure(given) {
@@ -30,14 +54,24 @@ export class Simulator {
     }
 
     /** Forgets counters (and, with {"resources": true}, files, caches and jobs). */
-    reset() {
+    reset({ resources = false } = {}) {
         this.stats.reset();
         this.config.resetCounters();
         this.markers.reset();
+        if (resources)
+            this.clearResources();
     }
 
+    /** What exists now, with the project that owns it. */
     resources() {
-        return {};
+        const owners = (map, name = (key) => key) =>
+            Object.fromEntries([...map].map(([key, value]) => [name(key), value.project.id]));
+        return {
+            files: owners(this.files.byId, (id) => 'files/' + id), caches: owners(this.caches.byName),
+            operations: owners(this.operations.byName), batches: owners(this.batches),
+            interactions: owners(this.interactions), others: owners(this.things),
+            uploads: [...this.sessions.values()].map((s) => ({ id: s.id, status: s.status, size: s.size, received: s.intake.size })),
+        };
     }
 
     /** Starts listening on 127.0.0.1; resolves to the port. */
