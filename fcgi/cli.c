@@ -50,7 +50,7 @@ static const struct cli_command commands[] = {
      .summary = "Puts the API keys of files into the pool.",
      .help = "A FILE may be a directory: all files in it are read, hidden ones excepted. `-`, or\n"
              "no FILE, is standard input. `#` begins a comment to the end of the line.\n\n" KEY_INPUT},
-    {.noun = "key", .verb = "list", .run = key_list, .arguments = "",
+    {.noun = "key", .verb = "list", .run = key_list,
      .summary = "Lists the keys and how they are.", .help = "JSON: an array of\n" KEY_SHAPE},
     {.noun = "key", .verb = "enable", .run = key_enable, .arguments = "ID", .least = 1, .most = 1,
      .summary = "Takes a key into use again, whatever it was out for.",
@@ -72,17 +72,19 @@ static const struct cli_command commands[] = {
      .summary = "Makes a client and its token, which is shown this once.",
      .help = "JSON: {\"id\", \"name\", \"token\", \"hint\", \"rpm\", \"tpm\", \"daily_tokens\", \"models\",\n"
              "\"expires_at\", ...}; null is no limit."},
-    {.noun = "client", .verb = "list", .run = client_list, .arguments = "", .summary = "Lists the clients.",
+    {.noun = "client", .verb = "list", .run = client_list, .summary = "Lists the clients.",
      .help = "JSON: an array of {\"id\", \"name\", \"hint\", \"rpm\", \"tpm\", \"daily_tokens\", \"models\",\n"
-             "\"expires_at\", \"revoked_at\", ...}."},
+             "\"expires_at\", \"revoked_at\", \"created_at\", \"tokens_today\", \"state\"}; state is active, expired\n"
+             "or revoked."},
     {.noun = "client", .verb = "revoke", .run = client_revoke, .arguments = "ID|NAME", .least = 1, .most = 1,
      .summary = "Makes a client's token invalid for good.",
      .help = "JSON: the client as it is now, as in `client list`."},
 
-    {.noun = "model", .verb = "list", .run = model_list, .arguments = "",
+    {.noun = "model", .verb = "list", .run = model_list,
      .summary = "Lists the configured models; all others are forwarded as they are.",
      .help = "JSON: an array of {\"name\", \"upstream_name\", \"rpm\", \"tpm\", \"rpd\",\n"
-             "\"max_concurrency\", \"aliases\", ...}; null is unknown, not unlimited."},
+             "\"max_concurrency\", \"aliases\", \"projects\", \"ready\", \"requests_today\"}; a limit that\n"
+             "is null is unknown, not unlimited."},
     {.noun = "model", .verb = "set", .run = model_set, .arguments = "NAME", .least = 1, .most = 1,
      .options = {{.name = "rpm", .value = "N", .help = "requests per minute and project"},
                  {.name = "tpm", .value = "N", .help = "input tokens per minute and project"},
@@ -94,16 +96,17 @@ static const struct cli_command commands[] = {
      .help = "What is not given stays as it is. A limit that is not set is learned from the\n"
              "upstream's own refusals.\n\nJSON: the model as it is now, as in `model list`."},
 
-    {.noun = "setting", .verb = "list", .run = setting_list, .arguments = "",
+    {.noun = "setting", .verb = "list", .run = setting_list,
      .summary = "Lists what can be changed while Pollux runs.",
-     .help = "JSON: an array of {\"name\", \"value\", ...}."},
+     .help = "JSON: an array of {\"name\", \"value\", \"default\", \"unit\", \"min\", \"max\", \"choices\",\n"
+             "\"help\", \"changed_at\"}."},
     {.noun = "setting", .verb = "set", .run = setting_set, .arguments = "NAME VALUE", .least = 2, .most = 2,
      .summary = "Changes a setting; the workers take it up within a second or two.",
      .help = "JSON: {\"name\", \"value\", ...} as it is now."},
 
-    {.noun = "status", .run = status_show, .arguments = "", .summary = "Shows how the pool and the workers are.",
+    {.noun = "status", .run = status_show, .summary = "Shows how the pool and the workers are.",
      .help = NULL},
-    {.noun = "usage", .run = usage_show, .arguments = "",
+    {.noun = "usage", .run = usage_show,
      .options = {{.name = "from", .value = "WHEN", .help = "2026-11-20, or 7d for seven days ago (h, d, w)"},
                  {.name = "to", .value = "WHEN", .help = "the same; [now]"},
                  {.name = "by", .value = "A,B",
@@ -112,7 +115,7 @@ static const struct cli_command commands[] = {
      .help = "JSON: an array of {the fields of --by, \"requests\", \"errors\", \"prompt_tokens\",\n"
              "\"cached_tokens\", \"output_tokens\", \"thoughts_tokens\", \"tool_tokens\", \"total_tokens\"}."},
 
-    {.noun = "migrate", .run = migrate_run, .arguments = "",
+    {.noun = "migrate", .run = migrate_run,
      .summary = "Brings the database up to this version of Pollux.",
      .help = "May be repeated, and run by several instances at once. Reads the folder sql/ beside\n"
              "build/, or the one that POLLUX_SQL names.\n\n"
@@ -121,12 +124,12 @@ static const struct cli_command commands[] = {
     {.noun = "generate-key", .run = generate_key, .arguments = "[FILE]", .most = 1,
      .summary = "Makes the master key file that seals the keys in the database.",
      .help = "FILE is POLLUX_MASTER_KEY_FILE unless given; it is never overwritten.\n\nJSON: {\"file\"}."},
-    {.noun = "check", .run = check_run, .arguments = "", .unsettled = true,
+    {.noun = "check", .run = check_run, .unsettled = true,
      .options = {{.name = "offline", .help = "leave the upstream alone"}},
      .summary = "Looks for what may be wrong with this instance, and says what to do.",
      .help = "No quota is spent. Fails if any line does.\n\n"
              "JSON: an array of {\"check\", \"state\": ok, warn or fail, \"detail\", \"advice\"}."},
-    {.noun = "version", .run = show_version, .arguments = "", .bare = true, .summary = "Says which version this is."},
+    {.noun = "version", .run = show_version, .bare = true, .summary = "Says which version this is."},
     {.noun = "help", .run = show_help, .arguments = "[COMMAND]", .most = 2, .bare = true,
      .summary = "Explains a command."},
 };

@@ -83,9 +83,8 @@ static void put_synopsis(const struct cli_command *c, FILE *out)
         const struct cli_option *o = &c->options[i];
         fprintf(out, " [--%s%s%s]", o->name, o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
     }
-    if (!c->bare)
-        fputs(" [--json]", out);
-    fprintf(out, "%s%s\n", *c->arguments ? " " : "", c->arguments);
+    fputs(" [--json]", out);
+    fprintf(out, "%s%s\n", c->arguments != NULL ? " " : "", c->arguments != NULL ? c->arguments : "");
 }
 
 static void put_option(const struct cli_option *o, FILE *out)
@@ -101,8 +100,7 @@ void cli_usage(const struct cli_command *c, FILE *out)
     fprintf(out, "\n%s\n\n", c->summary);
     for (size_t i = 0; i < options_of(c); i++)
         put_option(&c->options[i], out);
-    if (!c->bare)
-        put_option(&json_option, out);
+    put_option(&json_option, out);
     put_option(&help_option, out);
     if (c->help != NULL)
         fprintf(out, "\n%s\n", c->help);
@@ -158,7 +156,7 @@ static bool keep(struct cli *cli, const struct cli_option *o, const char *value)
     else if (o == &help_option)
         cli->help = true;
     else if (cli->given_count == CLI_GIVEN_MAX)
-        return cli_wrong(cli, "that are too many options") == CLI_OK;
+        return cli_wrong(cli, "those are too many options") == CLI_OK;
     else {
         cli->given[cli->given_count].option = o;
         cli->given[cli->given_count++].value = value;
@@ -191,8 +189,8 @@ static bool count_ok(const struct cli *cli)
     if (cli->count < c->least)
         return cli_wrong(cli, "there is something missing: %s", c->arguments) == CLI_OK;
     if (c->most >= 0 && cli->count > c->most)
-        return cli_wrong(cli, "%d arguments are too many: %s", cli->count, *c->arguments ? c->arguments
-                         : "this command takes none") == CLI_OK;
+        return cli_wrong(cli, "%d arguments are too many: %s", cli->count,
+                         c->arguments != NULL ? c->arguments : "this command takes none") == CLI_OK;
     return true;
 }
 

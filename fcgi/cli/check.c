@@ -238,6 +238,27 @@ static void check_roles(struct doctor *d)
         found(d, OK, "roles", "", "pollux_app runs functions only, pollux_read sees views only");
 }
 
+/* Who is there to serve, and whom. */
+static void check_workers(struct doctor *d)
+{
+    static const char sql[] =
+        "select json_build_object('workers', (select count(*) from pollux.worker where left_at is null and beat_at > "
+        "clock_timestamp() - interval '15 s'), 'clients', (select count(*) from pollux.client where revoked_at is "
+        "null and coalesce(expires_at > clock_timestamp(), true)))";
+    struct fault f = {0};
+    json_auto_t *r = NULL;
+    if (!d->schema)
+        return;
+    if (!ask(d, &r, sql, &f))
+        found(d, FAIL, "workers", "", "%s", reason(&f));
+    else if (number_at(r, "workers") == 0)
+        found(d, WARN, "workers", "`make start`; their log is in log/ of POLLUX_HOME", "no worker is running");
+    else
+        found(d, OK, "workers", "", "%lld running", number_at(r, "workers"));
+    if (r != NULL && number_at(r, "clients") == 0)
+        found(d, WARN, "clients", "`pollux client add NAME`", "there is no client whose token is valid");
+}
+
 /* What the workers connect as, and the first thing they ask. */
 static void check_workers_door(struct doctor *d)
 {
@@ -285,7 +306,7 @@ static void check_sample(struct doctor *d)
 {
     static const char sql[] =
         "with c as (select id, fingerprint, sealed, row_number() over (partition by substring(sealed for 16) "
-        "order by random()) n from pollux.credential) "
+        "order by random()) n from pollux.credential where sealed is not null) "
         "select coalesce(json_agg(json_build_object('id', id, 'fingerprint', encode(fingerprint, 'hex'), 'sealed', "
         "encode(sealed, 'hex'))), '[]') from (select * from c order by n, random() limit 50) s";
     struct fault f = {0};
@@ -422,6 +443,7 @@ int check_run(struct cli *cli)
     check_schema(&d);
     check_roles(&d);
     check_workers_door(&d);
+    check_workers(&d);
     check_cron(&d);
     check_sample(&d);
     check_upstream(&d);

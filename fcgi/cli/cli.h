@@ -37,7 +37,7 @@ struct cli;
 struct cli_command {
     const char *noun, *verb;                     /* verb NULL: the noun alone is the command */
     int (*run)(struct cli *);                    /* returns an enum cli_exit */
-    const char *arguments;                       /* as the usage line shows them */
+    const char *arguments;                       /* as the usage line shows them; NULL: none */
     int least, most;                             /* how many arguments; most -1: any number */
     struct cli_option options[CLI_OPTIONS_MAX];  /* ends at the first without a name */
     const char *summary;                         /* half a line for the list of commands */
@@ -125,12 +125,14 @@ struct cli_column {
     const char *field;       /* of the JSON object */
     enum cli_format format;
     const char *absent;      /* what stands for null and for a missing field; NULL: "-" */
+    size_t least;            /* width in a table of several pages, whose later rows are not known yet */
 };
 
 /* A table that may come in several pages: the first page settles the widths. Start with zeros. */
 struct cli_table {
     size_t width[16];
     bool begun;
+    bool pages;              /* more will come after the first page */
 };
 
 /* Prints rows (an array of objects) below each other; `columns` ends at the first without a title, 16 at

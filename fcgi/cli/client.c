@@ -17,7 +17,8 @@ static const struct cli_column columns[] = {
     {.title = "DAILY TOKENS", .field = "daily_tokens", .format = CLI_NUMBER},
     {.title = "MODELS", .field = "models", .format = CLI_LIST, .absent = "all"},
     {.title = "EXPIRES", .field = "expires_at", .format = CLI_TIME, .absent = "never"},
-    {.title = "REVOKED", .field = "revoked_at", .format = CLI_TIME, .absent = "no"},
+    {.title = "STATE", .field = "state"},
+    {.title = "TODAY", .field = "tokens_today", .format = CLI_NUMBER, .absent = "0"},
     {0},
 };
 

@@ -10,15 +10,16 @@
 enum { PAGE = 1000 };
 
 static const struct cli_column columns[] = {
-    {.title = "ID", .field = "id", .format = CLI_NUMBER},
-    {.title = "PROJECT", .field = "project"},
+    {.title = "ID", .field = "id", .format = CLI_NUMBER, .least = 6},
+    {.title = "PROJECT", .field = "project", .least = 12},
     {.title = "KIND", .field = "kind"},
     {.title = "KEY", .field = "hint"},
     {.title = "PRIORITY", .field = "priority", .format = CLI_NUMBER},
-    {.title = "STATE", .field = "state"},
-    {.title = "REASON", .field = "reason"},
-    {.title = "UNTIL", .field = "until", .format = CLI_TIME},
-    {.title = "LAST USED", .field = "last_used_at", .format = CLI_TIME, .absent = "never"},
+    {.title = "STATE", .field = "state", .least = 8},
+    {.title = "REASON", .field = "reason", .least = 15},
+    {.title = "UNTIL", .field = "until", .format = CLI_TIME, .least = 19},
+    {.title = "LAST USED", .field = "last_used_at", .format = CLI_TIME, .absent = "never",
+     .least = 19},
     {.title = "TODAY", .field = "requests_today", .format = CLI_NUMBER, .absent = "0"},
     {.title = "LABEL", .field = "label"},
     {0},
@@ -66,9 +67,12 @@ static bool list_page(struct cli *cli, struct cli_table *t, long long *after)
     if (!admin_credential_list(cli->db, &rows, &cli->fault, PAGE, *after))
         return false;
     size_t n = json_array_size(rows);
+    if (cli->json && *after == 0)
+        cli_json_open(t);
     if (cli->json)
         cli_json_rows(t, rows);
-    else if (n > 0)
+    t->pages = n == PAGE;
+    if (!cli->json && n > 0)
         cli_table(t, columns, rows);
     if (n > 0)
         *after = json_integer_value(json_object_get(json_array_get(rows, n - 1), "id"));
@@ -81,8 +85,6 @@ int key_list(struct cli *cli)
     long long after = 0;
     if (cli_db(cli) == NULL)
         return cli_failed(cli);
-    if (cli->json)
-        cli_json_open(&t);
     while (list_page(cli, &t, &after))
         continue;
     if (cli->fault.kind != FAULT_NONE)

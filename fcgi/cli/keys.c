@@ -148,9 +148,9 @@ static void judge(const char *word, size_t n, struct buf *why)
         return;
     }
     if (n < KEY_LEAST)
-        buf_printf(why, "%zu characters are too few: a key has %d to %d", n, KEY_LEAST, KEY_MOST);
+        buf_printf(why, "too short (%zu): a key has %d to %d characters", n, KEY_LEAST, KEY_MOST);
     if (n > KEY_MOST)
-        buf_printf(why, "%zu characters are too many: a key has %d to %d", n, KEY_LEAST, KEY_MOST);
+        buf_printf(why, "too long (%zu): a key has %d to %d characters", n, KEY_LEAST, KEY_MOST);
 }
 
 /* Enough of a word to find it again, not enough to use it: it may be a key with a typing error. */
@@ -328,7 +328,7 @@ int keys_end(struct keys *k, bool ok)
     report_malformed(k);
     if (!ok) {
         cli_failed(k->cli);
-        return cli_failure("the import broke off; repeat it: what is stored already counts as known then");
+        return cli_failure("not all was read; repeat it then: what is stored already will count as known");
     }
     if (k->fresh + k->known + k->malformed == 0)
         cli_say("there was no key in the input");

@@ -18,12 +18,26 @@ static const struct cli_column columns[] = {
     {0},
 };
 
+static const struct cli_column list_columns[] = {
+    {.title = "NAME", .field = "name"},
+    {.title = "RPM", .field = "rpm", .format = CLI_NUMBER},
+    {.title = "TPM", .field = "tpm", .format = CLI_NUMBER},
+    {.title = "RPD", .field = "rpd", .format = CLI_NUMBER},
+    {.title = "CONCURRENCY", .field = "max_concurrency", .format = CLI_NUMBER},
+    {.title = "PROJECTS", .field = "projects", .format = CLI_NUMBER},
+    {.title = "READY", .field = "ready", .format = CLI_NUMBER},
+    {.title = "TODAY", .field = "requests_today", .format = CLI_NUMBER},
+    {.title = "UPSTREAM", .field = "upstream_name", .absent = "same"},
+    {.title = "ALIASES", .field = "aliases", .format = CLI_LIST},
+    {0},
+};
+
 int model_list(struct cli *cli)
 {
     json_auto_t *rows = NULL;
     if (cli_db(cli) == NULL || !admin_model_list(cli->db, &rows, &cli->fault))
         return cli_failed(cli);
-    return cli_rows(cli, columns, rows,
+    return cli_rows(cli, list_columns, rows,
                     "No model is configured: all are forwarded, limits are learned from the upstream.");
 }
 

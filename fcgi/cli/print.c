@@ -99,6 +99,8 @@ static void settle_widths(struct cli_table *t, const struct cli_column *columns,
         size_t i;
         json_t *row;
         t->width[c] = width_of(columns[c].title);
+        if (t->pages && columns[c].least > t->width[c])
+            t->width[c] = columns[c].least;
         json_array_foreach(rows, i, row) {
             auto_buf cell = {0};
             put_cell(&cell, &columns[c], row);

@@ -8,12 +8,15 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct db *cli_db(struct cli *cli)
 {
-    if (cli->db == NULL)
+    if (cli->db == NULL) {
+        setenv("PGTZ", "UTC", 0); /* times are shown without their zone then */
         cli->db = db_open(conf.database_owner, &cli->fault);
+    }
     return cli->db;
 }
 

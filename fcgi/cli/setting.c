@@ -9,6 +9,7 @@ static const struct cli_column columns[] = {
     {.title = "NAME", .field = "name"},
     {.title = "VALUE", .field = "value"},
     {.title = "DEFAULT", .field = "default"},
+    {.title = "UNIT", .field = "unit"},
     {.title = "WHAT IT IS", .field = "help"},
     {0},
 };

@@ -40,7 +40,7 @@ bool admin_credential_remove(struct db *db, json_t **ret, struct fault *f, const
 bool admin_client_add(struct db *db, json_t **ret, struct fault *f, const struct admin_client *c)
 {
     return CALL(db, ret, f,
-                "select admin.client_add($1, $2, $3, $4::int, $5::int, $6::bigint, " TEXTS(7) ", "
+                "select admin.client_add($1, $2, $3, $4::int, $5::bigint, $6::bigint, " TEXTS(7) ", "
                 "coalesce($8::timestamptz, pollux.now() + $9::interval))",
                 c->name, c->hash, c->hint, c->rpm, c->tpm, c->daily_tokens, c->models, c->expires, c->expires_in);
 }
