@@ -74,16 +74,15 @@ static void note_wanted(void *ctx, const char *text)
 static const char *const wanted_keys[] = {"fileUri", "file_uri", "cachedContent", "cached_content", "fileName",
                                           "file_name", "previous_interaction_id", NULL};
 
-bool affinity_of_body(struct journey *j)
+void affinity_of_body(struct journey *j)
 {
     bool any = false;
     for (const char *const *k = wanted_keys; *k != NULL && !any; k++)
         any = j->body.n > 0 && memmem(j->body.p, j->body.n, *k, strlen(*k)) != NULL;
     if (!any)
-        return true;
+        return;
     json_auto_t *body = gemini_parse(buf_str(&j->body), j->body.n);
     walk(body, wanted_keys, note_wanted, j, 0);
-    return true;
 }
 
 static void note_made(void *ctx, const char *text)

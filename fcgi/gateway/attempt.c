@@ -34,9 +34,9 @@ static const char *const returned[] = {
 static void add_headers(struct journey *j)
 {
     struct upstream_call *c = &j->call;
-    for (size_t i = 0; i < sizeof forwarded / sizeof *forwarded; i++) {
+    for (size_t i = 0; j->dialect == DIALECT_NATIVE && i < sizeof forwarded / sizeof *forwarded; i++) {
         const char *value = request_header(j->req, forwarded[i]);
-        if (value != NULL && (j->chat == NULL || i != 0))
+        if (value != NULL)
             upstream_header_add(c, forwarded[i], value);
     }
     upstream_header_add(c, "User-Agent", "pollux/" POLLUX_VERSION);

@@ -114,7 +114,8 @@ static bool read_chat(struct journey *j)
     j->method = "POST";
     j->metered = j->generates = true;
     j->prepare = prepare_chat;
-    return translate(j, j->model, &j->fault) && affinity_of_body(j); /* what is wrong is said before anything is reserved */
+    affinity_of_body(j);
+    return translate(j, j->model, &j->fault); /* what is wrong is said before anything is reserved */
 }
 
 static void answer_chat(struct journey *j)

@@ -158,7 +158,7 @@ void answer_fault(struct request *r, enum dialect dialect, const struct fault *f
 void answer_json(struct journey *j, int status, json_t *value);
 
 /* Names of resources in a request body whose project must serve it. (affinity.c) */
-bool affinity_of_body(struct journey *j);
+void affinity_of_body(struct journey *j);
 
 /* Names of resources that an answer brought into being or showed: remembered for the project of the permit,
  * before the client hears of them. (affinity.c) */

@@ -97,7 +97,8 @@ static bool read_native(struct journey *j, struct uri_call *call)
         return false;
     j->sending = buf_str(&j->body);
     j->sending_n = j->body.n;
-    return affinity_of_body(j);
+    affinity_of_body(j);
+    return true;
 }
 
 /* An error of the upstream may quote the key it was asked with. */

@@ -42,15 +42,19 @@ static bool prepare_session(struct journey *j, struct buf *url, struct fault *f)
 
 /* ------------------------------------------------------------------ the session's address */
 
-/* The URL that the client shall send to: ours. */
-static void our_url(struct journey *j, const char *id, struct buf *out)
+/* The URL that the client shall send to: ours, at the address by which it came. */
+static bool our_url(struct journey *j, const char *id, struct buf *out)
 {
     const struct request *r = j->req;
     const char *proto = request_header(r, "x-forwarded-proto");
     bool https = r->https || (proto != NULL && strcasecmp(proto, "https") == 0);
+    size_t n = strspn(r->host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]_");
+    if (n == 0 || r->host[n] != '\0')
+        return fault_set(&j->fault, FAULT_BAD_REQUEST, "the Host header is not a host");
     buf_printf(out, "%s://%s%s", https ? "https" : "http", r->host, conf.prefix);
     uri_path_encode(out, buf_str(&j->uri->path));
     buf_printf(out, "?upload_id=%s&upload_protocol=resumable", id);
+    return true;
 }
 
 /* The stored form of Google's URL: "<fingerprint>:<sealed>", both in hexadecimal. */
@@ -83,10 +87,11 @@ static bool open_session(struct journey *j)
     vault_hex(random, sizeof random, id);
     vault_token_hash_hex(id, hash);
     seal_url(buf_str(&theirs), &sealed);
+    if (!our_url(j, id, &ours))
+        return false;
     if (!calls_upload_open(hash, buf_str(&sealed), j->permit.project_id, j->permit.credential_id, j->client_id,
                            SESSION_HOURS, &j->fault))
         return false;
-    our_url(j, id, &ours);
     buf_printf(&j->req->always, "X-Goog-Upload-URL: %s\r\nX-Goog-Upload-Control-URL: %s\r\n", buf_str(&ours),
                buf_str(&ours));
     return true;

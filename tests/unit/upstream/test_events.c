@@ -30,8 +30,8 @@ static void show(struct buf *out, const struct event *e)
 }
 
 /* Splits `text` fed in pieces of `piece` bytes; the concatenation of all raws goes to `raws`. */
-static void split(enum events_form form, const char *text, size_t n, size_t piece, size_t cap, struct buf *shown,
-                  struct buf *raws)
+static void split(enum events_form form, const char *text, size_t n, size_t piece, size_t cap,
+                  struct buf *shown, struct buf *raws)
 {
     struct events ev;
     struct event e;
@@ -107,15 +107,20 @@ static void what_is_no_data_is_blank(void)
 
 static void a_byte_order_mark_is_passed_over(void)
 {
-    SSE("\xef\xbb\xbf" "data: {}\n\n", "_3 D10<{}> ");
-    SSE("\xef\xbb\xbf" "[{}]", "O4 D2<{}> C1 ");
+    SSE("\xef\xbb\xbf"
+        "data: {}\n\n",
+        "_3 D10<{}> ");
+    SSE("\xef\xbb\xbf"
+        "[{}]",
+        "O4 D2<{}> C1 ");
 }
 
 static void json_outside_of_data_lines_is_recognised(void)
 {
     SSE("data: {}\r\n\r\n{\n  \"error\": {\n    \"code\": 499\n  }\n}\n",
         "D12<{}> B36<{\n  \"error\": {\n    \"code\": 499\n  }\n}> _1 ");
-    SSE("{\"error\":{\"message\":\"a } and a \\\" and { x\"}}", "B44<{\"error\":{\"message\":\"a } and a \\\" and { x\"}}> ");
+    SSE("{\"error\":{\"message\":\"a } and a \\\" and { x\"}}",
+        "B44<{\"error\":{\"message\":\"a } and a \\\" and { x\"}}> ");
     SSE("data: {}\n{\"error\":{}}", "D9<{}> B12<{\"error\":{}}> ");
     SSE("data: {}\n\n[{\"error\":{}}]\n", "D10<{}> B14<[{\"error\":{}}]> _1 ");
     ARRAY("{\"error\":{}}\r\n", "B12<{\"error\":{}}> _2 ");
@@ -123,7 +128,8 @@ static void json_outside_of_data_lines_is_recognised(void)
 
 static void array_elements_come_with_their_last_brace(void)
 {
-    ARRAY("[{\"a\":[1,{}]}\n,\r\n{\"b\":\"]}\\\\\"}\n]\n", "O1 D12<{\"a\":[1,{}]}> D16<{\"b\":\"]}\\\\\"}> C2 _1 ");
+    ARRAY("[{\"a\":[1,{}]}\n,\r\n{\"b\":\"]}\\\\\"}\n]\n",
+          "O1 D12<{\"a\":[1,{}]}> D16<{\"b\":\"]}\\\\\"}> C2 _1 ");
     ARRAY("[]", "O1 C1 ");
     ARRAY("\n [ ]", "O3 C2 ");
     ARRAY("[1, \"a,\\\"b\" ,null]", "O1 D1<1> D9<\"a,\\\"b\"> D6<null> C1 ");
@@ -167,7 +173,8 @@ static void the_rest_says_what_it_is(void)
 
 static void utf8_and_nul_pass_unchanged(void)
 {
-    SSE("data: {\"t\":\"\xf0\x9f\x98\x80 \xe4\xb8\xad\"}\r\n\r\n", "D26<{\"t\":\"\xf0\x9f\x98\x80 \xe4\xb8\xad\"}> ");
+    SSE("data: {\"t\":\"\xf0\x9f\x98\x80 \xe4\xb8\xad\"}\r\n\r\n",
+        "D26<{\"t\":\"\xf0\x9f\x98\x80 \xe4\xb8\xad\"}> ");
     static const char nul[] = "data: {\"a\0b\":1}\n\n";
     auto_buf shown = {0}, raws = {0};
     split(EVENTS_SSE, nul, sizeof nul - 1, 1, EVENTS_CAP, &shown, &raws);
