@@ -27,9 +27,9 @@ json_t *error_gemini(const struct fault *f);
 const char *error_type(const struct fault *f);
 const char *error_code(const struct fault *f);
 
-/* Fills `f` from an upstream error: the parsed body (an object, array-wrapped, or NULL when it was no
+/* Fills `f` from an upstream answer: its parsed body (an object, array-wrapped, or NULL when it was no
  * JSON) and the HTTP status (an error inside a 200 brings its own). The words are redacted; the
  * credential's faults never become a 401 or 403. False if this is no error at all. */
-bool error_from_upstream(const json_t *gemini_error, int status, struct fault *f);
+bool error_from_upstream(const json_t *answer, int status, struct fault *f);
 
 #endif
