@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* native.c: looking into Gemini answers; see native.h. */
 #include "translate/native.h"
+#include "base/json.h"
 #include "translate/shape.h"
 
 #include <string.h>
@@ -144,10 +145,5 @@ bool gemini_usage(const json_t *answer, struct usage *u)
 
 json_t *gemini_parse(const char *text, size_t n)
 {
-    json_error_t error;
-    const size_t flags = JSON_ALLOW_NUL | JSON_DECODE_ANY;
-    json_t *value = json_loadb(text, n, flags, &error);
-    if (value == NULL && json_error_code(&error) == json_error_numeric_overflow)
-        value = json_loadb(text, n, flags | JSON_DECODE_INT_AS_REAL, NULL);
-    return value;
+    return json_read(text, n);
 }

@@ -8,6 +8,7 @@
  * is learned, and the longest rest wins.
  */
 #include "upstream/outcome.h"
+#include "base/json.h"
 #include "base/auto.h"
 #include "base/log.h"
 #include "upstream/quota.h"
@@ -419,7 +420,8 @@ void outcome_of_answer(int http_status, const char *body, size_t n, bool account
     *ret = (struct outcome){.kind = OUTCOME_OK, .status = http_status};
     if (good && !begins_like_error(body, n))
         return;
-    json_auto_t *root = json_loadb(body, n, JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL, NULL);
+    const size_t flags = JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL;
+    json_auto_t *root = json_depth_ok(body, n) ? json_loadb(body, n, flags, NULL) : NULL;
     if (good) {
         outcome_of_error_object(root, account, ret);
         return;
