@@ -17,22 +17,22 @@
 
 #include <string.h>
 
-#define KEY_SHAPE                                                                                              \
-    "{\"id\", \"project\", \"kind\", \"label\", \"hint\", \"priority\", \"state\", \"reason\", \"until\",\n"     \
+#define KEY_SHAPE                                                                                         \
+    "{\"id\", \"project\", \"kind\", \"label\", \"hint\", \"priority\", \"state\", \"reason\", \"until\",\n" \
     "\"created_at\", \"last_used_at\", \"requests_today\"}; state is ready, resting, dead or disabled."
 
-#define KEY_INPUT                                                                                              \
-    "A key is 20 to 256 characters of A-Z a-z 0-9 . _ - ; newlines, blanks and commas\n"                        \
-    "lie between keys. Without --project each key is a project of its own, which is\n"                         \
-    "right unless several keys belong to one Google Cloud project: those share its\n"                           \
-    "quota. A key that is known already stays as it is.\n"                                                     \
-    "\nJSON: {\"new\", \"known\", \"malformed\", \"ids\": [of the new ones],\n"                                 \
-    "\"malformed_lines\": [the first ten: {\"file\", \"line\", \"text\" (masked), \"reason\"}]}.\n"             \
+#define KEY_INPUT                                                                                         \
+    "A key is 20 to 256 characters of A-Z a-z 0-9 . _ - ; newlines, blanks and commas\n"                  \
+    "lie between keys. Without --project each key is a project of its own, which is\n"                    \
+    "right unless several keys belong to one Google Cloud project: those share its\n"                     \
+    "quota. A key that is known already stays as it is.\n"                                                \
+    "\nJSON: {\"new\", \"known\", \"malformed\", \"ids\": [of the new ones],\n"                           \
+    "\"malformed_lines\": [the first ten: {\"file\", \"line\", \"text\" (masked), \"reason\"}]}.\n"       \
     "Fails only when there was no good key among malformed ones."
 
-#define KEY_OPTIONS                                                                                            \
-    {.name = "project", .value = "NAME", .help = "the project all these keys belong to"},                      \
-    {.name = "label", .value = "TEXT", .help = "a note to recognise them by"},                                 \
+#define KEY_OPTIONS                                                                                       \
+    {.name = "project", .value = "NAME", .help = "the project all these keys belong to"},                 \
+    {.name = "label", .value = "TEXT", .help = "a note to recognise them by"},                            \
     {.name = "priority", .value = "N", .help = "lower goes first with the strategy `priority` [100]"}
 
 static int show_version(struct cli *cli);
@@ -68,14 +68,14 @@ static const struct cli_command commands[] = {
                  {.name = "tpm", .value = "N", .help = "tokens per minute"},
                  {.name = "daily-tokens", .value = "N", .help = "tokens per day"},
                  {.name = "models", .value = "A,B", .help = "the only models it may use [all]"},
-                 {.name = "expires", .value = "WHEN", .help = "2027-01-01, or 30d from now (h, d, w) [never]"}},
+                 {.name = "expires", .value = "WHEN", .help = "2027-01-01, or 30d from now (h, d, w)"}},
      .summary = "Makes a client and its token, which is shown this once.",
      .help = "JSON: {\"id\", \"name\", \"token\", \"hint\", \"rpm\", \"tpm\", \"daily_tokens\", \"models\",\n"
              "\"expires_at\", ...}; null is no limit."},
     {.noun = "client", .verb = "list", .run = client_list, .summary = "Lists the clients.",
-     .help = "JSON: an array of {\"id\", \"name\", \"hint\", \"rpm\", \"tpm\", \"daily_tokens\", \"models\",\n"
-             "\"expires_at\", \"revoked_at\", \"created_at\", \"tokens_today\", \"state\"}; state is active, expired\n"
-             "or revoked."},
+     .help = "JSON: an array of {\"id\", \"name\", \"hint\", \"rpm\", \"tpm\", \"daily_tokens\",\n"
+             "\"models\", \"expires_at\", \"revoked_at\", \"created_at\", \"tokens_today\", \"state\"};\n"
+             "state is active, expired or revoked."},
     {.noun = "client", .verb = "revoke", .run = client_revoke, .arguments = "ID|NAME", .least = 1, .most = 1,
      .summary = "Makes a client's token invalid for good.",
      .help = "JSON: the client as it is now, as in `client list`."},
@@ -113,7 +113,8 @@ static const struct cli_command commands[] = {
                   .help = "client, credential, model, day [client,credential,model]"}},
      .summary = "Sums up requests and tokens.",
      .help = "JSON: an array of {the fields of --by, \"requests\", \"errors\", \"prompt_tokens\",\n"
-             "\"cached_tokens\", \"output_tokens\", \"thoughts_tokens\", \"tool_tokens\", \"total_tokens\"}."},
+             "\"cached_tokens\", \"output_tokens\", \"thoughts_tokens\", \"tool_tokens\",\n"
+             "\"total_tokens\"}."},
 
     {.noun = "migrate", .run = migrate_run,
      .summary = "Brings the database up to this version of Pollux.",

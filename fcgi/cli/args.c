@@ -300,7 +300,8 @@ bool cli_moment(struct cli *cli, const char *name, struct cli_moment *m)
         return true;
     }
     if (!looks_dated(text))
-        return cli_wrong(cli, "--%s is a date like 2027-01-01 or a span like 30d, not `%s`", name, text) == CLI_OK;
+        return cli_wrong(cli, "--%s is a date like 2027-01-01 or a span like 30d, not `%s`", name, text)
+               == CLI_OK;
     snprintf(m->text, sizeof m->text, "%s%s", text, strlen(text) <= 19 ? " UTC" : "");
     m->at = m->text;
     return true;

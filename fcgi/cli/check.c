@@ -38,9 +38,10 @@ struct doctor {
 };
 
 /* Adds a line. `advice` is "" when there is nothing to do. */
-static void found(struct doctor *d, enum state state, const char *check, const char *advice, const char *fmt, ...)
-    __attribute__((format(printf, 5, 6)));
-static void found(struct doctor *d, enum state state, const char *check, const char *advice, const char *fmt, ...)
+static void found(struct doctor *d, enum state state, const char *check, const char *advice, const char *fmt,
+                  ...) __attribute__((format(printf, 5, 6)));
+static void found(struct doctor *d, enum state state, const char *check, const char *advice, const char *fmt,
+                  ...)
 {
     auto_buf text = {0}, masked = {0};
     va_list ap;
@@ -50,8 +51,9 @@ static void found(struct doctor *d, enum state state, const char *check, const c
     log_redact(&masked, buf_str(&text), text.n);
     if (state > d->worst)
         d->worst = state;
-    json_array_append_new(d->lines, json_pack("{s:s,s:s,s:s,s:s?}", "check", check, "state", state_names[state],
-                                              "detail", buf_str(&masked), "advice", *advice ? advice : NULL));
+    json_array_append_new(d->lines,
+                          json_pack("{s:s,s:s,s:s,s:s?}", "check", check, "state", state_names[state],
+                                    "detail", buf_str(&masked), "advice", *advice ? advice : NULL));
 }
 
 static const char *reason(const struct fault *f)
@@ -79,14 +81,16 @@ static const char *text_at(const json_t *object, const char *field)
 
 static bool is_local(const char *url)
 {
-    return strstr(url, "://127.") != NULL || strstr(url, "://localhost") != NULL || strstr(url, "://[::1]") != NULL;
+    return strstr(url, "://127.") != NULL || strstr(url, "://localhost") != NULL
+           || strstr(url, "://[::1]") != NULL;
 }
 
 static void check_settings(struct doctor *d)
 {
     if (conf.first_byte_timeout > conf.total_timeout || conf.connect_timeout > conf.total_timeout)
         found(d, WARN, "settings", "raise POLLUX_TOTAL_TIMEOUT or lower the others",
-              "POLLUX_TOTAL_TIMEOUT (%lld s) ends requests before the shorter time-outs can", conf.total_timeout);
+              "POLLUX_TOTAL_TIMEOUT (%lld s) ends requests before the shorter time-outs can",
+              conf.total_timeout);
     else if (strncmp(conf.upstream, "http://", 7) == 0 && !is_local(conf.upstream))
         found(d, WARN, "settings", "write https:// in POLLUX_UPSTREAM",
               "keys travel to %s unencrypted", conf.upstream);
@@ -104,10 +108,11 @@ static void check_home(struct doctor *d)
     }
     double free_mb = (double)fs.f_bavail * (double)fs.f_frsize / 1e6;
     if (free_mb < 100)
-        found(d, FAIL, "disk", "make room: PostgreSQL stops when it is full", "%.0f MB free in %s", free_mb, conf.home);
-    else if (free_mb < 1000)
-        found(d, WARN, "disk", "make room, or lower the setting retention_days", "%.0f MB free in %s", free_mb,
+        found(d, FAIL, "disk", "make room: PostgreSQL stops when it is full", "%.0f MB free in %s", free_mb,
               conf.home);
+    else if (free_mb < 1000)
+        found(d, WARN, "disk", "make room, or lower the setting retention_days", "%.0f MB free in %s",
+              free_mb, conf.home);
     else
         found(d, OK, "disk", "", "%.1f GB free in %s", free_mb / 1000, conf.home);
 }
@@ -145,9 +150,10 @@ static bool ask(struct doctor *d, json_t **ret, const char *sql, struct fault *f
 
 static void check_database(struct doctor *d)
 {
-    static const char sql[] = "select json_build_object('version', current_setting('server_version'), 'number', "
-                              "current_setting('server_version_num')::int, 'role', current_user, 'name', "
-                              "current_database(), 'standby', pg_is_in_recovery())";
+    static const char sql[] =
+        "select json_build_object('version', current_setting('server_version'), "
+        "'number', current_setting('server_version_num')::int, 'role', current_user, "
+        "'name', current_database(), 'standby', pg_is_in_recovery())";
     struct fault f = {0};
     json_auto_t *about = NULL;
     if (cli_db(d->cli) == NULL || !ask(d, &about, sql, &f)) {
@@ -204,8 +210,8 @@ static void check_schema(struct doctor *d)
         missing += !true_at(m, "applied");
     d->schema = missing == 0;
     if (missing > 0)
-        found(d, FAIL, "schema", "run `pollux migrate`", "%zu of %zu migrations have not been applied", missing,
-              json_array_size(list));
+        found(d, FAIL, "schema", "run `pollux migrate`", "%zu of %zu migrations have not been applied",
+              missing, json_array_size(list));
     else
         found(d, OK, "schema", "", "%zu migrations, all applied", json_array_size(list));
 }
@@ -218,7 +224,8 @@ static void check_roles(struct doctor *d)
         "'reader_reads', reader and has_table_privilege('pollux_read', 'pollux.credential', 'select'), "
         "'refused', (select count(*) from pg_proc where app and pronamespace = 'api'::regnamespace "
         "and not has_function_privilege('pollux_app', oid, 'execute'))) "
-        "from (select to_regrole('pollux_app') is not null, to_regrole('pollux_read') is not null) r(app, reader)";
+        "from (select to_regrole('pollux_app') is not null, to_regrole('pollux_read') is not null) "
+        "r(app, reader)";
     struct fault f = {0};
     json_auto_t *r = NULL;
     if (!d->schema)
@@ -226,8 +233,8 @@ static void check_roles(struct doctor *d)
     if (!ask(d, &r, sql, &f))
         found(d, FAIL, "roles", "", "%s", reason(&f));
     else if (number_at(r, "refused") > 0)
-        found(d, FAIL, "roles", "run `pollux migrate`", "pollux_app may not execute %lld functions of schema api",
-              number_at(r, "refused"));
+        found(d, FAIL, "roles", "run `pollux migrate`",
+              "pollux_app may not execute %lld functions of schema api", number_at(r, "refused"));
     else if (true_at(r, "app_reads") || true_at(r, "reader_reads"))
         found(d, FAIL, "roles", "run `pollux migrate`, or take back what was granted by hand",
               "%s can read the table of credentials", true_at(r, "app_reads") ? "pollux_app" : "pollux_read");
@@ -242,9 +249,11 @@ static void check_roles(struct doctor *d)
 static void check_workers(struct doctor *d)
 {
     static const char sql[] =
-        "select json_build_object('workers', (select count(*) from pollux.worker where left_at is null and beat_at > "
-        "clock_timestamp() - interval '15 s'), 'clients', (select count(*) from pollux.client where revoked_at is "
-        "null and coalesce(expires_at > clock_timestamp(), true)))";
+        "select json_build_object("
+        "'workers', (select count(*) from pollux.worker "
+        "where left_at is null and beat_at > clock_timestamp() - interval '15 s'), "
+        "'clients', (select count(*) from pollux.client "
+        "where revoked_at is null and coalesce(expires_at > clock_timestamp(), true)))";
     struct fault f = {0};
     json_auto_t *r = NULL;
     if (!d->schema)
@@ -252,7 +261,8 @@ static void check_workers(struct doctor *d)
     if (!ask(d, &r, sql, &f))
         found(d, FAIL, "workers", "", "%s", reason(&f));
     else if (number_at(r, "workers") == 0)
-        found(d, WARN, "workers", "`make start`; their log is in log/ of POLLUX_HOME", "no worker is running");
+        found(d, WARN, "workers", "`make start`; their log is in log/ of POLLUX_HOME",
+              "no worker is running");
     else
         found(d, OK, "workers", "", "%lld running", number_at(r, "workers"));
     if (r != NULL && number_at(r, "clients") == 0)
@@ -284,7 +294,8 @@ static void check_workers_door(struct doctor *d)
 static void check_cron(struct doctor *d)
 {
     static const char there[] = "select to_json(exists (select from pg_extension where extname = 'pg_cron'))";
-    static const char jobs[] = "select to_json(count(*)) from cron.job where active and jobname like 'pollux%'";
+    static const char jobs[] =
+        "select to_json(count(*)) from cron.job where active and jobname like 'pollux%'";
     struct fault f = {0};
     json_auto_t *cron = NULL, *count = NULL;
     if (!d->schema || !ask(d, &cron, there, &f))
@@ -293,8 +304,8 @@ static void check_cron(struct doctor *d)
         found(d, WARN, "maintenance", "install pg_cron in this database and run `pollux migrate`",
               "pg_cron is not in this database: old log partitions stay until it is");
     else if (!ask(d, &count, jobs, &f))
-        found(d, WARN, "maintenance", "grant usage on schema cron to the owner and run `pollux migrate`", "%s",
-              reason(&f));
+        found(d, WARN, "maintenance", "grant usage on schema cron to the owner and run `pollux migrate`",
+              "%s", reason(&f));
     else if (json_integer_value(count) == 0)
         found(d, WARN, "maintenance", "run `pollux migrate`", "pg_cron is there but has no jobs of Pollux");
     else
@@ -305,10 +316,11 @@ static void check_cron(struct doctor *d)
 static void check_sample(struct doctor *d)
 {
     static const char sql[] =
-        "with c as (select id, fingerprint, sealed, row_number() over (partition by substring(sealed for 16) "
-        "order by random()) n from pollux.credential where sealed is not null) "
-        "select coalesce(json_agg(json_build_object('id', id, 'fingerprint', encode(fingerprint, 'hex'), 'sealed', "
-        "encode(sealed, 'hex'))), '[]') from (select * from c order by n, random() limit 50) s";
+        "with c as (select id, fingerprint, sealed, row_number() over (partition by "
+        "split_part(encode(substring(sealed for 40), 'escape'), '|', 2) order by random()) n "
+        "from pollux.credential where sealed is not null) "
+        "select coalesce(json_agg(json_build_object('fingerprint', encode(fingerprint, 'hex'), "
+        "'sealed', encode(sealed, 'hex'))), '[]') from (select * from c order by n, random() limit 50) s";
     struct fault f = {0};
     json_auto_t *sample = NULL;
     if (!d->schema || !d->vault)
@@ -343,9 +355,15 @@ static bool collect(void *ctx, const char *bytes, size_t n)
 /* GET without any credential, ten seconds at the most. */
 static enum upstream_end get(const char *url, const char *proxy, struct upstream_call *call, struct buf *body)
 {
-    *call = (struct upstream_call){.method = "GET", .url = url, .proxy = proxy, .connect_ms = 5000,
-                                   .first_byte_ms = 10000, .idle_ms = 10000, .deadline_ms = clock_ms() + 10000,
-                                   .on_data = collect, .ctx = body};
+    *call = (struct upstream_call){.method = "GET",
+                                   .url = url,
+                                   .proxy = proxy,
+                                   .connect_ms = 5000,
+                                   .first_byte_ms = 10000,
+                                   .idle_ms = 10000,
+                                   .deadline_ms = clock_ms() + 10000,
+                                   .on_data = collect,
+                                   .ctx = body};
     return upstream_perform(call);
 }
 
@@ -359,11 +377,12 @@ static void check_upstream(struct doctor *d)
     int64_t began = clock_ms();
     enum upstream_end end = get(buf_str(&url), conf.proxy, &call, &body);
     if (end == UPSTREAM_TLS)
-        found(d, FAIL, "upstream", "install ca-certificates; a proxy that opens TLS needs its certificate there too",
-              "%s: %s", conf.upstream, call.error);
+        found(d, FAIL, "upstream",
+              "install ca-certificates; a proxy that opens TLS needs its certificate there too", "%s: %s",
+              conf.upstream, call.error);
     else if (call.status == 0)
-        found(d, FAIL, "upstream", "see POLLUX_UPSTREAM, POLLUX_PROXY, the name service and the firewall", "%s: %s",
-              conf.upstream, *call.error ? call.error : "no answer within ten seconds");
+        found(d, FAIL, "upstream", "see POLLUX_UPSTREAM, POLLUX_PROXY, the name service and the firewall",
+              "%s: %s", conf.upstream, *call.error ? call.error : "no answer within ten seconds");
     else
         found(d, OK, "upstream", "", "%s answers in %lld ms", conf.upstream, (long long)(clock_ms() - began));
     upstream_call_free(&call);
@@ -399,8 +418,9 @@ static void check_web(struct doctor *d)
         found(d, WARN, "web server", "is POLLUX_LISTEN the address of this Pollux? are the workers running?",
               "%s answers with status %d", buf_str(&url), call.status);
     else
-        found(d, WARN, "web server", "`make start`; with a web server of your own set POLLUX_LISTEN to its address",
-              "%s: %s", buf_str(&url), *call.error ? call.error : "no answer");
+        found(d, WARN, "web server",
+              "`make start`; with a web server of your own set POLLUX_LISTEN to its address", "%s: %s",
+              buf_str(&url), *call.error ? call.error : "no answer");
     upstream_call_free(&call);
 }
 

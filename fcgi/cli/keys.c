@@ -162,7 +162,8 @@ static void mask(const char *word, size_t n, struct buf *out)
     buf_puts(out, "***");
 }
 
-static void add_malformed(struct keys *k, const char *name, int line, const char *word, size_t n, const char *why)
+static void add_malformed(struct keys *k, const char *name, int line, const char *word, size_t n,
+                          const char *why)
 {
     if (++k->malformed > SHOWN)
         return;
@@ -293,9 +294,9 @@ void keys_free(struct keys *k)
 
 static void report_json(const struct keys *k)
 {
-    json_auto_t *report = json_pack("{s:I,s:I,s:I,s:O,s:O}", "new", (json_int_t)k->fresh, "known",
-                                    (json_int_t)k->known, "malformed", (json_int_t)k->malformed, "ids", k->ids,
-                                    "malformed_lines", k->shown);
+    json_auto_t *report =
+        json_pack("{s:I,s:I,s:I,s:O,s:O}", "new", (json_int_t)k->fresh, "known", (json_int_t)k->known,
+                  "malformed", (json_int_t)k->malformed, "ids", k->ids, "malformed_lines", k->shown);
     cli_json(report);
 }
 
@@ -311,8 +312,8 @@ static void report_malformed(const struct keys *k)
         if (file == NULL)
             cli_say("%s is no key: %s", text, reason);
         else
-            cli_say("%s line %d: %s is no key: %s", strcmp(file, "-") == 0 ? "standard input" : file, line, text,
-                    reason);
+            cli_say("%s line %d: %s is no key: %s", strcmp(file, "-") == 0 ? "standard input" : file, line,
+                    text, reason);
     }
     if (k->malformed > SHOWN)
         cli_say("... and %lld more", k->malformed - SHOWN);

@@ -41,8 +41,8 @@ static bool read_sql(const char *below, struct buf *text, struct fault *f)
     auto_str path = sql_path(below);
     auto_file in = fopen(path, "re");
     if (in == NULL)
-        return fault_set(f, FAULT_UNAVAILABLE, "cannot read %s: %s (POLLUX_SQL may name the folder sql/)", path,
-                         strerror(errno));
+        return fault_set(f, FAULT_UNAVAILABLE, "cannot read %s: %s (POLLUX_SQL may name the folder sql/)",
+                         path, strerror(errno));
     for (;;) {
         buf_reserve(text, 65536);
         size_t got = fread(text->p + text->n, 1, 65536, in);
@@ -112,7 +112,7 @@ static json_t *describe(const char *file, struct fault *f)
                      "file", file, "sha256", hex);
 }
 
-/* Migrations recorded in the database, {"number text": "sha256"}; an empty object if there is no such table. */
+/* Migrations recorded in the database, {"number": "sha256"}; an empty object if there is no such table. */
 static bool recorded(struct db *db, json_t **ret, struct fault *f)
 {
     json_auto_t *there = NULL;
@@ -122,8 +122,8 @@ static bool recorded(struct db *db, json_t **ret, struct fault *f)
         *ret = json_object();
         return true;
     }
-    return db_json(db, ret, f, "select coalesce(json_object_agg(number, sha256), '{}') from pollux.migration", 0,
-                   NULL);
+    return db_json(db, ret, f, "select coalesce(json_object_agg(number, sha256), '{}') from pollux.migration",
+                   0, NULL);
 }
 
 /* Notes in `migration` whether it was applied, and crosses it off `known`. */
@@ -138,8 +138,8 @@ static bool match(json_t *migration, json_t *known, struct fault *f)
         return true;
     if (json_is_string(then) && strcmp(json_string_value(then), now) != 0)
         return fault_set(f, FAULT_UNAVAILABLE,
-                         "sql/%s was changed after it had been applied to this database: put the old text back "
-                         "and write the change as a new migration",
+                         "sql/%s was changed after it had been applied to this database: put the old text "
+                         "back and write the change as a new migration",
                          json_string_value(json_object_get(migration, "file")));
     json_object_del(known, number);
     return true;
@@ -170,8 +170,9 @@ bool migrate_compare(struct db *db, json_t **ret, struct fault *f)
     }
     if (json_object_size(known) > 0)
         return fault_set(f, FAULT_UNAVAILABLE,
-                         "the database was migrated by a newer Pollux (migration %s is not in sql/migrations): "
-                         "install that one", json_object_iter_key(json_object_iter(known)));
+                         "the database was migrated by a newer Pollux (migration %s is not in "
+                         "sql/migrations): install that one",
+                         json_object_iter_key(json_object_iter(known)));
     *ret = json_incref(list);
     return true;
 }
@@ -210,7 +211,8 @@ static bool apply(struct db *db, const json_t *migration, struct fault *f)
     const char *const row[] = {number, json_string_value(json_object_get(migration, "name")),
                                json_string_value(json_object_get(migration, "sha256"))};
     return run_file(db, json_string_value(json_object_get(migration, "file")), f)
-           && db_none(db, f, "insert into pollux.migration (number, name, sha256) values ($1::int, $2, $3)", 3, row);
+           && db_none(db, f, "insert into pollux.migration (number, name, sha256) values ($1::int, $2, $3)",
+                      3, row);
 }
 
 /* A transaction of our own: everything or nothing, and one instance after the other. */
@@ -268,8 +270,8 @@ static int report(const struct cli *cli, const json_t *migrations, json_t *notic
     json_t *item;
     json_auto_t *fresh = names_of_new(migrations);
     if (cli->json) {
-        json_auto_t *all = json_pack("{s:i,s:O,s:O}", "migrations", (int)json_array_size(migrations), "applied",
-                                     fresh, "notices", notices);
+        json_auto_t *all = json_pack("{s:i,s:O,s:O}", "migrations", (int)json_array_size(migrations),
+                                     "applied", fresh, "notices", notices);
         cli_json(all);
         return CLI_OK;
     }

@@ -23,6 +23,8 @@ struct db *cli_db(struct cli *cli)
 /* What to do about it, by the server's own code; "" when the message says it. */
 static const char *advice(const struct cli *cli)
 {
+    static const char lost[] = "is it running (`make start`), and is POLLUX_HOME or POLLUX_DATABASE that of "
+                               "this instance? `pollux check` tells more";
     static const struct {
         const char *state, *advice;
     } known[] = {
@@ -33,9 +35,7 @@ static const char *advice(const struct cli *cli)
         {"42501", "the role of POLLUX_DATABASE_OWNER may not do this: give that of the owner (pollux_owner)"},
     };
     if (cli->db == NULL)
-        return cli->fault.retry_after_ms > 0 ? "is it running (`make start`), and is POLLUX_HOME or "
-                                               "POLLUX_DATABASE that of this instance? `pollux check` tells more"
-                                             : "";
+        return cli->fault.retry_after_ms > 0 ? lost : "";
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(db_sqlstate(cli->db), known[i].state) == 0)
             return known[i].advice;

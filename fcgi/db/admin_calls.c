@@ -11,11 +11,11 @@
 /* An array of text out of JSON text; SQL NULL stays NULL. */
 #define TEXTS(n) "(select array_agg(w) from jsonb_array_elements_text($" #n "::jsonb) w)"
 
-bool admin_credential_add(struct db *db, json_t **ret, struct fault *f, const char *project, const char *label,
-                          const char *priority, const char *keys)
+bool admin_credential_add(struct db *db, json_t **ret, struct fault *f, const char *project,
+                          const char *label, const char *priority, const char *keys)
 {
-    return CALL(db, ret, f, "select admin.credential_add($1, $2, $3::int, $4::jsonb)", project, label, priority,
-                keys);
+    return CALL(db, ret, f, "select admin.credential_add($1, $2, $3::int, $4::jsonb)", project, label,
+                priority, keys);
 }
 
 bool admin_credential_list(struct db *db, json_t **ret, struct fault *f, int limit, long long after)
@@ -39,10 +39,10 @@ bool admin_credential_remove(struct db *db, json_t **ret, struct fault *f, const
 
 bool admin_client_add(struct db *db, json_t **ret, struct fault *f, const struct admin_client *c)
 {
-    return CALL(db, ret, f,
-                "select admin.client_add($1, $2, $3, $4::int, $5::bigint, $6::bigint, " TEXTS(7) ", "
-                "coalesce($8::timestamptz, pollux.now() + $9::interval))",
-                c->name, c->hash, c->hint, c->rpm, c->tpm, c->daily_tokens, c->models, c->expires, c->expires_in);
+    static const char sql[] = "select admin.client_add($1, $2, $3, $4::int, $5::bigint, $6::bigint, " TEXTS(7)
+                              ", coalesce($8::timestamptz, pollux.now() + $9::interval))";
+    return CALL(db, ret, f, sql, c->name, c->hash, c->hint, c->rpm, c->tpm, c->daily_tokens, c->models,
+                c->expires, c->expires_in);
 }
 
 bool admin_client_list(struct db *db, json_t **ret, struct fault *f)
@@ -80,8 +80,8 @@ bool admin_status(struct db *db, json_t **ret, struct fault *f)
     return db_json(db, ret, f, "select admin.status()", 0, NULL);
 }
 
-bool admin_usage(struct db *db, json_t **ret, struct fault *f, struct admin_moment from, struct admin_moment to,
-                 const char *by)
+bool admin_usage(struct db *db, json_t **ret, struct fault *f, struct admin_moment from,
+                 struct admin_moment to, const char *by)
 {
     return CALL(db, ret, f,
                 "select admin.usage(coalesce($1::timestamptz, pollux.now() - $2::interval), "

@@ -12,10 +12,10 @@
 
 #include "db/db.h"
 
-/* Stores credentials. `keys` is the JSON text of an array of {"fingerprint", "sealed", "hint"}, the first two in
- * hexadecimal. Without a project each becomes its own. *ret: {"new", "known", "ids"}. */
-bool admin_credential_add(struct db *db, json_t **ret, struct fault *f, const char *project, const char *label,
-                          const char *priority, const char *keys);
+/* Stores credentials. `keys` is the JSON text of an array of {"fingerprint", "sealed", "hint"}, the first two
+ * in hexadecimal. Without a project each becomes its own. *ret: {"new", "known", "ids"}. */
+bool admin_credential_add(struct db *db, json_t **ret, struct fault *f, const char *project,
+                          const char *label, const char *priority, const char *keys);
 
 /* Up to `limit` credentials with an id above `after`, in the order of their ids: an array. */
 bool admin_credential_list(struct db *db, json_t **ret, struct fault *f, int limit, long long after);
@@ -46,8 +46,8 @@ bool admin_client_revoke(struct db *db, json_t **ret, struct fault *f, const cha
 
 bool admin_model_list(struct db *db, json_t **ret, struct fault *f);
 
-/* `patch` is JSON text: {"rpm", "tpm", "rpd", "max_concurrency", "upstream_name", "aliases"}; null clears, what is
- * absent stays. The model as it is afterwards; an unknown one is made. */
+/* `patch` is JSON text: {"rpm", "tpm", "rpd", "max_concurrency", "upstream_name", "aliases"}; null clears,
+ * what is absent stays. The model as it is afterwards; an unknown one is made. */
 bool admin_model_set(struct db *db, json_t **ret, struct fault *f, const char *name, const char *patch);
 
 bool admin_setting_list(struct db *db, json_t **ret, struct fault *f);
@@ -61,7 +61,7 @@ struct admin_moment {
 };
 
 /* `by` is the JSON text of an array of "client", "credential", "model", "day". An array of sums. */
-bool admin_usage(struct db *db, json_t **ret, struct fault *f, struct admin_moment from, struct admin_moment to,
-                 const char *by);
+bool admin_usage(struct db *db, json_t **ret, struct fault *f, struct admin_moment from,
+                 struct admin_moment to, const char *by);
 
 #endif

@@ -174,7 +174,8 @@ static bool ring_parse(struct ring *r, const char *path, char *text, struct faul
         number++;
         const char *wrong = ring_line(r, line);
         if (wrong != NULL)
-            return fault_set(f, FAULT_UNAVAILABLE, "The master key file %s: line %d %s.", path, number, wrong);
+            return fault_set(f, FAULT_UNAVAILABLE, "The master key file %s: line %d %s.", path, number,
+                             wrong);
     }
     if (r->n == 0)
         return fault_set(f, FAULT_UNAVAILABLE, "The master key file %s holds no key.", path);
@@ -342,8 +343,8 @@ bool vault_unseal(const void *sealed, size_t n, const char *aad, struct buf *out
     if (crypto_aead_xchacha20poly1305_ietf_decrypt((unsigned char *)out->p + out->n, &got, NULL, p + NONCE,
                                                    n - NONCE, (const unsigned char *)aad, strlen(aad), p,
                                                    k->seal) != 0)
-        return unreadable(f, "a stored secret cannot be unsealed: damaged, moved, or sealed with another master "
-                             "key of the same name");
+        return unreadable(f, "a stored secret cannot be unsealed: damaged, moved, or sealed with another "
+                             "master key of the same name");
     out->n += (size_t)got;
     out->p[out->n] = '\0';
     return true;
