@@ -130,9 +130,7 @@ static bool query_ok(const char *query)
 
 static bool decode_path(const char *raw, size_t n, struct buf *path)
 {
-    if (n == 0)
-        buf_putc(path, '/');
-    return percent_decode(path, raw, n) && path->p[0] == '/' && memchr(path->p, '\0', path->n) == NULL &&
+    return percent_decode(path, raw, n) && buf_str(path)[0] == '/' && memchr(path->p, '\0', path->n) == NULL &&
            memchr(raw, '#', n) == NULL && clean_text(path->p, path->n) && segments_ok(path->p);
 }
 
@@ -153,7 +151,8 @@ static bool parse_into(const char *request_uri, const char *prefix, struct uri *
         return fault_set(f, FAULT_BAD_REQUEST, "The request's path and query are too long.");
     const char *path = skip_origin(request_uri);
     size_t n = strcspn(path, "?");
-    if (!decode_path(path, n, &ret->path))
+    bool host_only = path > request_uri && n == 0;
+    if (!(host_only ? decode_path("/", 1, &ret->path) : decode_path(path, n, &ret->path)))
         return fault_set(f, FAULT_BAD_REQUEST, "The request's path is malformed.");
     if (!strip_prefix(&ret->path, prefix))
         return fault_set(f, FAULT_NOT_FOUND, "There is nothing at this path.");
@@ -217,10 +216,22 @@ static size_t home_length(const char *name)
     return 0;
 }
 
-bool uri_model_ok(const char *name)
+/* Passes over "models/" where it is followed by a collection or said twice. */
+static const char *skip_doubled(const char *name)
 {
-    name += home_length(name);
-    return name_segment_ok(name, strlen(name));
+    while (strncmp(name, "models/", 7) == 0 && home_length(name + 7) > 0)
+        name += 7;
+    return name;
+}
+
+bool uri_model_name(const char *given, char name[static URI_MODEL_MAX])
+{
+    given = skip_doubled(given);
+    size_t home = home_length(given);
+    if (!name_segment_ok(given + home, strlen(given + home)))
+        return false;
+    strcpy(name, strncmp(given, "models/", 7) == 0 ? given + home : given);
+    return true;
 }
 
 static bool model_verb(const char *verb)
@@ -261,6 +272,8 @@ static bool name_model(struct uri_call *ret, struct fault *f)
     if (home == 0)
         return true;
     size_t n = strcspn(ret->resource + home, "/");
+    if (n == 0)
+        return true;
     if (!name_segment_ok(ret->resource + home, n))
         return fault_param(f, "model", "This is not a model's name.");
     bool plain = strncmp(ret->resource, "models/", 7) == 0;
@@ -272,10 +285,8 @@ static bool name_model(struct uri_call *ret, struct fault *f)
 /* Copies the resource: models/ is not said twice, and is added where the verb alone tells of a model. */
 static void copy_resource(const char *rest, size_t n, struct uri_call *ret)
 {
-    while (strncmp(rest, "models/", 7) == 0 && n > 7 && home_length(rest + 7) > 0) {
-        rest += 7;
-        n -= 7;
-    }
+    n -= (size_t)(skip_doubled(rest) - rest);
+    rest = skip_doubled(rest);
     bool bare = memchr(rest, '/', n) == NULL && model_verb(ret->verb);
     size_t at = bare ? strlen("models/") : 0;
     memcpy(ret->resource, "models/", at);

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { URI_MAX = 16 * 1024 };
+enum { URI_MAX = 16 * 1024, URI_MODEL_MAX = 256 };
 
 struct uri {
     struct buf path;  /* decoded once, without the prefix, begins with "/"; valid UTF-8, no control characters,
@@ -33,11 +33,11 @@ void uri_path_encode(struct buf *out, const char *path);
 
 /* A path of the native API, taken apart: /VERSION/RESOURCE[:VERB]. */
 struct uri_call {
-    char version[16];   /* "v1beta" */
-    bool upload;        /* the path began with /upload */
-    char resource[512]; /* "models/gemini-2.5-flash", "files/abc": doubled prefixes removed, "models/" added */
-    char model[256];    /* "gemini-2.5-flash"; "tunedModels/x" keeps its prefix; "" when no model is named */
-    char verb[64];      /* "generateContent", or "" */
+    char version[16];          /* "v1beta" */
+    bool upload;               /* the path began with /upload */
+    char resource[512];        /* "models/gemini-2.5-flash", "files/abc": doubled prefixes removed, "models/" added */
+    char model[URI_MODEL_MAX]; /* "gemini-2.5-flash"; "tunedModels/x" keeps its prefix; "" when none is named */
+    char verb[64];             /* "generateContent", or "" */
 };
 
 /* Takes a decoded path apart. FAULT_NOT_FOUND if it has no version, FAULT_BAD_REQUEST if a model's name has
@@ -47,9 +47,10 @@ bool uri_call_parse(const char *path, struct uri_call *ret, struct fault *f);
 /* Appends the upstream's path of a call, encoded: "/v1beta/models/x:generateContent". */
 void uri_call_path(struct buf *out, const struct uri_call *call);
 
-/* May this be a model's name, with or without models/, tunedModels/, dynamic/ or publishers/google/models/
- * before it? */
-bool uri_model_ok(const char *name);
+/* Reads a model's name as a body may hold it, with or without its collection: "x" for x, models/x and
+ * models/models/x; tunedModels/, dynamic/ and publishers/google/models/ stay. False if it is no model's name;
+ * allowed are letters, digits, dot, underscore and hyphen. */
+bool uri_model_name(const char *given, char name[static URI_MODEL_MAX]);
 
 /* Appends the decoded value of the first pair called `name` to `value` (may be NULL), and returns how many
  * pairs have this name. Names are compared decoded. */
