@@ -122,8 +122,7 @@ static void serve(int fd)
     pool.handle(&r);
     request_close(&r);
     fr.keepConnection = 0;
-    FCGX_Finish_r(&fr);
-    FCGX_Free(&fr, 1);
+    FCGX_Finish_r(&fr); /* sends what is left and closes */
 }
 
 /* ------------------------------------------------------------------ threads */

@@ -7,6 +7,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { stamp } from './clock.mjs';
 import { withoutMarkers } from './directives.mjs';
+import { breakPoint } from './stream.mjs';
 import { functionCalls } from './calls.mjs';
 import { image, sound } from './samples.mjs';
 import { instance } from './schema.mjs';
@@ -25,8 +26,8 @@ export function plan(call) {
     const request = call.body;
     const words = call.words || {};
     const usage = promptUsage(call);
-    if (words.blocked)
-        return { candidates: [], feedback: blocked(words.blocked), usage };
+    if (words.blocked || words['blocked-empty'])
+        return { candidates: [], feedback: blocked(words.blocked || true), emptyList: Boolean(words['blocked-empty']), usage };
     const thoughts = thinking(call, request, words);
     usage.thoughts = thoughts.tokens;
     const unmatched = call.model3 && mismatch(request.contents);
@@ -67,13 +68,13 @@ function thinking(call, request, words) {
     const ability = call.about.can.thinking;
     const asked = (request.generationConfig || {}).thinkingConfig || {};
     const budget = asked.thinkingBudget ?? (ability && ability.budget);
-    if (!ability || (budget === 0 && !words.thoughts))
+    if ((!ability || budget === 0) && !words.thoughts)
         return { pieces: [], tokens: 0 };
     const effort = asked.thinkingBudget !== undefined ? `budget ${asked.thinkingBudget}`
-        : ability.levels ? `level ${asked.thinkingLevel || ability.level}` : 'the usual budget';
+        : ability && ability.levels ? `level ${asked.thinkingLevel || ability.level}` : 'the usual budget';
     const texts = [`**Reading the request**\n\nThinking at ${effort}.\n\n`, '**Forming the answer**\n\nIt is clear now.\n\n'];
     const tokens = Number(words['thought-tokens'] || texts.reduce((sum, t) => sum + textTokens(t), 0));
-    return { pieces: asked.includeThoughts ? texts.map((text) => [{ text, thought: true }]) : [], tokens };
+    return { pieces: asked.includeThoughts || words.thoughts ? texts.map((text) => [{ text, thought: true }]) : [], tokens };
 }
 
 /* ---- content ---- */
@@ -107,7 +108,8 @@ function limited(text, stops) {
 
 /** Cuts text into events: as many as asked for, else up to three; never through a character. */
 function pieces(text, call, words) {
-    const asked = Number(words.chunks || (call.stream && call.config.chunks) || 0);
+    const least = call.stream && breakPoint(words) >= 0 ? breakPoint(words) + 2 : 0;
+    const asked = Number(words.chunks || (call.stream && call.config.chunks) || least);
     const stamped = words.stamp || (call.stream && call.config.stamp);
     if (stamped || asked > text.length)
         return numbered(Math.max(1, asked || 3), stamped, Number(words.pad || 0));
@@ -321,7 +323,7 @@ function candidate(call, base, thoughts, usage) {
     if (words.logprobs || (call.body.generationConfig || {}).responseLogprobs)
         Object.assign(made.extra, logprobs(made, (call.body.generationConfig || {}).logprobs || 1));
     if (thoughts.pieces.length > 0)
-        made.pieces = joined(thoughts.pieces, made.pieces);
+        Object.assign(made, { pieces: joined(thoughts.pieces, made.pieces), thoughts: thoughts.pieces.length });
     if (!made.bare)
         signParts(call, made, thoughts.tokens > 0);
     if (most && thoughts.tokens >= most)
@@ -365,7 +367,7 @@ function signParts(call, made, thought) {
     if (called && family >= 3)
         made.pieces = replaced(made.pieces, called.at, called.part, onCall);
     else if (called && thought)
-        made.pieces = replaced(made.pieces, 0, 0, (part) => (part.functionCall ? onCall(part)
+        made.pieces = replaced(made.pieces, firstSpoken(made.pieces), 0, (part) => (part.functionCall ? onCall(part)
             : { ...part, thoughtSignature: sign(call.config, call.model) }));
     else if (!called && ((family >= 3 && thought) || words.signature))
         made.pieces = signedEnd(call, made.pieces, words);
@@ -380,6 +382,14 @@ function firstCall(list) {
             return { at, part };
     }
     return null;
+}
+
+/** The first event that is not a thought. */
+function firstSpoken(list) {
+    for (let at = 0; at < list.length; at++)
+        if (list.at(at).length > 0 && !list.at(at)[0].thought)
+            return at;
+    return 0;
 }
 
 const replaced = (list, at, index, change) => ({

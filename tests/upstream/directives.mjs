@@ -42,11 +42,12 @@ function matches(match, call) {
     return true;
 }
 
+const GENERATE = ['generateContent', 'streamGenerateContent'];
 const TESTS = {
     model: (glob, call) => globbed(glob, call.model || ''),
     key: (glob, call) => globbed(glob, call.key || ''),
     project: (glob, call) => globbed(glob, call.project ? call.project.id : ''),
-    method: (glob, call) => globbed(glob, call.verb || ''),
+    method: (glob, call) => globbed(glob === 'generate' ? GENERATE : glob, call.verb || ''),
     path: (glob, call) => globbed(glob, call.path),
     stream: (wanted, call) => Boolean(call.stream) === Boolean(wanted),
 };
@@ -54,6 +55,8 @@ const TESTS = {
 const globs = new Map();
 
 function globbed(glob, text) {
+    if (Array.isArray(glob))
+        return glob.some((one) => globbed(one, text));
     if (glob === '*' || glob === text)
         return true;
     if (!glob.includes('*'))

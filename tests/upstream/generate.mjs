@@ -6,14 +6,15 @@ import { checkGenerate } from './rules.mjs';
 import { Failure, badRequest, invalid, quotaExceeded } from './errors.mjs';
 import { checkResources } from './resources.mjs';
 import { emptyObject, sendStream } from './stream.mjs';
-import { errorInside, refuseEarly, refuseLate } from './faults.mjs';
+import { close, errorInside, refuseEarly, refuseLate, reset } from './faults.mjs';
 import { now } from './clock.mjs';
-import { pause } from './sink.mjs';
+import { pause, sinkFor } from './sink.mjs';
+import { pretty } from './json.mjs';
 import { plan } from './answers.mjs';
 import { read } from './proto.mjs';
 import { replay } from './replay.mjs';
 import { requestTokens, textTokens } from './tokens.mjs';
-import { send, sendFailure, sendJson } from './reply.mjs';
+import { head, send, sendFailure, sendJson } from './reply.mjs';
 import { whole } from './respond.mjs';
 
 /** Parses the body as JSON; 400 as Google words it when it is none. */
@@ -134,10 +135,27 @@ export async function reply(call) {
         return sendJson(call, [errorInside(call, 'error-200')]);
     if (words['error-200'])
         return sendJson(call, errorInside(call, 'error-200'));
-    const empty = emptyObject(call, words);
-    if (empty)
-        return sendJson(call, empty);
-    return sendJson(call, whole(call, made));
+    const object = emptyObject(call, words) || whole(call, made);
+    return SHAPED.some((word) => words[word]) ? sendShaped(call, object) : sendJson(call, object);
+}
+
+const SHAPED = ['slow', 'split', 'utf8-split', 'reset-mid', 'close-mid'];
+
+/** A whole answer in small writes, or broken off in its middle. */
+async function sendShaped(call, object) {
+    const bytes = Buffer.from(pretty(object));
+    const broken = call.words['reset-mid'] ? reset : call.words['close-mid'] ? close : null;
+    head(call, 200, ['Content-Type', 'application/json; charset=UTF-8', 'Content-Length', String(bytes.length)]);
+    await sinkFor(call, false).write(broken ? bytes.subarray(0, bytes.length >> 1) : bytes);
+    await pause(call, broken ? 5 : 0);
+    if (call.gone)
+        return;
+    if (broken) {
+        broken(call);
+        return;
+    }
+    call.whole = true;
+    call.res.end();
 }
 
 /* ---- config answer: "static" ---- */

@@ -75,7 +75,7 @@ export function whole(call, plan) {
     const modality = plan.candidates[0] && plan.candidates[0].modality;
     call.usage = words['no-usage'] ? undefined : usageMetadata(usage, output.tokens, usage.thoughts, usage.tool, modality);
     return {
-        candidates: candidates.length > 0 ? candidates : undefined,
+        candidates: candidates.length > 0 || plan.emptyList ? candidates : undefined,
         promptFeedback: plan.feedback,
         usageMetadata: call.usage, ...tail(call, responseId()),
     };
@@ -105,7 +105,7 @@ export function* events(call, plan) {
     const meta = (modality) => (words['no-usage'] ? undefined
         : (call.usage = usageMetadata(usage, state.output.tokens, state.thoughts, state.tool, modality)));
     if (plan.feedback) {
-        yield { promptFeedback: plan.feedback, usageMetadata: meta(), ...rest };
+        yield { candidates: plan.emptyList ? [] : undefined, promptFeedback: plan.feedback, usageMetadata: meta(), ...rest };
         return;
     }
     const steps = Math.max(1, ...plan.candidates.map((made) => lastStep(made, words) + 1));
@@ -140,7 +140,7 @@ function step(made, i, index, words, state, usage) {
         return null;
     const parts = i < made.pieces.length ? made.pieces.at(i) : [];
     parts.forEach((part) => state.output.add(part));
-    state.thoughts = usage.thoughts;
+    state.thoughts = i < made.thoughts ? Math.round(usage.thoughts * (i + 1) / made.thoughts) : usage.thoughts;
     if (i > end / 2)
         state.tool = usage.tool;
     const last = words['finish-early'] ? i === Math.max(0, end - 1) : i === end;

@@ -139,7 +139,7 @@ class Call {
             this.stats.open--;
         this.stats.answered(this, 0);
         if (this.whole && this.res.writableFinished) {
-            this.stats.completed++;
+            this.stats.completed += this.cut ? 0 : 1;
             this.stats.used(this.usage);
         } else if (!this.broken) {
             this.stats.leftEarly(this);

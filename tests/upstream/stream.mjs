@@ -67,9 +67,9 @@ function finish(call, sink, frame) {
 /** Empty answers of several shapes replace the real events. */
 function* shaped(call, plan) {
     const words = call.words || {};
-    const empty = emptyObject(call, words);
-    if (empty === 'none' || words['empty-stream'])
+    if (words['empty-stream'])
         return;
+    const empty = emptyObject(call, words);
     if (empty)
         yield empty;
     else
@@ -87,6 +87,7 @@ const EMPTY = {
     'empty-stop': () => ({ candidates: [{ content: { role: 'model' }, finishReason: 'STOP', index: 0 }] }),
     'empty-bare': () => ({ candidates: [{ finishReason: 'STOP' }] }),
     'usage-only': () => ({}),
+    'empty-stream': () => ({}), /* not a stream: nothing but usage */
 };
 
 /** The answer without an answer that the words ask for, or null. */
@@ -118,7 +119,7 @@ const BREAKS = ['stall-mid', 'reset-mid', 'reset-event', 'close-mid', 'close-eve
     'error-mid', 'error-mid-bare', 'error-mid-array', 'garbage'];
 
 /** After how many events the stream breaks (at=k, 2 unless said), or -1. */
-function breakPoint(words) {
+export function breakPoint(words) {
     return BREAKS.some((word) => words[word]) ? Number(words.at ?? 2) : -1;
 }
 
@@ -162,6 +163,7 @@ async function breakOff(call, sink, frame, object) {
 
 function endShort(call, sink) {
     call.whole = true;
+    call.cut = true;
     call.stats.outcome('cut short');
     sink.end();
 }
