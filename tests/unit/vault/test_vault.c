@@ -55,7 +55,7 @@ static bool opens(const char *text, mode_t mode)
     return vault_open(write_file("try.key", text, mode), &f) && f.kind == FAULT_NONE;
 }
 
-static void test_generate(void)
+static void a_new_key_file_is_private_and_never_overwrites(void)
 {
     struct fault f = {0};
     struct stat st;
@@ -77,7 +77,7 @@ static void test_generate(void)
     CHECK(!vault_generate(path_of("elsewhere"), &h));
 }
 
-static void test_file_modes(void)
+static void a_key_file_open_to_others_is_refused(void)
 {
     CHECK(opens(KEY_A, 0600));
     CHECK(opens(KEY_A, 0400));
@@ -92,7 +92,7 @@ static void test_file_modes(void)
     CHECK(strstr(g.said, "not a regular file") != NULL);
 }
 
-static void test_file_text(void)
+static void a_malformed_key_file_is_refused_with_its_line(void)
 {
     char many[2048] = "", line[96];
     for (int i = 0; i < 17; i++) {
@@ -112,7 +112,7 @@ static void test_file_text(void)
     CHECK(refused(many, 0600, "too many"));
 }
 
-static void test_seal(void)
+static void what_was_sealed_can_be_unsealed(void)
 {
     struct fault f = {0};
     struct buf a = {0}, b = {0}, plain = {0};
@@ -152,7 +152,7 @@ static bool unseals(const char *p, size_t n, const char *aad)
     return ok;
 }
 
-static void test_unseal_refuses(void)
+static void a_wrong_name_a_cut_and_every_flipped_bit_are_noticed(void)
 {
     struct buf s = {0};
     CHECK(opens(KEY_A, 0600));
@@ -175,7 +175,7 @@ static void test_unseal_refuses(void)
     buf_free(&s);
 }
 
-static void test_ring(void)
+static void the_newest_key_seals_and_every_key_of_the_ring_unseals(void)
 {
     struct buf old = {0}, fresh = {0};
     unsigned char before[32], after[32], other[32];
@@ -203,7 +203,7 @@ static void test_ring(void)
     buf_free(&fresh);
 }
 
-static void test_credential(void)
+static void a_credential_is_bound_to_its_fingerprint(void)
 {
     struct fault f = {0}, g = {0}, h = {0};
     char print[VAULT_HEX_MAX], other_print[VAULT_HEX_MAX];
@@ -221,7 +221,7 @@ static void test_credential(void)
     buf_free(&other);
 }
 
-static void test_token(void)
+static void tokens_are_random_and_hash_to_sha_256(void)
 {
     char a[VAULT_TOKEN_MAX], b[VAULT_TOKEN_MAX], hex[VAULT_HEX_MAX];
     vault_token_new(a);
@@ -232,7 +232,7 @@ static void test_token(void)
     CHECK_STR(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
-static void test_uuid7(void)
+static void request_ids_are_version_7_and_sort_by_time(void)
 {
     char last[VAULT_UUID_MAX] = "", id[VAULT_UUID_MAX];
     int wrong = 0, unordered = 0;
@@ -247,7 +247,7 @@ static void test_uuid7(void)
     CHECK(unordered == 0);
 }
 
-static void test_hex(void)
+static void hexadecimal_goes_both_ways_and_is_strict(void)
 {
     char hex[9];
     struct buf out = {0};
@@ -276,7 +276,7 @@ static void *many_seals(void *arg)
     return NULL;
 }
 
-static void test_threads(void)
+static void threads_share_the_vault(void)
 {
     pthread_t t[4];
     int wrong[4] = {0};
@@ -300,18 +300,18 @@ int main(void)
 {
     if (mkdtemp(dir) == NULL)
         return 1;
-    test_token();   /* these two need no ring */
-    test_uuid7();
-    test_generate();
-    test_file_modes();
-    test_file_text();
-    test_seal();
-    test_unseal_refuses();
-    test_ring();
-    test_credential();
-    test_hex();
-    test_threads();
+    RUN(tokens_are_random_and_hash_to_sha_256); /* these two need no ring */
+    RUN(request_ids_are_version_7_and_sort_by_time);
+    RUN(a_new_key_file_is_private_and_never_overwrites);
+    RUN(a_key_file_open_to_others_is_refused);
+    RUN(a_malformed_key_file_is_refused_with_its_line);
+    RUN(what_was_sealed_can_be_unsealed);
+    RUN(a_wrong_name_a_cut_and_every_flipped_bit_are_noticed);
+    RUN(the_newest_key_seals_and_every_key_of_the_ring_unseals);
+    RUN(a_credential_is_bound_to_its_fingerprint);
+    RUN(hexadecimal_goes_both_ways_and_is_strict);
+    RUN(threads_share_the_vault);
     vault_close();
     remove_files();
-    return check_done();
+    return check_end();
 }
