@@ -30,9 +30,9 @@ struct credential_source {
 /* Notes one more header value, borrowed; an empty one is as if the header were not there. */
 void credential_add(struct credential_source *src, enum credential_place place, const char *raw);
 
-/* The client's token out of Authorization (Bearer, or Basic with the token as the password), x-goog-api-key,
- * x-api-key or ?key=. The same token at several places is fine. None, or one that cannot be a token:
- * FAULT_UNAUTHENTICATED; two that differ: FAULT_BAD_REQUEST. `token` is "" on failure. */
+/* Finds the client's token in Authorization (Bearer, or Basic with the token as the password),
+ * x-goog-api-key, x-api-key and ?key=. None, or one that cannot be a token, is FAULT_UNAUTHENTICATED; two that
+ * differ are FAULT_BAD_REQUEST. `token` is "" on failure. */
 bool credential_parse(const struct credential_source *src, char token[static CREDENTIAL_MAX], struct fault *f);
 
 #endif

@@ -234,6 +234,12 @@ bool uri_model_name(const char *given, char name[static URI_MODEL_MAX])
     return true;
 }
 
+bool uri_model_ok(const char *name)
+{
+    name += home_length(name);
+    return name_segment_ok(name, strlen(name));
+}
+
 static bool model_verb(const char *verb)
 {
     for (size_t i = 0; i < sizeof model_verbs / sizeof *model_verbs; i++)

@@ -17,8 +17,8 @@
 enum { URI_MAX = 16 * 1024, URI_MODEL_MAX = 256 };
 
 struct uri {
-    struct buf path;  /* decoded once, without the prefix, begins with "/"; valid UTF-8, no control characters,
-                         no "//", no "." or ".." segment, no backslash */
+    struct buf path;  /* decoded once, without the prefix, begins with "/"; valid UTF-8 without control
+                         characters, "//", "." or ".." segments, backslashes */
     struct buf query; /* raw, without the "?"; printable ASCII only */
 };
 
@@ -35,8 +35,8 @@ void uri_path_encode(struct buf *out, const char *path);
 struct uri_call {
     char version[16];          /* "v1beta" */
     bool upload;               /* the path began with /upload */
-    char resource[512];        /* "models/gemini-2.5-flash", "files/abc": doubled prefixes removed, "models/" added */
-    char model[URI_MODEL_MAX]; /* "gemini-2.5-flash"; "tunedModels/x" keeps its prefix; "" when none is named */
+    char resource[512];        /* "models/gemini-2.5-flash", "files/abc"; models/ once, also if left out */
+    char model[URI_MODEL_MAX]; /* "gemini-2.5-flash", "tunedModels/x"; "" when none is named */
     char verb[64];             /* "generateContent", or "" */
 };
 
@@ -51,6 +51,9 @@ void uri_call_path(struct buf *out, const struct uri_call *call);
  * models/models/x; tunedModels/, dynamic/ and publishers/google/models/ stay. False if it is no model's name;
  * allowed are letters, digits, dot, underscore and hyphen. */
 bool uri_model_name(const char *given, char name[static URI_MODEL_MAX]);
+
+/* Is this a model's name, with or without its collection? */
+bool uri_model_ok(const char *name);
 
 /* Appends the decoded value of the first pair called `name` to `value` (may be NULL), and returns how many
  * pairs have this name. Names are compared decoded. */

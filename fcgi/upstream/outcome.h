@@ -44,7 +44,7 @@ enum outcome_rest { REST_NONE, REST_BACKOFF, REST_MS, REST_MIDNIGHT, REST_NEVER,
 
 struct outcome {
     enum outcome_kind kind;
-    int status;                    /* HTTP status, or `code` of an error inside a 200; 0 if there was no answer */
+    int status;                    /* HTTP status, or `code` of an error inside a 200; 0 without an answer */
 
     enum outcome_scope scope;      /* whom the penalty meets */
     enum outcome_rest rest;        /* how long */
@@ -61,8 +61,8 @@ struct outcome {
     char error[200];               /* one short line for the attempt's row, without secrets; "" when OK */
 };
 
-/* Judges a whole answer. `account`: the credential is an OAuth account, not an API key. A 2xx is OK unless its
- * body is an error object; whether it is empty the caller of this function knows better (outcome_of_empty). */
+/* Judges a whole answer. `account`: the credential is an OAuth account, not an API key. A 2xx is OK unless
+ * its body is an error object; whether it is empty the caller knows better (outcome_of_empty). */
 void outcome_of_answer(int http_status, const char *body, size_t n, bool account, struct outcome *ret);
 
 /* Judges an event or a body that may be an error: {"error":{..}}, also wrapped in an array. False, and `ret`
@@ -78,7 +78,7 @@ void outcome_of_truncated(struct outcome *ret);
 /* A call that ended on the network; UPSTREAM_DONE is OK. */
 void outcome_of_transport(enum upstream_end end, struct outcome *ret);
 
-/* The penalty object for the ledger: {"scope","rest","ms","reason","learn"}: new; NULL if there is no penalty. */
+/* The penalty object for the ledger, {"scope","rest","ms","reason","learn"}: new; NULL if there is none. */
 json_t *outcome_penalty_json(const struct outcome *o);
 
 /* "quota_minute", ...: the name in the ledger and in the log. */
