@@ -12,7 +12,7 @@ import { functionCalls } from './calls.mjs';
 import { image, sound } from './samples.mjs';
 import { instance } from './schema.mjs';
 import { sign } from './signatures.mjs';
-import { mismatch } from './turns.mjs';
+import { joinTurns, mismatch } from './turns.mjs';
 import { Tally, requestTokens, textTokens } from './tokens.mjs';
 
 const RATED = ['HARM_CATEGORY_SEXUALLY_EXPLICIT', 'HARM_CATEGORY_HATE_SPEECH', 'HARM_CATEGORY_HARASSMENT',
@@ -30,7 +30,7 @@ export function plan(call) {
         return { candidates: [], feedback: blocked(words.blocked || true), emptyList: Boolean(words['blocked-empty']), usage };
     const thoughts = thinking(call, request, words);
     usage.thoughts = thoughts.tokens;
-    const unmatched = call.model3 && mismatch(request.contents);
+    const unmatched = call.model3 && mismatch(joinTurns(request.contents));
     const base = unmatched ? { pieces: [[]], finishReason: 'STOP' } : finished(content(call, request, words), words);
     if (base.tool)
         usage.tool = base.tool;

@@ -5,7 +5,7 @@
 import { fault } from './errors.mjs';
 import { admitted } from './generate.mjs';
 import { beginStream, send, sendFailure, sendJson } from './reply.mjs';
-import { pause } from './sink.mjs';
+import { pause, sinkFor } from './sink.mjs';
 import { randomId } from './files.mjs';
 import { refuseEarly, refuseLate } from './faults.mjs';
 import { route } from './router.mjs';
@@ -90,11 +90,11 @@ function made(given, call, text) {
 async function stream(call, interaction) {
     call.sse = call.stream = true;
     const words = call.words || {};
-    beginStream(call);
+    const sink = sinkFor(call, beginStream(call));
     const say = async (event) => {
         if (call.gone)
             return;
-        call.res.write(`event: ${event.event_type}\ndata: ${JSON.stringify(event)}\n\n`);
+        await sink.write(`event: ${event.event_type}\ndata: ${JSON.stringify(event)}\n\n`);
         call.events++;
         await pause(call, Number(words.delay ?? call.config.chunk_delay_ms));
     };
@@ -109,8 +109,9 @@ async function stream(call, interaction) {
         await say({ event_type: 'step.stop', index: 0 });
         await say({ event_type: 'interaction.completed', interaction });
     }
+    await sink.write('event: done\ndata: [DONE]\n\n');
     call.whole = true;
-    call.res.end('event: done\ndata: [DONE]\n\n');
+    sink.end();
 }
 
 function get(call) {

@@ -5,7 +5,7 @@
 // check at once.
 
 import { Failure, invalid } from './errors.mjs';
-import { checkSignatures, checkTurns } from './turns.mjs';
+import { checkSignatures, checkTurns, joinTurns } from './turns.mjs';
 
 const DATA = ['text', 'inlineData', 'functionCall', 'functionResponse', 'fileData', 'executableCode',
     'codeExecutionResult', 'toolCall', 'toolResponse'];
@@ -44,8 +44,9 @@ export function checkGenerate(request, model, config, root = 'GenerateContentReq
             checkMedia(part, config);
     if (root.startsWith('CountTokens'))
         return;
-    checkTurns(request.contents, model);
-    checkSignatures(request.contents, model, config);
+    const turns = joinTurns(request.contents);
+    checkTurns(turns, model);
+    checkSignatures(turns, model, config);
 }
 
 function checkContents(request, faults) {

@@ -13,6 +13,22 @@ function refuse(message) {
     throw new Failure(invalid(message));
 }
 
+/**
+ * Neighbouring model contents as one turn where the API takes them so: calls and thoughts that
+ * a client kept as the separate events of a stream. A text before a call is not joined to it.
+ */
+export function joinTurns(contents) {
+    const result = [];
+    for (const content of contents) {
+        const before = result[result.length - 1];
+        if (before && isModel(before) && isModel(content) && before.parts.every((p) => p.functionCall || p.thought))
+            result[result.length - 1] = { ...content, parts: [...before.parts, ...content.parts] };
+        else
+            result.push(content);
+    }
+    return result;
+}
+
 export function checkTurns(contents, model) {
     for (const content of contents)
         if (content.role !== undefined && content.role !== 'user' && content.role !== 'model')
