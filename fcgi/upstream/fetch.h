@@ -26,13 +26,13 @@ struct fetch_rules {
     bool loopback;  /* for tests only: 127.0.0.0/8 and ::1 are allowed */
 };
 
-/* Fetches `url` into `body` (emptied first, and on failure) and names its type ("image/png"). On failure false
- * and a fault that is the client's. Blocks for at most rules->timeout_s. */
+/* Fetches `url` into `body` (emptied first, and on failure) and names its type ("image/png"). On failure
+ * false and a fault that is the client's. Blocks for at most rules->timeout_s. */
 bool fetch_url(const char *url, const struct fetch_rules *rules, struct buf *body, char mime[static 64],
                struct fault *f);
 
-/* Is this a global unicast address? What is private, local, shared, mapped, translated, reserved, multicast or
- * of another family is not. */
+/* Is this a global unicast address? What is private, local, shared, mapped, translated, reserved, multicast
+ * or of another family is not. */
 bool fetch_address_ok(const struct sockaddr *address);
 
 #endif
