@@ -208,9 +208,9 @@ static json_t *texts(const char *const *v, size_t n)
 static char *wish_text(const struct wish *w, int64_t since_ms, bool repeat, bool with_failed)
 {
     json_auto_t *o = json_pack(
-        "{s:s, s:s, s:i, s:s?, s:s, s:s, s:s, s:b, s:b, s:I, s:I, s:o, s:o, s:b, s:b, s:s}", "id", w->id, "kind",
+        "{s:s, s:s, s:i, s:s?, s:s, s:s, s:s, s:b, s:I, s:I, s:o, s:o, s:b, s:b, s:s}", "id", w->id, "kind",
         w->auth_only ? "auth" : "permit", "attempt", w->attempt, "token_hash", w->token_hash, "dialect",
-        w->dialect, "verb", w->verb, "model", w->model, "metered", w->metered, "stream", w->stream, "est_tokens",
+        w->dialect, "verb", w->verb, "model", w->model, "stream", w->stream, "est_tokens",
         (json_int_t)w->est_tokens, "since_ms", (json_int_t)since_ms, "exclude",
         integers(w->exclude, w->exclude_n), "resources", texts(w->resources, w->resources_n), "prefer_own",
         w->prefer_own, "repeat", repeat, "remote", w->remote);
@@ -275,6 +275,7 @@ static const struct refusal {
     {"resource_conflict", FAULT_BAD_REQUEST,
      "the files or caches named in this request belong to different upstream projects: upload them again with "
      "one client token"},
+    {"malformed", FAULT_BAD_REQUEST, "the request cannot be understood by the gateway"},
     {"model_unavailable", FAULT_EXHAUSTED, "no upstream project may use this model"},
     {"exhausted", FAULT_EXHAUSTED, "all upstream credentials have reached their limits for this model"},
 };

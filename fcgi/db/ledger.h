@@ -49,7 +49,6 @@ struct wish {
     const char *dialect;        /* "native" or "openai" */
     const char *verb;           /* "generateContent", ... or "" */
     const char *model;          /* as the client named it; "" for calls that have no model */
-    bool metered;               /* counts against the model's quota (countTokens and the like do not) */
     bool no_waiting;            /* rather fail than wait */
     bool stream;
     int64_t est_tokens;         /* estimate of the prompt's tokens */

@@ -40,7 +40,6 @@ static struct wish wish_of(struct journey *j, const int64_t *exclude, size_t exc
         .dialect = j->dialect == DIALECT_OPENAI ? "openai" : "native",
         .verb = j->verb,
         .model = j->model,
-        .metered = j->metered,
         .stream = j->stream,
         .est_tokens = j->metered ? estimate_tokens(&j->body) : 0,
         .exclude = exclude,

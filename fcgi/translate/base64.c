@@ -17,7 +17,8 @@ void base64_encode(struct buf *out, const void *bytes, size_t n)
         three |= left > 1 ? (uint32_t)in[i + 1] << 8 : 0;
         three |= left > 2 ? (uint32_t)in[i + 2] : 0;
         char four[4] = {alphabet[three >> 18], alphabet[three >> 12 & 63],
-                        left > 1 ? alphabet[three >> 6 & 63] : '=', left > 2 ? alphabet[three & 63] : '='};
+                        left > 1 ? alphabet[three >> 6 & 63] : '=',
+                        left > 2 ? alphabet[three & 63] : '='};
         buf_add(out, four, sizeof four);
     }
 }

@@ -96,7 +96,8 @@ void chat_free(struct chat *c)
 
 /* --- options ---------------------------------------------------------------------------------- */
 
-static bool read_flag(const json_t *object, const char *key, bool *flag, const char *path, struct fault *f)
+static bool read_flag(const json_t *object, const char *key, bool *flag, const char *path,
+                      struct fault *f)
 {
     const json_t *value = shape_given(object, key);
     if (value != NULL && !json_is_boolean(value))
@@ -110,7 +111,8 @@ static bool read_audio(struct chat *c, const json_t *body, struct fault *f)
     const char *format = shape_text(json_object_get(body, "audio"), "format");
     c->pcm = format != NULL && strcmp(format, "pcm16") == 0;
     if (format != NULL && !c->pcm && strcmp(format, "wav") != 0)
-        return fault_param(f, "audio.format", "Only the audio formats 'wav' and 'pcm16' can be produced.");
+        return fault_param(f, "audio.format",
+                           "Only the audio formats 'wav' and 'pcm16' can be produced.");
     return true;
 }
 

@@ -33,16 +33,16 @@ struct chat;
 
 /* Forms that a request can be sent in when the usual one was refused: bits for chat_request(). */
 enum chat_adjustment {
-    CHAT_CLEAN_SCHEMA = 1 << 0,      /* `parameters`/`responseSchema` instead of the JSON Schema fields */
-    CHAT_NO_PENALTIES = 1 << 1,      /* without presencePenalty and frequencyPenalty */
-    CHAT_JSON_AS_TEXT = 1 << 2,      /* the wanted JSON described in the system text instead of JSON mode */
-    CHAT_NO_THINKING = 1 << 3,       /* without thinkingConfig */
-    CHAT_SKIP_SIGNATURES = 1 << 4,   /* every thought signature replaced by the bypass value */
-    CHAT_END_WITH_USER = 1 << 5,     /* a user turn after a closing model turn */
-    CHAT_NO_RESOLUTION = 1 << 6,     /* without mediaResolution */
-    CHAT_NO_BUILTIN_TOOLS = 1 << 7,  /* functions alone, without search and the like */
-    CHAT_SYSTEM_AS_USER = 1 << 8,    /* the system text as the first user text (Gemma) */
-    CHAT_LOOSE_SCHEMA = 1 << 9,      /* cleaned schemas without sizes and ranges ("too many states") */
+    CHAT_CLEAN_SCHEMA = 1 << 0,    /* `parameters`/`responseSchema` instead of the JSON Schema fields */
+    CHAT_NO_PENALTIES = 1 << 1,    /* without presencePenalty and frequencyPenalty */
+    CHAT_JSON_AS_TEXT = 1 << 2,    /* the wanted JSON described in the system text instead of JSON mode */
+    CHAT_NO_THINKING = 1 << 3,     /* without thinkingConfig */
+    CHAT_SKIP_SIGNATURES = 1 << 4, /* every thought signature replaced by the bypass value */
+    CHAT_END_WITH_USER = 1 << 5,   /* a user turn after a closing model turn */
+    CHAT_NO_RESOLUTION = 1 << 6,   /* without mediaResolution */
+    CHAT_NO_BUILTIN_TOOLS = 1 << 7, /* functions alone, without search and the like */
+    CHAT_SYSTEM_AS_USER = 1 << 8,   /* the system text as the first user text (Gemma) */
+    CHAT_LOOSE_SCHEMA = 1 << 9,     /* cleaned schemas without sizes and ranges ("too many states") */
 };
 
 /* The wanted model, without `models/`, `google/` or `gemini/` in front: new, for free().

@@ -18,7 +18,8 @@ static void strip_fence(struct buf *text)
     while (start < end && strchr(" \t\r\n", *start) != NULL)
         start++;
     const char *line = start + 3 < end ? memchr(start, '\n', (size_t)(end - start)) : NULL;
-    if (line == NULL || strncmp(start, "```", 3) != 0 || line + 4 > end || strncmp(end - 3, "```", 3) != 0)
+    if (line == NULL || strncmp(start, "```", 3) != 0 || line + 4 > end ||
+        strncmp(end - 3, "```", 3) != 0)
         return;
     struct buf inner = {0};
     const char *close = end - 3;
@@ -50,7 +51,8 @@ static json_t *message_of(struct chat *c, const json_t *candidate, struct said *
     json_t *content = only_calls ? json_null() : shape_string(buf_str(&said->text), said->text.n);
     json_t *message = json_pack("{s:s, s:o, s:n}", "role", "assistant", "content", content, "refusal");
     if (said->thoughts.n > 0)
-        json_object_set_new(message, "reasoning_content", shape_string(said->thoughts.p, said->thoughts.n));
+        json_object_set_new(message, "reasoning_content",
+                            shape_string(said->thoughts.p, said->thoughts.n));
     json_object_set_new(message, "annotations", annotations);
     set_calls(c, message, said);
     if (json_array_size(said->images) > 0)
@@ -63,8 +65,8 @@ static json_t *message_of(struct chat *c, const json_t *candidate, struct said *
 
 static json_t *choice_object(size_t index, json_t *message, json_t *logprobs, const char *reason)
 {
-    return json_pack("{s:I, s:o, s:o, s:s}", "index", (json_int_t)index, "message", message, "logprobs", logprobs,
-                     "finish_reason", reason);
+    return json_pack("{s:I, s:o, s:o, s:s}", "index", (json_int_t)index, "message", message, "logprobs",
+                     logprobs, "finish_reason", reason);
 }
 
 static json_t *choice_of(struct chat *c, const json_t *candidate, size_t position)
@@ -105,11 +107,12 @@ static json_t *choices_of(struct chat *c, const json_t *answer, enum gemini_cont
 
 static json_t *completion(struct chat *c, const json_t *answer, json_t *choices)
 {
-    json_t *made = json_pack("{s:o, s:s, s:I, s:o, s:o, s:o, s:n}", "id", shape_string(c->id, strlen(c->id)), "object",
-                             "chat.completion", "created", (json_int_t)c->created, "model",
-                             shape_string(c->model, strlen(c->model)), "choices", choices, "usage", chat_usage(c),
-                             "system_fingerprint");
-    shape_share(made, "service_tier", json_object_get(json_object_get(answer, "usageMetadata"), "serviceTier"));
+    json_t *made = json_pack("{s:o, s:s, s:I, s:o, s:o, s:o, s:n}", "id",
+                             shape_string(c->id, strlen(c->id)), "object", "chat.completion", "created",
+                             (json_int_t)c->created, "model", shape_string(c->model, strlen(c->model)),
+                             "choices", choices, "usage", chat_usage(c), "system_fingerprint");
+    shape_share(made, "service_tier",
+                json_object_get(json_object_get(answer, "usageMetadata"), "serviceTier"));
     return made;
 }
 

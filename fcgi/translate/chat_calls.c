@@ -95,7 +95,8 @@ static bool draft_call(struct draft *d, const json_t *call, const json_t *functi
         return chat_wrong(d->f, path, ".function.name", "'%s.function.name' must be a string.", path);
     const char *wire = chat_wire_name(d->c, name);
     json_auto_t *their_id = upstream_id(d, id);
-    json_t *made = json_pack("{s:s, s:o}", "name", wire, "args", arguments_of(json_object_get(function, "arguments")));
+    json_t *made = json_pack("{s:s, s:o}", "name", wire, "args",
+                             arguments_of(json_object_get(function, "arguments")));
     shape_share(made, "id", their_id);
     json_t *part = json_pack("{s:o}", "functionCall", made);
     set_call_signature(d, part, call, json_array_size(calls) == 0);
@@ -106,11 +107,13 @@ static bool draft_call(struct draft *d, const json_t *call, const json_t *functi
     return true;
 }
 
-bool chat_draft_calls(struct draft *d, const json_t *message, const char *path, json_t *parts, json_t *calls)
+bool chat_draft_calls(struct draft *d, const json_t *message, const char *path, json_t *parts,
+                      json_t *calls)
 {
     size_t i;
     json_t *call;
-    const json_t *list = shape_given(message, "tool_calls"), *legacy = shape_given(message, "function_call");
+    const json_t *list = shape_given(message, "tool_calls"),
+                 *legacy = shape_given(message, "function_call");
     if (list != NULL && !json_is_array(list))
         return chat_wrong(d->f, path, ".tool_calls", "'%s.tool_calls' must be an array.", path);
     json_array_foreach(list, i, call) {
@@ -118,7 +121,8 @@ bool chat_draft_calls(struct draft *d, const json_t *message, const char *path, 
         snprintf(below, sizeof below, "%.40s.tool_calls[%zu]", path, i);
         const char *type = shape_text(call, "type");
         if (type != NULL && strcmp(type, "function") != 0)
-            return chat_wrong(d->f, below, ".type", "Tool calls of type '%.40s' are not supported.", type);
+            return chat_wrong(d->f, below, ".type", "Tool calls of type '%.40s' are not supported.",
+                              type);
         if (!draft_call(d, call, json_object_get(call, "function"), below, parts, calls))
             return false;
     }
@@ -167,7 +171,8 @@ static json_t *response_of_text(const char *text, size_t n)
 }
 
 /* Splits a result's content parts into its text and, as Gemini parts, its media. */
-static bool split_content(struct draft *d, const json_t *content, const char *path, struct buf *text, json_t *media)
+static bool split_content(struct draft *d, const json_t *content, const char *path, struct buf *text,
+                          json_t *media)
 {
     size_t i;
     json_t *one;
@@ -187,7 +192,8 @@ static bool split_content(struct draft *d, const json_t *content, const char *pa
 }
 
 /* The response object for a tool message; its media goes to `media`. NULL with a fault. */
-static json_t *response_of_message(struct draft *d, const json_t *message, const char *path, json_t *media)
+static json_t *response_of_message(struct draft *d, const json_t *message, const char *path,
+                                   json_t *media)
 {
     const json_t *content = shape_given(message, "content");
     if (json_is_string(content))
@@ -258,7 +264,8 @@ static void place_media(const struct draft *d, json_t *response, json_t *media, 
         json_array_extend(beside, media);
 }
 
-static json_t *draft_result(struct draft *d, const json_t *call, const json_t *message, size_t at, json_t *beside)
+static json_t *draft_result(struct draft *d, const json_t *call, const json_t *message, size_t at,
+                            json_t *beside)
 {
     char path[CHAT_PATH_MAX];
     snprintf(path, sizeof path, "messages[%zu]", at);
@@ -277,8 +284,10 @@ json_t *chat_draft_results(struct draft *d, json_t *calls, size_t from, size_t t
 {
     auto_str memory = xcalloc(to > from ? to - from : 1, sizeof(size_t));
     json_auto_t *first = json_object(), *beside = json_array();
-    struct results r = {.messages = json_object_get(d->body, "messages"), .first = first,
-                        .next = (size_t *)(void *)memory, .from = from};
+    struct results r = {.messages = json_object_get(d->body, "messages"),
+                        .first = first,
+                        .next = (size_t *)(void *)memory,
+                        .from = from};
     collect_results(&r, to);
     json_auto_t *parts = json_array();
     size_t i;

@@ -36,8 +36,15 @@ static bool is_one_of(const char *word, const char *const words[], size_t n)
 const char *chat_finish_reason(const struct chat *c, const struct choice *choice)
 {
     static const char *const filtered[] = {
-        "SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE", "IMAGE_SAFETY",
-        "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION",
+        "SAFETY",
+        "RECITATION",
+        "BLOCKLIST",
+        "PROHIBITED_CONTENT",
+        "SPII",
+        "LANGUAGE",
+        "IMAGE_SAFETY",
+        "IMAGE_PROHIBITED_CONTENT",
+        "IMAGE_RECITATION",
     };
     if (strcmp(choice->finish, "MAX_TOKENS") == 0)
         return "length";
@@ -130,13 +137,14 @@ static void take_data(struct said *said, json_t *data)
     auto_buf url = {0};
     buf_printf(&url, "data:%s;base64,", mime);
     add_text(&url, base64);
-    json_array_append_new(said->images, json_pack("{s:s, s:{s:o}}", "type", "image_url", "image_url", "url",
-                                                  shape_string(url.p, url.n)));
+    json_array_append_new(said->images, json_pack("{s:s, s:{s:o}}", "type", "image_url", "image_url",
+                                                  "url", shape_string(url.p, url.n)));
 }
 
 static void take_part(struct chat *c, struct choice *choice, const json_t *part, struct said *said)
 {
-    const json_t *call = json_object_get(part, "functionCall"), *code = json_object_get(part, "executableCode");
+    const json_t *call = json_object_get(part, "functionCall"),
+                 *code = json_object_get(part, "executableCode");
     const json_t *result = json_object_get(part, "codeExecutionResult");
     json_t *data = json_object_get(part, "inlineData");
     bool thought = json_is_true(json_object_get(part, "thought"));
@@ -198,7 +206,8 @@ static json_t *token_logprob(const json_t *one)
 json_t *chat_logprobs(const json_t *candidate)
 {
     const json_t *given = json_object_get(candidate, "logprobsResult");
-    const json_t *chosen = json_object_get(given, "chosenCandidates"), *tops = json_object_get(given, "topCandidates");
+    const json_t *chosen = json_object_get(given, "chosenCandidates"),
+                 *tops = json_object_get(given, "topCandidates");
     if (!json_is_array(chosen))
         return json_null();
     json_t *content = json_array(), *one, *top;
@@ -240,12 +249,14 @@ static const json_t *source_of(const json_t *chunk)
 static void cite(json_t *out, const json_t *source, size_t from, size_t to)
 {
     const char *title = shape_text(source, "title");
-    json_array_append_new(out, json_pack("{s:s, s:{s:I, s:I, s:s, s:s}}", "type", "url_citation", "url_citation",
-                                         "start_index", (json_int_t)from, "end_index", (json_int_t)to, "title",
-                                         title != NULL ? title : "", "url", shape_text(source, "uri")));
+    json_array_append_new(out, json_pack("{s:s, s:{s:I, s:I, s:s, s:s}}", "type", "url_citation",
+                                         "url_citation", "start_index", (json_int_t)from, "end_index",
+                                         (json_int_t)to, "title", title != NULL ? title : "", "url",
+                                         shape_text(source, "uri")));
 }
 
-json_t *chat_annotations(const json_t *candidate, const struct buf *text, const size_t *starts, size_t n_starts)
+json_t *chat_annotations(const json_t *candidate, const struct buf *text, const size_t *starts,
+                         size_t n_starts)
 {
     enum { CITATIONS_MAX = 1000 };
     const json_t *grounding = json_object_get(candidate, "groundingMetadata");
@@ -297,8 +308,8 @@ json_t *chat_audio(const struct chat *c, const json_t *pieces)
 {
     auto_buf id = {0};
     buf_printf(&id, "audio_%s", c->id);
-    json_t *made = json_pack("{s:o, s:o, s:s}", "id", shape_string(id.p, id.n), "data", whole_sound(c, pieces),
-                             "transcript", "");
+    json_t *made = json_pack("{s:o, s:o, s:s}", "id", shape_string(id.p, id.n), "data",
+                             whole_sound(c, pieces), "transcript", "");
     json_object_set_new(made, "expires_at", json_integer(c->created + 3600));
     return made;
 }

@@ -23,8 +23,9 @@ static enum role role_of(const json_t *message)
         const char *name;
         enum role role;
     } roles[] = {
-        {"system", ROLE_SYSTEM},   {"developer", ROLE_SYSTEM}, {"user", ROLE_USER},      {"assistant", ROLE_MODEL},
-        {"model", ROLE_MODEL},     {"tool", ROLE_RESULT},      {"function", ROLE_RESULT},
+        {"system", ROLE_SYSTEM},   {"developer", ROLE_SYSTEM}, {"user", ROLE_USER},
+        {"assistant", ROLE_MODEL}, {"model", ROLE_MODEL},      {"tool", ROLE_RESULT},
+        {"function", ROLE_RESULT},
     };
     const char *name = shape_text(message, "role");
     for (size_t i = 0; name != NULL && i < sizeof roles / sizeof *roles; i++)
@@ -44,7 +45,8 @@ static bool draft_content(struct draft *d, const json_t *content, const char *pa
         return true;
     }
     if (!json_is_array(content))
-        return chat_wrong(d->f, path, ".content", "'%s.content' must be a string or an array of parts.", path);
+        return chat_wrong(d->f, path, ".content", "'%s.content' must be a string or an array of parts.",
+                          path);
     size_t i;
     json_t *one;
     json_array_foreach(content, i, one) {
@@ -135,7 +137,8 @@ static void sign_message(struct draft *d, const json_t *message, json_t *parts)
     }
 }
 
-static bool draft_model(struct draft *d, const json_t *message, const char *path, json_t *parts, json_t *calls)
+static bool draft_model(struct draft *d, const json_t *message, const char *path, json_t *parts,
+                        json_t *calls)
 {
     json_auto_t *own = json_array();
     const json_t *refusal = shape_given(message, "refusal");
@@ -155,8 +158,9 @@ static bool draft_model(struct draft *d, const json_t *message, const char *path
 
 static bool has_calls(const json_t *message)
 {
-    return role_of(message) == ROLE_MODEL && (json_array_size(json_object_get(message, "tool_calls")) > 0 ||
-                                              shape_given(message, "function_call") != NULL);
+    return role_of(message) == ROLE_MODEL &&
+           (json_array_size(json_object_get(message, "tool_calls")) > 0 ||
+            shape_given(message, "function_call") != NULL);
 }
 
 /* A run of assistant messages from number `i` on, and the results of what they called. The number of
@@ -199,7 +203,8 @@ static bool draft_message(struct draft *d, const json_t *message, size_t i)
         return true;
     default:
         return chat_wrong(d->f, path, ".role",
-                          "'%s.role' must be one of system, developer, user, assistant, tool, function.", path);
+                          "'%s.role' must be one of system, developer, user, assistant, tool, function.",
+                          path);
     }
 }
 

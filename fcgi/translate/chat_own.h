@@ -22,10 +22,10 @@ enum {
 
 /* One candidate of the answer, while it comes in. */
 struct choice {
-    bool opened;       /* seen; in a stream, its role was sent */
-    char finish[48];   /* Gemini's finish reason, "" while there is none */
-    size_t calls;      /* tool calls so far: the index of the next one */
-    struct buf text;   /* what was said so far, kept only for the offsets of citations */
+    bool opened;     /* seen; in a stream, its role was sent */
+    char finish[48]; /* Gemini's finish reason, "" while there is none */
+    size_t calls;    /* tool calls so far: the index of the next one */
+    struct buf text; /* what was said so far, kept only for the offsets of citations */
 };
 
 struct chat {
@@ -36,9 +36,9 @@ struct chat {
     /* what the caller wants: chat_options() */
     bool stream;
     bool include_usage;
-    bool legacy;    /* `functions`: the answer has function_call, not tool_calls */
-    bool one_call;  /* parallel_tool_calls is false, or legacy */
-    bool pcm;       /* audio as raw PCM, not WAV */
+    bool legacy;   /* `functions`: the answer has function_call, not tool_calls */
+    bool one_call; /* parallel_tool_calls is false, or legacy */
+    bool pcm;      /* audio as raw PCM, not WAV */
 
     /* what the last chat_request() made */
     json_t *own_names;   /* tool name on the wire -> as the caller wrote it */
@@ -98,7 +98,8 @@ void chat_place_system(struct draft *d);
 
 /* Adds the functionCall parts of an assistant message to `parts`, and to `calls` what chat_draft_results()
  * needs to answer them. */
-bool chat_draft_calls(struct draft *d, const json_t *message, const char *path, json_t *parts, json_t *calls);
+bool chat_draft_calls(struct draft *d, const json_t *message, const char *path, json_t *parts,
+                      json_t *calls);
 
 /* The content that answers `calls`, from the tool messages among messages[from..to): new. */
 json_t *chat_draft_results(struct draft *d, json_t *calls, size_t from, size_t to);
@@ -138,7 +139,8 @@ const char *chat_finish_reason(const struct chat *c, const struct choice *choice
 json_t *chat_logprobs(const json_t *candidate);
 
 /* url_citation annotations of a candidate whose text is `text`: a new array. */
-json_t *chat_annotations(const json_t *candidate, const struct buf *text, const size_t *starts, size_t n_starts);
+json_t *chat_annotations(const json_t *candidate, const struct buf *text, const size_t *starts,
+                         size_t n_starts);
 
 /* Sets extra_content.google.thought_signature; NULL sets nothing. */
 void chat_set_signature(json_t *holder, const char *signature);

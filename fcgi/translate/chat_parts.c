@@ -94,8 +94,9 @@ static json_t *url_part(const struct draft *d, const json_t *part, const char *p
         buf_printf(&uri, FILES_API "%s", text);
         out = file_data(uri.p, NULL);
     } else if (is_web_url(text))
-        chat_wrong(d->f, path, below,
-                   "This gateway does not fetch URLs; send the content as a data: URL or a Files API URI.");
+        chat_wrong(
+            d->f, path, below,
+            "This gateway does not fetch URLs; send the content as a data: URL or a Files API URI.");
     else
         chat_wrong(d->f, path, below, "'%s%s' is neither a data: URL nor an http(s) URL.", path, below);
     if (out != NULL)
@@ -107,7 +108,8 @@ static json_t *audio_part(const struct draft *d, const json_t *part, const char 
 {
     static const struct {
         const char *format, *mime;
-    } formats[] = {{"mp3", "audio/mp3"}, {"wav", "audio/wav"}, {"pcm16", "audio/pcm"}, {"opus", "audio/ogg"}};
+    } formats[] = {
+        {"mp3", "audio/mp3"}, {"wav", "audio/wav"}, {"pcm16", "audio/pcm"}, {"opus", "audio/ogg"}};
     const json_t *audio = json_object_get(part, key);
     const json_t *data = json_object_get(audio, "data");
     const char *text = json_string_value(data), *format = shape_text(audio, "format");
@@ -133,7 +135,8 @@ static json_t *uploaded_part(const struct draft *d, const char *id, const char *
     else if (strncmp(id, "files/", 6) == 0)
         buf_printf(&uri, FILES_API "%s", id);
     else {
-        chat_wrong(d->f, path, ".file", "'%s.file.file_id' is no file of the Gemini Files API ('files/...').", path);
+        chat_wrong(d->f, path, ".file",
+                   "'%s.file.file_id' is no file of the Gemini Files API ('files/...').", path);
         return NULL;
     }
     return file_data(uri.p, mime);
@@ -152,7 +155,8 @@ static json_t *file_part(const struct draft *d, const json_t *part, const char *
     }
     size_t n = json_string_length(data);
     if (is_web_url(text)) {
-        chat_wrong(d->f, path, ".file", "This gateway does not fetch URLs; send the file as a data: URL.");
+        chat_wrong(d->f, path, ".file",
+                   "This gateway does not fetch URLs; send the file as a data: URL.");
         return NULL;
     }
     const char *otherwise = mime != NULL ? mime : "application/pdf";
@@ -165,10 +169,14 @@ static const struct {
     const char *type, *key;
     json_t *(*make)(const struct draft *, const json_t *, const char *, const char *);
 } kinds[] = {
-    {"text", "text", text_part},           {"refusal", "refusal", text_part},
-    {"image_url", "image_url", url_part},  {"video_url", "video_url", url_part},
-    {"file", "file", file_part},           {"input_audio", "input_audio", audio_part},
-    {"input_text", "text", text_part},     {"output_text", "text", text_part},
+    {"text", "text", text_part},
+    {"refusal", "refusal", text_part},
+    {"image_url", "image_url", url_part},
+    {"video_url", "video_url", url_part},
+    {"file", "file", file_part},
+    {"input_audio", "input_audio", audio_part},
+    {"input_text", "text", text_part},
+    {"output_text", "text", text_part},
     {"input_image", "image_url", url_part},
 };
 
@@ -226,8 +234,10 @@ json_t *chat_urls(const json_t *body)
             if (url == NULL || json_object_get(seen, url) != NULL)
                 continue;
             char path[CHAT_PATH_MAX];
-            const char *below = holder == part ? key : json_object_get(part, "image_url") == holder ? "image_url"
-                                : json_object_get(part, "video_url") == holder ? "video_url" : "file";
+            const char *below = holder == part                                 ? key
+                                : json_object_get(part, "image_url") == holder ? "image_url"
+                                : json_object_get(part, "video_url") == holder ? "video_url"
+                                                                               : "file";
             snprintf(path, sizeof path, "messages[%zu].content[%zu].%s", i, k, below);
             json_object_set_new(seen, url, json_true());
             json_array_append_new(found, json_pack("{s:s, s:s}", "param", path, "url", url));

@@ -31,7 +31,8 @@ static bool draft_number(struct draft *d, const char *key, const char *wire)
 }
 
 /* A whole number within bounds; `*found` says whether it was there. */
-static bool read_whole(struct draft *d, const char *key, int64_t least, int64_t most, int64_t *whole, bool *found)
+static bool read_whole(struct draft *d, const char *key, int64_t least, int64_t most, int64_t *whole,
+                       bool *found)
 {
     const json_t *value = shape_given(d->body, key);
     *found = value != NULL;
@@ -39,7 +40,8 @@ static bool read_whole(struct draft *d, const char *key, int64_t least, int64_t 
         return true;
     if (!shape_whole(value, whole) || *whole < least || *whole > most) {
         char what[80];
-        snprintf(what, sizeof what, "a whole number from %lld to %lld", (long long)least, (long long)most);
+        snprintf(what, sizeof what, "a whole number from %lld to %lld", (long long)least,
+                 (long long)most);
         return wrong_number(d, key, what);
     }
     return true;
@@ -59,7 +61,8 @@ static bool draft_whole(struct draft *d, const char *key, const char *wire, int6
 /* The newer name wins when both are there. */
 static bool draft_max_tokens(struct draft *d)
 {
-    const char *key = shape_given(d->body, "max_completion_tokens") != NULL ? "max_completion_tokens" : "max_tokens";
+    const char *key =
+        shape_given(d->body, "max_completion_tokens") != NULL ? "max_completion_tokens" : "max_tokens";
     return draft_whole(d, key, "maxOutputTokens", 1, INT32_MAX);
 }
 
@@ -157,9 +160,9 @@ static const char *voice_of(const char *name)
     static const struct {
         const char *openai, *gemini;
     } voices[] = {
-        {"alloy", "Kore"},  {"ash", "Charon"},   {"ballad", "Enceladus"}, {"coral", "Leda"}, {"echo", "Puck"},
-        {"fable", "Fenrir"}, {"onyx", "Orus"},   {"nova", "Aoede"},       {"sage", "Zephyr"}, {"shimmer", "Callirrhoe"},
-        {"verse", "Iapetus"},
+        {"alloy", "Kore"},  {"ash", "Charon"},         {"ballad", "Enceladus"}, {"coral", "Leda"},
+        {"echo", "Puck"},   {"fable", "Fenrir"},       {"onyx", "Orus"},        {"nova", "Aoede"},
+        {"sage", "Zephyr"}, {"shimmer", "Callirrhoe"}, {"verse", "Iapetus"},
     };
     for (size_t i = 0; i < sizeof voices / sizeof *voices; i++)
         if (strcmp(voices[i].openai, name) == 0)
@@ -172,8 +175,9 @@ static void draft_voice(struct draft *d)
     const char *voice = shape_text(json_object_get(d->body, "audio"), "voice");
     if (voice == NULL)
         return;
-    json_object_set_new(d->config, "speechConfig",
-                        json_pack("{s:{s:{s:s}}}", "voiceConfig", "prebuiltVoiceConfig", "voiceName", voice_of(voice)));
+    json_object_set_new(
+        d->config, "speechConfig",
+        json_pack("{s:{s:{s:s}}}", "voiceConfig", "prebuiltVoiceConfig", "voiceName", voice_of(voice)));
 }
 
 static bool lists(const json_t *array, const char *word)
@@ -198,7 +202,8 @@ static bool draft_modalities(struct draft *d)
         draft_voice(d);
     } else if (lists(wanted, "image")) {
         json_object_set_new(d->config, "responseModalities",
-                            lists(wanted, "text") ? json_pack("[ss]", "TEXT", "IMAGE") : json_pack("[s]", "IMAGE"));
+                            lists(wanted, "text") ? json_pack("[ss]", "TEXT", "IMAGE")
+                                                  : json_pack("[s]", "IMAGE"));
     }
     return true;
 }
@@ -307,9 +312,9 @@ static void draft_extras(struct draft *d)
         const char *camel, *snake;
         bool in_config;
     } extras[] = {
-        {"cachedContent", "cached_content", false},   {"safetySettings", "safety_settings", false},
-        {"imageConfig", "image_config", true},        {"mediaResolution", "media_resolution", true},
-        {"speechConfig", "speech_config", true},      {"responseModalities", "response_modalities", true},
+        {"cachedContent", "cached_content", false}, {"safetySettings", "safety_settings", false},
+        {"imageConfig", "image_config", true},      {"mediaResolution", "media_resolution", true},
+        {"speechConfig", "speech_config", true},    {"responseModalities", "response_modalities", true},
     };
     for (size_t i = 0; i < sizeof extras / sizeof *extras; i++)
         shape_share(extras[i].in_config ? d->config : d->request, extras[i].camel,
@@ -334,12 +339,19 @@ json_t *chat_request(struct chat *c, const json_t *body, const char *upstream_mo
 {
     json_auto_t *request = json_object(), *config = json_object();
     json_auto_t *contents = json_array(), *system = json_array();
-    struct draft d = {.c = c, .body = body, .family = family_of(upstream_model), .adjust = adjust, .f = f,
-                      .request = request, .config = config, .contents = contents, .system = system};
+    struct draft d = {.c = c,
+                      .body = body,
+                      .family = family_of(upstream_model),
+                      .adjust = adjust,
+                      .f = f,
+                      .request = request,
+                      .config = config,
+                      .contents = contents,
+                      .system = system};
     start_over(c);
     json_object_set(request, "contents", contents);
-    if (!chat_options(c, body, f) || !chat_draft_tools(&d) || !chat_draft_messages(&d) || !draft_sampling(&d) ||
-        !draft_modalities(&d) || !draft_format(&d) || !draft_thinking(&d))
+    if (!chat_options(c, body, f) || !chat_draft_tools(&d) || !chat_draft_messages(&d) ||
+        !draft_sampling(&d) || !draft_modalities(&d) || !draft_format(&d) || !draft_thinking(&d))
         return NULL;
     chat_place_system(&d);
     draft_extras(&d);

@@ -15,20 +15,22 @@
 /* A chunk with these choices (taken). */
 static json_t *chunk_of(const struct chat *c, json_t *choices, json_t *usage)
 {
-    json_t *chunk = json_pack("{s:o, s:s, s:I, s:o, s:n, s:o}", "id", shape_string(c->id, strlen(c->id)), "object",
-                              "chat.completion.chunk", "created", (json_int_t)c->created, "model",
-                              shape_string(c->model, strlen(c->model)), "system_fingerprint", "choices", choices);
+    json_t *chunk =
+        json_pack("{s:o, s:s, s:I, s:o, s:n, s:o}", "id", shape_string(c->id, strlen(c->id)), "object",
+                  "chat.completion.chunk", "created", (json_int_t)c->created, "model",
+                  shape_string(c->model, strlen(c->model)), "system_fingerprint", "choices", choices);
     if (c->include_usage)
         json_object_set_new(chunk, "usage", usage != NULL ? usage : json_null());
     return chunk;
 }
 
 /* Appends a chunk with one delta (taken) of one choice. */
-static void emit(const struct chat *c, json_t *out, const struct choice *choice, json_t *delta, json_t *logprobs,
-                 const char *reason)
+static void emit(const struct chat *c, json_t *out, const struct choice *choice, json_t *delta,
+                 json_t *logprobs, const char *reason)
 {
-    json_t *one = json_pack("[{s:I, s:o, s:o, s:s?}]", "index", (json_int_t)(choice - c->choices), "delta", delta,
-                            "logprobs", logprobs != NULL ? logprobs : json_null(), "finish_reason", reason);
+    json_t *one =
+        json_pack("[{s:I, s:o, s:o, s:s?}]", "index", (json_int_t)(choice - c->choices), "delta", delta,
+                  "logprobs", logprobs != NULL ? logprobs : json_null(), "finish_reason", reason);
     json_array_append_new(out, chunk_of(c, one, NULL));
 }
 
@@ -37,18 +39,21 @@ static void open_choice(const struct chat *c, json_t *out, struct choice *choice
     if (choice->opened)
         return;
     choice->opened = true;
-    emit(c, out, choice, json_pack("{s:s, s:s, s:n}", "role", "assistant", "content", "", "refusal"), NULL, NULL);
+    emit(c, out, choice, json_pack("{s:s, s:s, s:n}", "role", "assistant", "content", "", "refusal"),
+         NULL, NULL);
 }
 
 /* --- deltas ----------------------------------------------------------------------------------- */
 
 /* First who is called and by what id, then with what: so that no client loses either. */
-static void emit_call(const struct chat *c, json_t *out, const struct choice *choice, json_t *call, size_t index)
+static void emit_call(const struct chat *c, json_t *out, const struct choice *choice, json_t *call,
+                      size_t index)
 {
     const json_t *function = json_object_get(call, "function");
     json_t *name = json_object_get(function, "name"), *arguments = json_object_get(function, "arguments");
     if (c->legacy) {
-        emit(c, out, choice, json_pack("{s:{s:O, s:s}}", "function_call", "name", name, "arguments", ""), NULL, NULL);
+        emit(c, out, choice, json_pack("{s:{s:O, s:s}}", "function_call", "name", name, "arguments", ""),
+             NULL, NULL);
         emit(c, out, choice, json_pack("{s:{s:O}}", "function_call", "arguments", arguments), NULL, NULL);
         return;
     }
@@ -57,11 +62,13 @@ static void emit_call(const struct chat *c, json_t *out, const struct choice *ch
                               "arguments", "");
     shape_share(first, "extra_content", json_object_get(call, "extra_content"));
     emit(c, out, choice, json_pack("{s:[o]}", "tool_calls", first), NULL, NULL);
-    json_t *second = json_pack("{s:I, s:{s:O}}", "index", (json_int_t)index, "function", "arguments", arguments);
+    json_t *second =
+        json_pack("{s:I, s:{s:O}}", "index", (json_int_t)index, "function", "arguments", arguments);
     emit(c, out, choice, json_pack("{s:[o]}", "tool_calls", second), NULL, NULL);
 }
 
-static void emit_calls(const struct chat *c, json_t *out, const struct choice *choice, const struct said *said)
+static void emit_calls(const struct chat *c, json_t *out, const struct choice *choice,
+                       const struct said *said)
 {
     size_t n = json_array_size(said->calls);
     for (size_t i = 0; i < n; i++)
@@ -69,8 +76,8 @@ static void emit_calls(const struct chat *c, json_t *out, const struct choice *c
 }
 
 /* The answer's text; its signature and logprobs go with it, or alone when there is no text. */
-static void emit_text(const struct chat *c, json_t *out, const struct choice *choice, const struct said *said,
-                      const json_t *candidate)
+static void emit_text(const struct chat *c, json_t *out, const struct choice *choice,
+                      const struct said *said, const json_t *candidate)
 {
     json_t *logprobs = chat_logprobs(candidate);
     if (said->text.n == 0 && said->signature == NULL && json_is_null(logprobs))
@@ -83,7 +90,8 @@ static void emit_text(const struct chat *c, json_t *out, const struct choice *ch
 }
 
 /* Sound as it comes: raw PCM in base64, each delta complete in itself. */
-static void emit_audio(const struct chat *c, json_t *out, const struct choice *choice, const struct said *said)
+static void emit_audio(const struct chat *c, json_t *out, const struct choice *choice,
+                       const struct said *said)
 {
     size_t i;
     json_t *piece;
@@ -97,8 +105,8 @@ static void emit_audio(const struct chat *c, json_t *out, const struct choice *c
 }
 
 /* Citations refer to the text so far, of which only a grounded answer is kept. */
-static void emit_annotations(const struct chat *c, json_t *out, struct choice *choice, const struct said *said,
-                             const json_t *candidate)
+static void emit_annotations(const struct chat *c, json_t *out, struct choice *choice,
+                             const struct said *said, const json_t *candidate)
 {
     if (c->cites && said->text.n > 0)
         buf_add(&choice->text, said->text.p, said->text.n);
@@ -119,7 +127,8 @@ static void emit_candidate(struct chat *c, json_t *out, const json_t *candidate)
     open_choice(c, out, choice);
     chat_said(c, choice, candidate, &said);
     if (said.thoughts.n > 0)
-        emit(c, out, choice, json_pack("{s:o}", "reasoning_content", shape_string(said.thoughts.p, said.thoughts.n)),
+        emit(c, out, choice,
+             json_pack("{s:o}", "reasoning_content", shape_string(said.thoughts.p, said.thoughts.n)),
              NULL, NULL);
     emit_text(c, out, choice, &said, candidate);
     emit_calls(c, out, choice, &said);
@@ -139,7 +148,8 @@ static void emit_block(struct chat *c, json_t *out, const json_t *event)
         return;
     struct choice *choice = &c->choices[0];
     open_choice(c, out, choice);
-    emit(c, out, choice, json_pack("{s:o}", "refusal", shape_string(c->blocked, strlen(c->blocked))), NULL, NULL);
+    emit(c, out, choice, json_pack("{s:o}", "refusal", shape_string(c->blocked, strlen(c->blocked))),
+         NULL, NULL);
 }
 
 static void emit_event(struct chat *c, json_t *out, const json_t *event)

@@ -13,10 +13,12 @@
 static const struct {
     const char *name, *wire;
 } builtins[] = {
-    {"web_search", "googleSearch"},       {"web_search_preview", "googleSearch"}, {"google_search", "googleSearch"},
-    {"googleSearch", "googleSearch"},     {"code_execution", "codeExecution"},    {"codeExecution", "codeExecution"},
-    {"code_interpreter", "codeExecution"}, {"url_context", "urlContext"},         {"urlContext", "urlContext"},
-    {"google_maps", "googleMaps"},        {"googleMaps", "googleMaps"},
+    {"web_search", "googleSearch"},        {"web_search_preview", "googleSearch"},
+    {"google_search", "googleSearch"},     {"googleSearch", "googleSearch"},
+    {"code_execution", "codeExecution"},   {"codeExecution", "codeExecution"},
+    {"code_interpreter", "codeExecution"}, {"url_context", "urlContext"},
+    {"urlContext", "urlContext"},          {"google_maps", "googleMaps"},
+    {"googleMaps", "googleMaps"},
 };
 
 /* What is put together for the request. */
@@ -50,11 +52,13 @@ static void set_parameters(struct draft *d, json_t *declaration, json_t *paramet
 static bool draft_function(struct draft *d, const json_t *function, const char *path, struct toolbox *box)
 {
     const char *name = shape_text(function, "name");
-    json_t *description = shape_given(function, "description"), *parameters = shape_given(function, "parameters");
+    json_t *description = shape_given(function, "description"),
+           *parameters = shape_given(function, "parameters");
     if (name == NULL || *name == '\0')
         return chat_wrong(d->f, path, ".name", "'%s.name' must be a string that is not empty.", path);
     if (parameters != NULL && !json_is_object(parameters))
-        return chat_wrong(d->f, path, ".parameters", "'%s.parameters' must be a JSON Schema object.", path);
+        return chat_wrong(d->f, path, ".parameters", "'%s.parameters' must be a JSON Schema object.",
+                          path);
     if (json_object_get(d->c->wire_names, name) != NULL)
         return true; /* the same tool twice */
     json_t *declaration = json_pack("{s:s}", "name", chat_wire_name(d->c, name));
@@ -103,7 +107,8 @@ static bool draft_tool(struct draft *d, const json_t *tool, const char *path, st
     }
     if (take_builtin(tool, box))
         return true;
-    return chat_wrong(d->f, path, ".type", "Tools of type '%.40s' are not supported.", type != NULL ? type : "");
+    return chat_wrong(d->f, path, ".type", "Tools of type '%.40s' are not supported.",
+                      type != NULL ? type : "");
 }
 
 static bool draft_list(struct draft *d, const char *key, struct toolbox *box)

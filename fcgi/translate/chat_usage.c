@@ -36,24 +36,28 @@ json_t *chat_usage(const struct chat *c)
 {
     const struct usage *u = &c->usage;
     const int64_t sane = INT64_MAX / 8; /* sums must not overflow, whatever was sent */
-    if (u->prompt > sane || u->tool > sane || u->candidates > sane || u->thoughts > sane || u->total > sane)
-        return json_pack("{s:i, s:i, s:i}", "prompt_tokens", 0, "completion_tokens", 0, "total_tokens", 0);
+    if (u->prompt > sane || u->tool > sane || u->candidates > sane || u->thoughts > sane ||
+        u->total > sane)
+        return json_pack("{s:i, s:i, s:i}", "prompt_tokens", 0, "completion_tokens", 0, "total_tokens",
+                         0);
     int64_t prompt = u->prompt + u->tool, candidates = u->candidates;
     if (candidates == 0 && u->total > prompt + u->thoughts)
         candidates = u->total - prompt - u->thoughts;
     int64_t completion = candidates + u->thoughts;
-    return json_pack("{s:I, s:I, s:I, s:{s:I, s:I}, s:{s:I, s:I, s:i, s:i}}", "prompt_tokens", (json_int_t)prompt,
-                     "completion_tokens", (json_int_t)completion, "total_tokens", (json_int_t)(prompt + completion),
-                     "prompt_tokens_details", "cached_tokens", (json_int_t)u->cached, "audio_tokens",
-                     (json_int_t)c->audio_in, "completion_tokens_details", "reasoning_tokens",
-                     (json_int_t)u->thoughts, "audio_tokens", (json_int_t)c->audio_out,
-                     "accepted_prediction_tokens", 0, "rejected_prediction_tokens", 0);
+    return json_pack("{s:I, s:I, s:I, s:{s:I, s:I}, s:{s:I, s:I, s:i, s:i}}", "prompt_tokens",
+                     (json_int_t)prompt, "completion_tokens", (json_int_t)completion, "total_tokens",
+                     (json_int_t)(prompt + completion), "prompt_tokens_details", "cached_tokens",
+                     (json_int_t)u->cached, "audio_tokens", (json_int_t)c->audio_in,
+                     "completion_tokens_details", "reasoning_tokens", (json_int_t)u->thoughts,
+                     "audio_tokens", (json_int_t)c->audio_out, "accepted_prediction_tokens", 0,
+                     "rejected_prediction_tokens", 0);
 }
 
 bool chat_note_block(struct chat *c, const json_t *answer)
 {
     const json_t *feedback = json_object_get(answer, "promptFeedback");
-    const char *reason = shape_text(feedback, "blockReason"), *words = shape_text(feedback, "blockReasonMessage");
+    const char *reason = shape_text(feedback, "blockReason"),
+               *words = shape_text(feedback, "blockReasonMessage");
     if (reason == NULL && words == NULL)
         return false;
     if (c->blocked != NULL)

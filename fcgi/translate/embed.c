@@ -20,7 +20,8 @@ static bool check_text(const json_t *text, struct fault *f)
         return fault_param(f, "input", "Token ids cannot be turned back into text here; send strings.");
     if (!json_is_string(text))
         return fault_param(f, "input", "'input' must be a string or an array of strings.");
-    return json_string_length(text) > 0 || fault_param(f, "input", "'input' must not be an empty string.");
+    return json_string_length(text) > 0 ||
+           fault_param(f, "input", "'input' must not be an empty string.");
 }
 
 static bool check_options(const json_t *body, struct fault *f)
@@ -31,8 +32,10 @@ static bool check_options(const json_t *body, struct fault *f)
     if (shape_given(body, "encoding_format") != NULL &&
         (format == NULL || (strcmp(format, "float") != 0 && strcmp(format, "base64") != 0)))
         return fault_param(f, "encoding_format", "'encoding_format' must be 'float' or 'base64'.");
-    if (dimensions != NULL && (!shape_whole(dimensions, &wanted) || wanted < 1 || wanted > DIMENSIONS_MAX))
-        return fault_param(f, "dimensions", "'dimensions' must be a whole number that is not less than 1.");
+    if (dimensions != NULL &&
+        (!shape_whole(dimensions, &wanted) || wanted < 1 || wanted > DIMENSIONS_MAX))
+        return fault_param(f, "dimensions",
+                           "'dimensions' must be a whole number that is not less than 1.");
     return true;
 }
 
@@ -56,7 +59,8 @@ size_t embed_inputs(const json_t *body, struct fault *f)
     return n;
 }
 
-json_t *embed_request(const json_t *body, const char *upstream_model, size_t from, size_t *count, struct fault *f)
+json_t *embed_request(const json_t *body, const char *upstream_model, size_t from, size_t *count,
+                      struct fault *f)
 {
     size_t total = embed_inputs(body, f);
     if (total == 0)
@@ -72,7 +76,8 @@ json_t *embed_request(const json_t *body, const char *upstream_model, size_t fro
     *count = total - from < EMBED_BATCH ? total - from : EMBED_BATCH;
     for (size_t i = from; i < from + *count; i++) {
         const json_t *text = json_is_array(input) ? json_array_get(input, i) : input;
-        json_t *one = json_pack("{s:s, s:{s:[{s:O}]}}", "model", model.p, "content", "parts", "text", text);
+        json_t *one =
+            json_pack("{s:s, s:{s:[{s:O}]}}", "model", model.p, "content", "parts", "text", text);
         shape_share(one, "outputDimensionality", shape_given(body, "dimensions"));
         json_array_append_new(requests, one);
     }
@@ -138,9 +143,10 @@ static void add_vectors(json_t *data, const json_t *answer, bool base64, bool no
         if (json_array_size(values) == 0)
             return;
         double by = divisor(values, normalise);
-        json_array_append_new(data, json_pack("{s:s, s:I, s:o}", "object", "embedding", "index",
-                                              (json_int_t)json_array_size(data), "embedding",
-                                              base64 ? vector_base64(values, by) : vector_numbers(values, by)));
+        json_array_append_new(data,
+                              json_pack("{s:s, s:I, s:o}", "object", "embedding", "index",
+                                        (json_int_t)json_array_size(data), "embedding",
+                                        base64 ? vector_base64(values, by) : vector_numbers(values, by)));
     }
 }
 
@@ -188,10 +194,12 @@ json_t *embed_answer(const json_t *body, const char *model, const json_t *answer
         add_vectors(data, one, base64, shape_given(body, "dimensions") != NULL);
     }
     if (json_array_size(data) != total) {
-        fault_set(f, FAULT_UPSTREAM, "The upstream returned %zu embeddings for %zu inputs.", json_array_size(data), total);
+        fault_set(f, FAULT_UPSTREAM, "The upstream returned %zu embeddings for %zu inputs.",
+                  json_array_size(data), total);
         return NULL;
     }
     json_int_t tokens = (json_int_t)prompt_tokens(body, answers);
     return json_pack("{s:s, s:O, s:o, s:{s:I, s:I}}", "object", "list", "data", data, "model",
-                     shape_string(model, strlen(model)), "usage", "prompt_tokens", tokens, "total_tokens", tokens);
+                     shape_string(model, strlen(model)), "usage", "prompt_tokens", tokens, "total_tokens",
+                     tokens);
 }

@@ -72,8 +72,9 @@ static json_t *said_or_null(const char *text)
 json_t *error_openai(const struct fault *f)
 {
     const char *param = f->kind == FAULT_MODEL_NOT_FOUND && f->param[0] == '\0' ? "model" : f->param;
-    return json_pack("{s:{s:o, s:s, s:o, s:o}}", "error", "message", shape_string(f->said, strlen(f->said)), "type",
-                     error_type(f), "param", said_or_null(param), "code", said_or_null(error_code(f)));
+    return json_pack("{s:{s:o, s:s, s:o, s:o}}", "error", "message",
+                     shape_string(f->said, strlen(f->said)), "type", error_type(f), "param",
+                     said_or_null(param), "code", said_or_null(error_code(f)));
 }
 
 json_t *error_gemini(const struct fault *f)
@@ -130,7 +131,8 @@ static bool is_bad_key(const json_t *error, const char *message)
 /* A 403 that is about a file or cache of somebody else is the caller's, every other is the credential's. */
 static bool is_callers_403(const char *message)
 {
-    return says(message, "access the File") || says(message, "CachedContent") || says(message, "may not exist");
+    return says(message, "access the File") || says(message, "CachedContent") ||
+           says(message, "may not exist");
 }
 
 static enum fault_kind kind_of_400(const json_t *error, const char *message, const char *status)
@@ -155,7 +157,7 @@ static enum fault_kind kind_of(const json_t *error, int code, const char *messag
         return is_callers_403(message) ? FAULT_FORBIDDEN : FAULT_UNAUTHENTICATED;
     case 404:
         return error == NULL || says(message, "models/") || says(message, "model") ? FAULT_MODEL_NOT_FOUND
-                                                                                    : FAULT_NOT_FOUND;
+                                                                                   : FAULT_NOT_FOUND;
     case 402:
     case 429:
         return FAULT_EXHAUSTED;

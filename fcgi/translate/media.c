@@ -17,24 +17,29 @@ static const struct {
     size_t n, at;
     const char *mime;
 } magics[] = {
-    {"\x89PNG", 4, 0, "image/png"},  {"\xff\xd8\xff", 3, 0, "image/jpeg"}, {"GIF8", 4, 0, "image/gif"},
-    {"WEBP", 4, 8, "image/webp"},    {"WAVE", 4, 8, "audio/wav"},          {"%PDF", 4, 0, "application/pdf"},
-    {"ftyphei", 7, 4, "image/heic"}, {"ftypmif1", 8, 4, "image/heif"},     {"ftyp", 4, 4, "video/mp4"},
-    {"ID3", 3, 0, "audio/mp3"},      {"\xff\xfb", 2, 0, "audio/mp3"},      {"OggS", 4, 0, "audio/ogg"},
+    {"\x89PNG", 4, 0, "image/png"},  {"\xff\xd8\xff", 3, 0, "image/jpeg"},
+    {"GIF8", 4, 0, "image/gif"},     {"WEBP", 4, 8, "image/webp"},
+    {"WAVE", 4, 8, "audio/wav"},     {"%PDF", 4, 0, "application/pdf"},
+    {"ftyphei", 7, 4, "image/heic"}, {"ftypmif1", 8, 4, "image/heif"},
+    {"ftyp", 4, 4, "video/mp4"},     {"ID3", 3, 0, "audio/mp3"},
+    {"\xff\xfb", 2, 0, "audio/mp3"}, {"OggS", 4, 0, "audio/ogg"},
     {"fLaC", 4, 0, "audio/flac"},    {"\x1a\x45\xdf\xa3", 4, 0, "video/webm"},
 };
 
 static const struct {
     const char *ending, *mime;
 } endings[] = {
-    {"pdf", "application/pdf"}, {"txt", "text/plain"},       {"md", "text/markdown"},  {"csv", "text/csv"},
-    {"html", "text/html"},      {"htm", "text/html"},        {"css", "text/css"},      {"xml", "text/xml"},
-    {"rtf", "text/rtf"},        {"json", "application/json"}, {"js", "text/javascript"}, {"py", "text/x-python"},
-    {"png", "image/png"},       {"jpg", "image/jpeg"},       {"jpeg", "image/jpeg"},   {"webp", "image/webp"},
-    {"gif", "image/gif"},       {"heic", "image/heic"},      {"heif", "image/heif"},   {"wav", "audio/wav"},
-    {"mp3", "audio/mp3"},       {"flac", "audio/flac"},      {"ogg", "audio/ogg"},     {"aac", "audio/aac"},
-    {"aiff", "audio/aiff"},     {"m4a", "audio/m4a"},        {"mp4", "video/mp4"},     {"mov", "video/quicktime"},
-    {"webm", "video/webm"},     {"mpeg", "video/mpeg"},      {"avi", "video/x-msvideo"},
+    {"pdf", "application/pdf"},   {"txt", "text/plain"},     {"md", "text/markdown"},
+    {"csv", "text/csv"},          {"html", "text/html"},     {"htm", "text/html"},
+    {"css", "text/css"},          {"xml", "text/xml"},       {"rtf", "text/rtf"},
+    {"json", "application/json"}, {"js", "text/javascript"}, {"py", "text/x-python"},
+    {"png", "image/png"},         {"jpg", "image/jpeg"},     {"jpeg", "image/jpeg"},
+    {"webp", "image/webp"},       {"gif", "image/gif"},      {"heic", "image/heic"},
+    {"heif", "image/heif"},       {"wav", "audio/wav"},      {"mp3", "audio/mp3"},
+    {"flac", "audio/flac"},       {"ogg", "audio/ogg"},      {"aac", "audio/aac"},
+    {"aiff", "audio/aiff"},       {"m4a", "audio/m4a"},      {"mp4", "video/mp4"},
+    {"mov", "video/quicktime"},   {"webm", "video/webm"},    {"mpeg", "video/mpeg"},
+    {"avi", "video/x-msvideo"},
 };
 
 static const char *sniff(const char *base64, size_t n)
@@ -171,8 +176,12 @@ static bool starts_with(const char *text, const char *start)
 bool media_is_googles(const char *url)
 {
     static const char *const starts[] = {
-        "https://generativelanguage.googleapis.com/", "https://www.youtube.com/", "https://youtube.com/",
-        "https://m.youtube.com/", "https://youtu.be/", "gs://",
+        "https://generativelanguage.googleapis.com/",
+        "https://www.youtube.com/",
+        "https://youtube.com/",
+        "https://m.youtube.com/",
+        "https://youtu.be/",
+        "gs://",
     };
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
         if (starts_with(url, starts[i]))

@@ -12,7 +12,8 @@ json_t *model_to_openai(const json_t *gemini_model)
         return NULL;
     if (strncmp(name, "models/", 7) == 0)
         name += 7;
-    return json_pack("{s:s, s:s, s:i, s:s}", "id", name, "object", "model", "created", 0, "owned_by", "google");
+    return json_pack("{s:s, s:s, s:i, s:s}", "id", name, "object", "model", "created", 0, "owned_by",
+                     "google");
 }
 
 /* Appends what is a model or a page of models. */

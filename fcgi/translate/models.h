@@ -7,8 +7,8 @@
 
 #include <jansson.h>
 
-/* {"object":"list","data":[...]}: new. Takes one page ({"models":[...]}), an array of pages, or an
- * array of models. */
+/* {"object":"list","data":[...]}: new. Takes one page ({"models":[...]}), an array of pages, or
+ * an array of models. */
 json_t *models_to_openai(const json_t *gemini_models);
 
 /* {"id","object":"model","created","owned_by"}: new. Takes one Gemini model object. NULL if it has no name. */

@@ -2,6 +2,7 @@
 /* native.c: looking into Gemini answers; see native.h. */
 #include "translate/native.h"
 #include "base/json.h"
+#include "base/json.h"
 #include "translate/shape.h"
 
 #include <string.h>
@@ -12,9 +13,9 @@
 static bool explains(const char *reason)
 {
     static const char *const reasons[] = {
-        "MAX_TOKENS",   "SAFETY",       "RECITATION",               "BLOCKLIST",        "PROHIBITED_CONTENT",
-        "SPII",         "LANGUAGE",     "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION", "IMAGE_SAFETY",
-        "NO_IMAGE",     "TOO_MANY_TOOL_CALLS",
+        "MAX_TOKENS",         "SAFETY",       "RECITATION", "BLOCKLIST",
+        "PROHIBITED_CONTENT", "SPII",         "LANGUAGE",   "IMAGE_PROHIBITED_CONTENT",
+        "IMAGE_RECITATION",   "IMAGE_SAFETY", "NO_IMAGE",   "TOO_MANY_TOOL_CALLS",
     };
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
         if (strcmp(reasons[i], reason) == 0)
@@ -32,8 +33,8 @@ static unsigned look_at_part(const json_t *part)
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)part, key, value) {
-        if (json_is_object(value) && strcmp(key, "partMetadata") != 0 && strcmp(key, "mediaResolution") != 0 &&
-            strcmp(key, "videoMetadata") != 0)
+        if (json_is_object(value) && strcmp(key, "partMetadata") != 0 &&
+            strcmp(key, "mediaResolution") != 0 && strcmp(key, "videoMetadata") != 0)
             return GEMINI_CONTENT; /* functionCall, inlineData, executableCode, whatever comes next */
     }
     return json_object_get(part, "thoughtSignature") != NULL ? GEMINI_THOUGHTS : GEMINI_NOTHING;
@@ -55,7 +56,8 @@ static unsigned look_at_candidate(const json_t *candidate)
 
 static bool is_block(const json_t *feedback)
 {
-    return shape_text(feedback, "blockReason") != NULL || shape_text(feedback, "blockReasonMessage") != NULL;
+    return shape_text(feedback, "blockReason") != NULL ||
+           shape_text(feedback, "blockReasonMessage") != NULL;
 }
 
 static unsigned look_at_one(const json_t *answer)
@@ -90,7 +92,8 @@ enum gemini_content gemini_look(const json_t *answer)
 
 bool gemini_meaningful(enum gemini_content seen)
 {
-    return (seen & GEMINI_ERROR) == 0 && (seen & (GEMINI_CONTENT | GEMINI_EXPLAINED | GEMINI_BLOCKED)) != 0;
+    return (seen & GEMINI_ERROR) == 0 &&
+           (seen & (GEMINI_CONTENT | GEMINI_EXPLAINED | GEMINI_BLOCKED)) != 0;
 }
 
 bool gemini_ended(enum gemini_content seen)

@@ -26,13 +26,13 @@ struct usage {
 /* What an answer holds: bits, several at once. */
 enum gemini_content {
     GEMINI_NOTHING = 0,
-    GEMINI_THOUGHTS = 1 << 0,   /* thought text or a signature */
-    GEMINI_CONTENT = 1 << 1,    /* text, a function call, inline data, code... */
-    GEMINI_FINISH = 1 << 2,     /* a finish reason, any */
-    GEMINI_EXPLAINED = 1 << 3,  /* a finish reason that explains an empty answer: SAFETY, MAX_TOKENS... */
-    GEMINI_BLOCKED = 1 << 4,    /* the prompt was blocked */
-    GEMINI_ERROR = 1 << 5,      /* an error object */
-    GEMINI_USAGE = 1 << 6,      /* usageMetadata */
+    GEMINI_THOUGHTS = 1 << 0,  /* thought text or a signature */
+    GEMINI_CONTENT = 1 << 1,   /* text, a function call, inline data, code... */
+    GEMINI_FINISH = 1 << 2,    /* a finish reason, any */
+    GEMINI_EXPLAINED = 1 << 3, /* a finish reason that explains an empty answer: SAFETY, MAX_TOKENS... */
+    GEMINI_BLOCKED = 1 << 4,   /* the prompt was blocked */
+    GEMINI_ERROR = 1 << 5,     /* an error object */
+    GEMINI_USAGE = 1 << 6,     /* usageMetadata */
 };
 
 /* What there is in one answer or event. */
@@ -52,8 +52,7 @@ bool gemini_usage(const json_t *answer, struct usage *u);
 /* The error object of {"error":{...}} or [{"error":{...}}]: borrowed, NULL if there is none. */
 const json_t *gemini_error(const json_t *answer);
 
-/* Parses an upstream's or caller's JSON text as tolerantly as Jansson can: NUL characters in strings,
- * and integers beyond 64 bits as reals. New, or NULL when it is no JSON. */
+/* json_read() of base/json.h: new, or NULL. */
 json_t *gemini_parse(const char *text, size_t n);
 
 #endif

@@ -15,10 +15,10 @@
 #include <string.h>
 
 enum {
-    DEPTH_MAX = 24,     /* schemas inside schemas; recursive references end here */
-    NODES_MAX = 20000,  /* schemas in all: references can multiply */
-    REFS_MAX = 16,      /* references that lead to references */
-    REPEATS_MAX = 2,    /* how often a schema that leads to itself is written out */
+    DEPTH_MAX = 24,    /* schemas inside schemas; recursive references end here */
+    NODES_MAX = 20000, /* schemas in all: references can multiply */
+    REFS_MAX = 16,     /* references that lead to references */
+    REPEATS_MAX = 2,   /* how often a schema that leads to itself is written out */
 };
 
 struct cleaning {
@@ -82,7 +82,8 @@ static void note(json_t *out, const char *words, const json_t *value)
         return;
     auto_buf said = {0};
     const char *before = shape_text(out, "description");
-    buf_printf(&said, "%s%s(%s: %s)", before != NULL ? before : "", before != NULL ? " " : "", words, text);
+    buf_printf(&said, "%s%s(%s: %s)", before != NULL ? before : "", before != NULL ? " " : "", words,
+               text);
     json_object_set_new(out, "description", shape_string(said.p, said.n));
 }
 
@@ -158,8 +159,8 @@ static void copy_exclusive(json_t *out, const json_t *schema, const char *from, 
         return;
     const char *type = shape_text(out, "type");
     int64_t whole;
-    if (type != NULL && strcmp(type, "integer") == 0 && shape_whole(value, &whole) &&
-        whole > INT32_MIN && whole < INT32_MAX)
+    if (type != NULL && strcmp(type, "integer") == 0 && shape_whole(value, &whole) && whole > INT32_MIN &&
+        whole < INT32_MAX)
         json_object_set_new(out, to, json_integer(whole + step));
     else
         json_object_set(out, to, value);
@@ -280,7 +281,8 @@ static void infer_type(json_t *out, const json_t *schema)
     if (json_object_get(out, "type") != NULL || json_object_get(out, "anyOf") != NULL)
         return;
     const char *type = "string";
-    if (json_object_get(schema, "properties") != NULL || json_object_get(schema, "additionalProperties") != NULL)
+    if (json_object_get(schema, "properties") != NULL ||
+        json_object_get(schema, "additionalProperties") != NULL)
         type = "object";
     else if (json_object_get(schema, "items") != NULL || json_object_get(schema, "prefixItems") != NULL)
         type = "array";
@@ -403,8 +405,8 @@ bool schema_is_empty(const json_t *schema)
     json_object_foreach((json_t *)schema, key, value) {
         bool says_nothing = strcmp(key, "type") == 0 || strcmp(key, "$schema") == 0 ||
                             (strcmp(key, "additionalProperties") == 0 && json_is_boolean(value)) ||
-                            strcmp(key, "description") == 0 ||
-                            strcmp(key, "title") == 0 || strcmp(key, "strict") == 0 ||
+                            strcmp(key, "description") == 0 || strcmp(key, "title") == 0 ||
+                            strcmp(key, "strict") == 0 ||
                             (strcmp(key, "properties") == 0 && json_object_size(value) == 0) ||
                             (strcmp(key, "required") == 0 && json_array_size(value) == 0);
         if (!says_nothing)

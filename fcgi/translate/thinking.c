@@ -11,12 +11,9 @@ static const struct effort {
     int budget, pro_budget;
 } efforts[] = {
     {"none", "low", "minimal", 0, 128}, /* Pro cannot be told not to think */
-    {"minimal", "low", "minimal", 1024, 1024},
-    {"low", "low", "low", 1024, 1024},
-    {"medium", "medium", "medium", 8192, 8192},
-    {"high", "high", "high", 24576, 24576},
-    {"xhigh", "high", "high", 24576, 32768},
-    {"max", "high", "high", 24576, 32768},
+    {"minimal", "low", "minimal", 1024, 1024},  {"low", "low", "low", 1024, 1024},
+    {"medium", "medium", "medium", 8192, 8192}, {"high", "high", "high", 24576, 24576},
+    {"xhigh", "high", "high", 24576, 32768},    {"max", "high", "high", 24576, 32768},
 };
 
 /* "gemini-2.5-flash" -> 25, "gemini-3-pro" -> 30, "gemini-flash-latest" -> 0. */
