@@ -23,6 +23,8 @@ int64_t clock_unix(void)
 struct timespec clock_in(int64_t ms)
 {
     struct timespec t = monotonic();
+    if (ms < 0)
+        ms = 0;
     t.tv_sec += (time_t)(ms / 1000);
     t.tv_nsec += (long)(ms % 1000) * 1000000L;
     if (t.tv_nsec >= 1000000000L) {

@@ -17,7 +17,7 @@ int64_t clock_ms(void);
 /* Seconds since 1970, for the `created` field of OpenAI objects and for log lines. */
 int64_t clock_unix(void);
 
-/* The CLOCK_MONOTONIC time `ms` from now, for condition variables that use this clock. */
+/* The CLOCK_MONOTONIC time `ms` from now (now, if that is past), for condition variables of this clock. */
 struct timespec clock_in(int64_t ms);
 
 #endif

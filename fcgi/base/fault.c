@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* fault.c: a failure as a value; see fault.h. */
 #include "base/fault.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static const struct {
     int status;
@@ -28,6 +30,16 @@ static const struct {
     [FAULT_TIMEOUT] = {504, "DEADLINE_EXCEEDED"},
 };
 
+/* Formats into a field. What does not fit is cut between characters, so that it can stand in JSON. */
+static void write_text(char *to, size_t room, const char *fmt, va_list ap)
+    __attribute__((format(printf, 3, 0)));
+static void write_text(char *to, size_t room, const char *fmt, va_list ap)
+{
+    int n = vsnprintf(to, room, fmt, ap);
+    if (n >= 0 && (size_t)n >= room)
+        to[utf8_whole(to, room - 1)] = '\0';
+}
+
 bool fault_set(struct fault *f, enum fault_kind kind, const char *said, ...)
 {
     if (f->kind != FAULT_NONE)
@@ -35,7 +47,7 @@ bool fault_set(struct fault *f, enum fault_kind kind, const char *said, ...)
     f->kind = kind;
     va_list ap;
     va_start(ap, said);
-    vsnprintf(f->said, sizeof f->said, said, ap);
+    write_text(f->said, sizeof f->said, said, ap);
     va_end(ap);
     return false;
 }
@@ -46,9 +58,10 @@ bool fault_param(struct fault *f, const char *param, const char *said, ...)
         return false;
     f->kind = FAULT_BAD_REQUEST;
     snprintf(f->param, sizeof f->param, "%s", param);
+    f->param[utf8_whole(f->param, strlen(f->param))] = '\0';
     va_list ap;
     va_start(ap, said);
-    vsnprintf(f->said, sizeof f->said, said, ap);
+    write_text(f->said, sizeof f->said, said, ap);
     va_end(ap);
     return false;
 }
@@ -59,7 +72,7 @@ void fault_meant(struct fault *f, const char *meant, ...)
         return;
     va_list ap;
     va_start(ap, meant);
-    vsnprintf(f->meant, sizeof f->meant, meant, ap);
+    write_text(f->meant, sizeof f->meant, meant, ap);
     va_end(ap);
 }
 

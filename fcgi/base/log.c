@@ -30,15 +30,19 @@ void log_request_set(const char *id)
     snprintf(log_request, sizeof log_request, "%s", id != NULL ? id : "");
 }
 
-/* Marks that begin a secret: what follows, as far as it consists of token characters, is masked.
- * `keep` says how much of the mark itself is part of the secret's shape and may stay visible. */
+/* Marks that begin a secret: what follows, as far as it consists of token characters, is masked. Those that
+ * are the beginning of a secret themselves count wherever they stand, also after "%3D" or "\n"; the others
+ * only where a word begins. */
 static const struct {
     const char *mark;
-    size_t least; /* a shorter run after the mark is no secret */
+    size_t least;   /* a shorter run after the mark is no secret */
+    bool anywhere;
 } secret_marks[] = {
-    {"AIza", 12},   {"AQ.", 12},       {"plx_", 12},     {"ya29.", 8},
-    {"Bearer ", 8}, {"Basic ", 6},     {"key=", 8},      {"api_key:", 8},
-    {"1//", 16},    {"upload_id=", 8}, {"GOCSPX-", 8},
+    {"AIza", 12, true},       {"plx_", 12, true},      {"ya29.", 8, true},   {"GOCSPX-", 8, true},
+    {"AQ.", 12, false},       {"1//", 16, false},      {"Bearer ", 8, false}, {"Basic ", 6, false},
+    {"key=", 8, false},       {"api_key:", 8, false},  {"api-key: ", 8, false}, {"api-key:", 8, false},
+    {"token=", 8, false},     {"token\": \"", 8, false}, {"token\":\"", 8, false}, {"upload_id=", 8, false},
+    {"secret=", 8, false},    {"password=", 1, false},
 };
 
 static bool token_char(unsigned char c)
@@ -47,10 +51,12 @@ static bool token_char(unsigned char c)
 }
 
 /* The length of the secret that starts at `text` after one of the marks, 0 if none does. */
-static size_t secret_at(const char *text, size_t n, size_t *mark_len)
+static size_t secret_at(const char *text, size_t n, bool word_begins, size_t *mark_len)
 {
     for (size_t i = 0; i < sizeof secret_marks / sizeof *secret_marks; i++) {
         size_t m = strlen(secret_marks[i].mark);
+        if (!word_begins && !secret_marks[i].anywhere)
+            continue;
         if (n <= m || strncasecmp(text, secret_marks[i].mark, m) != 0)
             continue;
         size_t run = 0;
@@ -68,8 +74,8 @@ void log_redact(struct buf *out, const char *text, size_t n)
 {
     buf_reserve(out, n);
     for (size_t i = 0; i < n;) {
-        bool starts = i == 0 || !isalnum((unsigned char)text[i - 1]);
-        size_t mark = 0, secret = starts ? secret_at(text + i, n - i, &mark) : 0;
+        bool word_begins = i == 0 || !isalnum((unsigned char)text[i - 1]);
+        size_t mark = 0, secret = secret_at(text + i, n - i, word_begins, &mark);
         if (secret == 0) {
             buf_putc(out, text[i++]);
             continue;

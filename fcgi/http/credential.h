@@ -33,6 +33,7 @@ void credential_add(struct credential_source *src, enum credential_place place, 
 /* Finds the client's token in Authorization (Bearer, or Basic with the token as the password),
  * x-goog-api-key, x-api-key and ?key=. None, or one that cannot be a token, is FAULT_UNAUTHENTICATED; two
  * that differ are FAULT_BAD_REQUEST. `token` is "" on failure. */
-bool credential_parse(const struct credential_source *src, char token[static CREDENTIAL_MAX], struct fault *f);
+bool credential_parse(const struct credential_source *src, char token[static CREDENTIAL_MAX],
+                      struct fault *f);
 
 #endif

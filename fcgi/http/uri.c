@@ -7,6 +7,7 @@
  * rather than repaired.
  */
 #include "http/uri.h"
+#include "base/utf8.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -65,31 +66,14 @@ void uri_path_encode(struct buf *out, const char *path)
     }
 }
 
-/* The length of the UTF-8 sequence at `s`; 0 if it is overlong, a surrogate, too large or broken. */
-static size_t utf8_length(const unsigned char *s, size_t n)
-{
-    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t length = s[0] < 0x80 ? 1 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-    if ((s[0] >= 0x80 && s[0] < 0xc2) || s[0] > 0xf4 || length > n)
-        return 0;
-    unsigned point = length == 1 ? s[0] : s[0] & (0x7fu >> length);
-    for (size_t i = 1; i < length; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-        point = point << 6 | (s[i] & 0x3fu);
-    }
-    bool surrogate = point >= 0xd800 && point <= 0xdfff;
-    return point < least[length] || surrogate || point > 0x10ffff ? 0 : length;
-}
-
 /* Valid UTF-8 without control characters (C0, DEL, C1)? */
 static bool clean_text(const char *text, size_t n)
 {
-    const unsigned char *s = (const unsigned char *)text;
     for (size_t i = 0; i < n;) {
-        size_t length = utf8_length(s + i, n - i);
-        bool c1 = length == 2 && s[i] == 0xc2 && s[i + 1] < 0xa0;
-        if (length == 0 || s[i] < 0x20 || s[i] == 0x7f || c1)
+        size_t length = utf8_length(text + i, n - i);
+        unsigned char c = (unsigned char)text[i];
+        bool c1 = length == 2 && c == 0xc2 && (unsigned char)text[i + 1] < 0xa0;
+        if (length == 0 || c < 0x20 || c == 0x7f || c1)
             return false;
         i += length;
     }
@@ -130,8 +114,8 @@ static bool query_ok(const char *query)
 
 static bool decode_path(const char *raw, size_t n, struct buf *path)
 {
-    return percent_decode(path, raw, n) && buf_str(path)[0] == '/' && memchr(path->p, '\0', path->n) == NULL &&
-           memchr(raw, '#', n) == NULL && clean_text(path->p, path->n) && segments_ok(path->p);
+    return memchr(raw, '#', n) == NULL && percent_decode(path, raw, n) && buf_str(path)[0] == '/' &&
+           clean_text(path->p, path->n) && segments_ok(path->p);
 }
 
 static bool strip_prefix(struct buf *path, const char *prefix)

@@ -10,7 +10,9 @@
 #include "upstream/outcome.h"
 #include "base/json.h"
 #include "base/auto.h"
+#include "base/json.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "upstream/quota.h"
 
 #include <limits.h>
@@ -236,25 +238,12 @@ static void judge_quota(const struct quota *q, struct outcome *ret)
 
 /* --------------------------------------------------------------- texts ---- */
 
-/* `n` without the beginning of a character that is cut off. */
-static size_t whole_characters(const char *s, size_t n)
-{
-    size_t last = n;
-    while (last > 0 && n - last < 4 && ((unsigned char)s[last - 1] & 0xc0) == 0x80)
-        last--;
-    if (last == 0 || (unsigned char)s[last - 1] < 0xc0)
-        return n;
-    unsigned char lead = (unsigned char)s[last - 1];
-    size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    return n - (last - 1) < length ? last - 1 : n;
-}
-
 /* Copies text from outside: secrets masked, control characters as blanks, cut between characters. */
 static void copy_clean(char *to, size_t room, const char *text)
 {
     auto_buf masked = {0};
     log_redact(&masked, text, strnlen(text, 4096));
-    size_t n = whole_characters(buf_str(&masked), masked.n < room - 1 ? masked.n : room - 1);
+    size_t n = utf8_whole(buf_str(&masked), masked.n < room - 1 ? masked.n : room - 1);
     for (size_t i = 0; i < n; i++)
         to[i] = (unsigned char)masked.p[i] < 0x20 || masked.p[i] == 0x7f ? ' ' : masked.p[i];
     to[n] = '\0';
