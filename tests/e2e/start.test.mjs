@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Starting, stopping, starting again; several instances side by side; and what is said when it cannot start.
+// Starting, stopping, starting again, and several instances side by side. (What is said when it cannot start: tests/stack.)
 import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { freePort, newHome, run, startPollux } from '../lib/pollux.mjs';
 import { server, stack } from '../lib/places.mjs';
@@ -116,44 +116,4 @@ test('make demo: one command, and curl gets answers and streams in both dialects
     await new Promise((resolve) => { demo.once('exit', resolve); });
     rmSync(path.dirname(home), { recursive: true, force: true });
   }
-});
-
-// What an operator reads when it cannot work: it fails, in one clear line, and leaves nothing running.
-async function fails(settings, pattern) {
-  const home = settings.POLLUX_HOME ?? path.join(newHome(), 'h');
-  const env = { ...process.env, POLLUX_SERVER: server, POLLUX_LISTEN: `127.0.0.1:${await freePort()}`, ...settings, POLLUX_HOME: home };
-  const said = await run(stack, ['start'], { env });
-  assert.notEqual(said.code, 0, 'it must not say that it started');
-  const text = (said.out + said.err).trim();
-  assert.match(text, pattern);
-  assert.ok(text.split('\n').length <= 2, `one clear line, not: ${text}`);
-  const stop = await run(stack, ['stop'], { env });
-  assert.equal(stop.code, 0, stop.out + stop.err);
-}
-
-test('a taken port is said, with the setting to change', async () => {
-  const [pollux] = running;
-  await fails({ POLLUX_LISTEN: pollux.env.POLLUX_LISTEN }, /port \d+.*taken.*POLLUX_LISTEN/);
-});
-test('a second start in the same home is said', async () => {
-  const [pollux] = running;
-  const said = await run(stack, ['start'], { env: { ...pollux.env, POLLUX_LISTEN: `127.0.0.1:${await freePort()}` } });
-  assert.notEqual(said.code, 0);
-  assert.match(said.out + said.err, /already runs/);
-});
-test('a broken connection string is said', async () => {
-  await fails({ POLLUX_DATABASE: 'host=/nonexistent dbname=none' }, /POLLUX_DATABASE|database/i);
-  await fails({ POLLUX_DATABASE: 'nonsense' }, /POLLUX_DATABASE|database/i);
-});
-test('a home that may not be written is said', async () => {
-  const place = newHome();
-  mkdirSync(path.join(place, 'h'), { mode: 0o555 });
-  chmodSync(path.join(place, 'h'), 0o555);
-  await run('chown', ['nobody', path.join(place, 'h')]);
-  await fails({ POLLUX_HOME: path.join(place, 'h') }, /permission|belongs to/);
-});
-test('wrong settings are said by name', async () => {
-  await fails({ POLLUX_LISTEN: 'nowhere' }, /POLLUX_LISTEN/);
-  await fails({ POLLUX_SERVER: 'iis' }, /POLLUX_SERVER/);
-  await fails({ POLLUX_WORKERS: 'many' }, /POLLUX_WORKERS/);
 });
