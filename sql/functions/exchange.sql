@@ -1,0 +1,141 @@
+-- SPDX-License-Identifier: MIT
+-- Exchange: the one call that a request's way needs, shared by all requests that are waiting at the moment.
+--
+-- api.exchange(worker, settlements, wishes) -> {"permits": [...], "refused": [...]}
+--
+-- Settlements first, then wishes; arrays of up to some hundreds each. Answers to wishes come in their order. "refused" is
+-- there only if an item was malformed: the rest of the batch is done without it, and an event is noted.
+--
+-- A wish: {
+--   "id": uuid of the request, "kind": "permit", or "auth" to authenticate only, "attempt": 1...,
+--   "token_hash": hexadecimal SHA-256 of the client token, or null, "dialect": "native" | "openai",
+--   "verb": "generateContent" ... or "", "model": as the client wrote it, without "models/", or "",
+--   "stream": bool, "est_tokens": n, "since_ms": how long it has been waiting, 0 at first,
+--   "exclude": [projects already tried], "resources": ["files/abc", ...]: the project that made them must serve,
+--   "prefer_own": bool: rather the project in which this client last made something,
+--   "credential": id: exactly this one, or null, "remote": address,
+--   "repeat": bool: the answer of this very wish was lost with the connection: what was granted is granted again,
+--   "failed": the attempt that just failed (see below), or null: logged, and its penalty applied, before the pick
+-- }
+-- Its answer, one of:
+--   {"id", "verdict": "go", "attempt", "client_id", "client", "credential_id", "project_id", "kind": "api_key" | "account",
+--    "sealed": hex, "fingerprint": hex, "model": after aliases, "upstream_model", "started_at": ISO text, "alias_of"}
+--   {"id", "verdict": "go", "client_id", "client", ...}   for kind "auth"
+--   {"id", "verdict": "wait", "reason": "quota" | "concurrency" | "turn", "retry_in_ms", "client_id", "client"}
+--   {"id", "verdict": "no", "reason": "unauthenticated" | "token_expired" | "token_revoked" | "model_denied" |
+--    "client_rpm" | "client_tpm" | "client_budget" | "no_credentials" | "exhausted" | "resource_conflict" |
+--    "model_unavailable" | "malformed", "retry_in_ms": n or null, "client_id", "client"}
+--
+-- A settlement: {
+--   "id", "worker", "client_id", "dialect", "verb", "model", "asked_model", "stream", "user_agent", "remote",
+--   "started_at": of the first permit; null if the request was never admitted, "status": HTTP status the client got,
+--   "outcome": "ok" | "caller" | "refused" | "exhausted" | "upstream_error" | "truncated" | "client_gone" |
+--   "unavailable" | "lost", "error", "duration_ms", "first_byte_ms", "waited_ms", "bytes_in", "bytes_out",
+--   "usage": {"prompt", "cached", "candidates", "thoughts", "tool", "total"} or null, "attempts": [all of them]
+-- }
+-- An attempt: {
+--   "n": 1..., "credential_id", "project_id", "model", "started_at": of its permit, "first_byte_ms", "duration_ms",
+--   "status": HTTP status or 0, "outcome": see pollux.attempt.outcome, "error", "est_tokens", "usage": as above or null,
+--   "penalty": null or {"scope": "quota" | "credential" | "none", "rest": "ms" | "midnight" | "never" | "backoff" |
+--   "dead", "ms": n, "reason": text, "learn": {"rpm": n, "tpm": n, "rpd": n}}
+-- }
+-- An attempt is logged, and has its effect, once: with the wish that follows it or with the settlement.
+set check_function_bodies = off;
+
+-- These say that the whole call has to be done again, not that an item is bad: connection, rollback, resources,
+-- interruption, system, configuration, read-only server.
+create or replace function pollux.exchange_again(p_sqlstate text) returns boolean
+language sql immutable as $$ select left(p_sqlstate, 2) in ('08', '25', '40', '53', '55', '57', '58', 'F0') $$;
+comment on function pollux.exchange_again(text) is 'Whether an error concerns the whole call rather than an item of it.';
+
+create or replace function pollux.exchange_settle(p_worker uuid, p_settlements jsonb) returns jsonb
+language plpgsql volatile as $$
+declare
+    v_one jsonb;
+    v_refused jsonb := '[]';
+begin
+    begin
+        perform pollux.settle_batch(p_worker, p_settlements);
+        return v_refused;
+    exception when others then
+        if pollux.exchange_again(sqlstate) then
+            raise;
+        end if;
+    end;
+    for v_one in select * from jsonb_array_elements(p_settlements) loop
+        begin
+            perform pollux.settle_batch(p_worker, jsonb_build_array(v_one));
+        exception when others then
+            if pollux.exchange_again(sqlstate) then
+                raise;
+            end if;
+            v_refused := v_refused || jsonb_build_object('id', v_one -> 'id', 'error', sqlerrm);
+            perform pollux.event('refused_settlement', jsonb_build_object('error', sqlerrm, 'settlement', v_one));
+        end;
+    end loop;
+    return v_refused;
+end
+$$;
+comment on function pollux.exchange_settle(uuid, jsonb) is
+    'Settles a batch, or, if that fails, each item by itself; answers those that cannot be settled.';
+
+create or replace function pollux.exchange_wish(p_worker uuid, p_wishes jsonb) returns jsonb
+language plpgsql volatile as $$
+declare
+    v_one jsonb;
+    v_permits jsonb := '[]';
+begin
+    begin
+        return pollux.wish_batch(p_worker, p_wishes);
+    exception when others then
+        if pollux.exchange_again(sqlstate) then
+            raise;
+        end if;
+    end;
+    for v_one in select * from jsonb_array_elements(p_wishes) loop
+        begin
+            v_permits := v_permits || pollux.wish_batch(p_worker, jsonb_build_array(v_one));
+        exception when others then
+            if pollux.exchange_again(sqlstate) then
+                raise;
+            end if;
+            v_permits := v_permits || jsonb_build_object('id', v_one -> 'id', 'verdict', 'no', 'reason', 'malformed');
+            perform pollux.event('refused_wish', jsonb_build_object('error', sqlerrm, 'id', v_one -> 'id'));
+        end;
+    end loop;
+    return v_permits;
+end
+$$;
+comment on function pollux.exchange_wish(uuid, jsonb) is
+    'Answers a batch of wishes, or, if that fails, each by itself; a malformed one is refused.';
+
+create or replace function api.exchange(p_worker uuid, p_settlements jsonb, p_wishes jsonb) returns jsonb
+language plpgsql volatile security definer
+set search_path = pg_catalog
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+    v_refused jsonb := '[]';
+    v_permits jsonb := '[]';
+begin
+    if p_settlements = '[]' then
+        perform set_config('synchronous_commit', 'off', true);
+    else
+        v_refused := pollux.exchange_settle(p_worker, p_settlements);
+    end if;
+    if p_wishes <> '[]' then
+        v_permits := pollux.exchange_wish(p_worker, p_wishes);
+    end if;
+    if v_refused = '[]' then
+        return jsonb_build_object('permits', v_permits);
+    end if;
+    return jsonb_build_object('permits', v_permits, 'refused', v_refused);
+end
+$$;
+comment on function api.exchange(uuid, jsonb, jsonb) is
+    'Settlements, then wishes: {"permits": [...]} in the order of the wishes. The shapes are told in '
+    'sql/functions/exchange.sql. Reservations alone commit without waiting for the disk.';

@@ -1,0 +1,484 @@
+-- SPDX-License-Identifier: MIT
+-- Pick: permits for the wishes of one model.
+--
+--   pick                the story: rounds of take a hand, deal, book, until everybody is served or nothing is left
+--     pick_company      who waits elsewhere and came earlier: they get their share of a hand, but only in thought
+--     pick_slots        how many more requests the model's max_concurrency lets in
+--     pick_hold         locks rows that were named in advance
+--     pick_hand         locks some rows that are ready, best first, with what is left in each
+--     pick_deal         deals them out in the order of age (arrays only, no table)
+--     pick_book         writes down what was dealt; rows that have nothing left get the moment they are back
+--     pick_refuse       what the others are told: wait so long, or no
+--
+-- A row that SKIP LOCKED skipped is busy for a moment, not spent: nobody is refused before pick_wait_busy() has looked
+-- again and waited for it. How locks are ordered is told in quota.sql.
+set check_function_bodies = off;
+
+create or replace function pollux.pick_company(p_model text, p_seats pollux.seat[], p_at timestamptz)
+returns pollux.seat[]
+language sql stable as $$
+    select array_agg(row(null, w.id, null, null, null, null, null, null, null, null, null, w.est_tokens, w.since, true,
+                         null, null, null, null, w.exclude, w.pin, null, null, null, null, null, null, null, null, null
+                        )::pollux.seat)
+    from (select * from pollux.waiter
+          where model = p_model and lease_until > p_at
+            and since < (select max(s.since) from unnest(p_seats) s)
+            and id <> all (array(select s.id from unnest(p_seats) s))
+          order by since limit 400) w
+$$;
+comment on function pollux.pick_company(text, pollux.seat[], timestamptz) is
+    'Seats of those who wait for the model in other batches and came before the youngest of these.';
+
+create or replace function pollux.pick_slots(p_limits pollux.model, p_seats pollux.seat[]) returns integer
+language plpgsql volatile as $$
+begin
+    perform 1 from pollux.model where name = p_limits.name for no key update;
+    return p_limits.max_concurrency - (select count(*) from pollux.open_request o
+                                       where o.model = p_limits.name and o.gated
+                                         and o.id <> all (array(select s.id from unnest(p_seats) s)));
+end
+$$;
+comment on function pollux.pick_slots(pollux.model, pollux.seat[]) is
+    'How many requests may be open besides those that are. The model row stays locked, so that the count is exact.';
+
+create or replace function pollux.pick_hold(p_model text, p_projects bigint[]) returns integer
+language plpgsql volatile as $$
+declare
+    v_held integer;
+begin
+    perform pollux.quota_make(p_projects, array[p_model]);
+    perform 1 from pollux.quota where project_id = any (p_projects) and model = p_model
+    order by slot for no key update;
+    get diagnostics v_held = row_count;
+    return v_held;
+end
+$$;
+comment on function pollux.pick_hold(text, bigint[]) is 'Locks the rows of these projects, making them if need be; waits for them.';
+
+create or replace function pollux.pick_wait_busy(p_model text, p_class integer, p_want integer, p_at timestamptz)
+returns boolean
+language plpgsql volatile as $$
+begin
+    perform 1 from (
+        select 1 from pollux.quota
+        where model = p_model and class = p_class and ready_at <= p_at
+        order by slot limit p_want for no key update) held;
+    return found;
+end
+$$;
+comment on function pollux.pick_wait_busy(text, integer, integer, timestamptz) is
+    'Waits for rows that others have locked, in order. Only for who holds none of the model. Whether there are any left.';
+
+create or replace function pollux.pick_hand(
+    p_model text, p_class integer, p_want integer, p_named bigint[],
+    p_rpm bigint, p_tpm bigint, p_rpd bigint, p_moment pollux.moment, p_policy pollux.policy
+) returns pollux.hand
+language plpgsql volatile as $$
+declare
+    v_hand pollux.hand;
+    v_start bigint := floor(random() * 4294967296);
+    v_at timestamptz := p_moment.at;
+    v_since bigint := p_moment.since;
+    v_day date := p_moment.day;
+    v_learned timestamptz := p_policy.learned_since;
+    v_strategy text := p_policy.strategy;
+begin
+    with ahead as materialized (
+        select * from pollux.quota
+        where model = p_model and class = p_class and ready_at = '-infinity' and slot >= v_start
+          and project_id <> all (p_named)
+        order by slot limit p_want for no key update skip locked
+    ), behind as materialized (
+        select * from pollux.quota
+        where model = p_model and class = p_class and ready_at = '-infinity' and slot < v_start
+          and project_id <> all (p_named)
+        order by slot limit greatest(p_want - (select count(*) from ahead), 0) for no key update skip locked
+    ), due as materialized (
+        select * from pollux.quota
+        where model = p_model and class = p_class and ready_at > '-infinity' and ready_at <= v_at
+          and project_id <> all (p_named)
+        order by ready_at limit p_want / 2 + 2 for no key update skip locked
+    ), named as materialized (
+        select * from pollux.quota
+        where project_id = any (p_named) and model = p_model and ready_at <= v_at
+        for no key update skip locked
+    ), hand as (
+        select q.project_id, q.class = p_class as common, q.failures, q.last_used_at, q.priority,
+               c.id as credential_id, l.rpm, l.tpm, l.rpd, u.used, u.tokens, u.today
+        from (select * from named union all select * from due union all select * from ahead
+              union all select * from behind) q
+        left join lateral (select id from pollux.credential
+                           where project_id = q.project_id and enabled and dead_reason is null and removed_at is null
+                           order by priority, random() limit 1) c on true,
+        lateral (select pollux.quota_limit(p_rpm, q.learned_rpm, q.learned_at, v_learned) as rpm,
+                        pollux.quota_limit(p_tpm, q.learned_tpm, q.learned_at, v_learned) as tpm,
+                        pollux.quota_limit(p_rpd, q.learned_rpd, q.learned_at, v_learned) as rpd offset 0) l,
+        lateral (select pollux.window_sum(q.seconds, q.starts, v_since) as used,
+                        case when l.tpm is not null
+                             then pollux.window_sum(q.seconds, q.tokens, v_since) end as tokens,
+                        pollux.quota_today(q.day, q.day_requests, q.late_requests, v_day) as today offset 0) u
+    ), ranked as (
+        select project_id, credential_id, common,
+               case when credential_id is null then 0
+                    else greatest(least(case when failures > 0 then 1 end, rpm - used, rpd - today, 1000000), 0)
+               end::integer as room,
+               tpm - tokens as fuel, tpm as tank
+        from hand
+        order by case v_strategy
+            when 'round-robin' then coalesce(extract(epoch from last_used_at), 0)
+            when 'priority' then failures * 1e10 + coalesce(extract(epoch from last_used_at), 0)
+            when 'token-bucket' then
+                -ln(1 - random()) * case when priority < 100 then 1 when priority = 100 then 2 else 4 end
+                / greatest(coalesce((rpm - used)::numeric / nullif(rpm, 0), 1.0 / (1 + used)), 1e-6)
+            else today - coalesce(rpd, 1e9) end
+    )
+    select array_agg(project_id), array_agg(credential_id), array_agg(common), array_agg(room), array_agg(fuel),
+               array_agg(tank), array_agg(0), array_agg(0)
+    into v_hand from ranked;
+    return v_hand;
+end
+$$;
+comment on function pollux.pick_hand(text, integer, integer, bigint[], bigint, bigint, bigint, pollux.moment, pollux.policy)
+    is 'Locks up to p_want rows of a class that are ready, from a random place on, some whose rest is over, and those of '
+       'the named projects. Best first by strategy: remaining (most requests left today), token-bucket (random, weighted by '
+       'what is left this minute and 4:2:1 by priority below, at, above 100), round-robin (longest unused), priority '
+       '(healthiest, longest unused).';
+
+create or replace function pollux.pick_deal(
+    inout p_seats pollux.seat[], inout p_hand pollux.hand, inout p_slots integer, out p_left integer,
+    p_at timestamptz
+)
+language plpgsql immutable as $$
+declare
+    s pollux.seat;
+    v_projects bigint[] := p_hand.projects;
+    v_credentials bigint[] := p_hand.credentials;
+    v_common boolean[] := p_hand.common;
+    v_room integer[] := p_hand.room;
+    v_fuel bigint[] := p_hand.fuel;
+    v_tank bigint[] := p_hand.tank;
+    v_dealt integer[] := p_hand.dealt;
+    v_spent bigint[] := p_hand.spent;
+    v_size integer := coalesce(cardinality(p_hand.projects), 0);
+    v_turn integer := 0;
+    v_row integer;
+    v_first integer;
+begin
+    p_left := 0;
+    for i in 1..cardinality(p_seats) loop
+        s := p_seats[i];
+        continue when s.project_id is not null or p_slots <= 0;
+        v_row := 0;
+        v_first := array_position(v_projects, coalesce(s.pin, s.prefer));
+        for tried in 0..v_size loop
+            v_row := case when tried = 0 then v_first else (v_turn + tried - 1) % v_size + 1 end;
+            exit when v_room[v_row] > 0
+                  and (v_fuel[v_row] is null or v_fuel[v_row] >= least(s.est, v_tank[v_row]))
+                  and (tried = 0 or v_common[v_row] and s.pin is null)
+                  and v_projects[v_row] <> all (s.exclude);
+            v_row := null;
+            exit when s.pin is not null;
+        end loop;
+        if v_row is null then
+            p_left := p_left + (s.ord is not null)::integer;
+            continue;
+        end if;
+        v_room[v_row] := v_room[v_row] - 1;
+        v_fuel[v_row] := v_fuel[v_row] - s.est;
+        p_slots := p_slots - 1;
+        v_turn := v_row;
+        s.project_id := v_projects[v_row];
+        s.started_at := p_at;
+        if s.ord is not null then
+            v_dealt[v_row] := v_dealt[v_row] + 1;
+            v_spent[v_row] := v_spent[v_row] + s.est;
+            s.credential_id := coalesce(s.exact, v_credentials[v_row]);
+        end if;
+        p_seats[i] := s;
+    end loop;
+    p_hand.room := v_room;
+    p_hand.dealt := v_dealt;
+    p_hand.spent := v_spent;
+end
+$$;
+comment on function pollux.pick_deal(pollux.seat[], pollux.hand, integer, timestamptz) is
+    'Deals a hand to seats, oldest first, round and round. Who waits elsewhere takes room but is not served.';
+
+create or replace function pollux.pick_book(
+    p_model text, p_hand pollux.hand, p_rpm bigint, p_tpm bigint, p_rpd bigint,
+    p_moment pollux.moment, p_policy pollux.policy
+) returns void
+language plpgsql volatile as $$
+declare
+    v_at timestamptz := p_moment.at;
+    v_second bigint := p_moment.second;
+    v_since bigint := p_moment.since;
+    v_day date := p_moment.day;
+    v_late boolean := p_moment.late;
+    v_day_ends timestamptz := p_moment.day_ends;
+    v_learned timestamptz := p_policy.learned_since;
+    v_leaves integer := 61 + p_policy.margin;
+begin
+    update pollux.quota q
+    set (seconds, starts, tokens, day, day_requests, late_requests, last_used_at, ready_at, reason) = (
+        select x.seconds, x.starts, x.tokens, v_day, x.today, x.late,
+               case when d.n > 0 then v_at else q.last_used_at end, y.ready_at,
+               case when y.ready_at = '-infinity' then null when y.no_key then 'credential'
+                    when y.trial then 'trial' when y.rpd then 'spent_rpd' when y.rpm then 'spent_rpm' else 'spent_tpm' end
+        from (select case when d.n > 0 then pollux.window_seconds(q.seconds, v_second, v_since)
+                          else q.seconds end as seconds,
+                     case when d.n > 0 then pollux.window_total(q.seconds, q.starts, v_second, v_since, d.n)
+                          else q.starts end as starts,
+                     case when d.n > 0 then pollux.window_total(q.seconds, q.tokens, v_second, v_since, d.spent)
+                          else q.tokens end as tokens,
+                     pollux.quota_today(q.day, q.day_requests, q.late_requests, v_day) + d.n as today,
+                     case when q.day = v_day then q.late_requests else 0 end
+                     + case when v_late then d.n else 0 end as late,
+                     pollux.quota_limit(p_rpm, q.learned_rpm, q.learned_at, v_learned) as rpm,
+                     pollux.quota_limit(p_tpm, q.learned_tpm, q.learned_at, v_learned) as tpm,
+                     pollux.quota_limit(p_rpd, q.learned_rpd, q.learned_at, v_learned) as rpd
+              offset 0) x,
+        lateral (select case when d.credential_id is null then 'infinity'::timestamptz end as no_key,
+                        case when q.failures > 0 and d.n > 0 then v_at + interval '60 seconds' end as trial,
+                        case when x.today >= x.rpd then v_day_ends end as rpd,
+                        case when pollux.window_sum(x.seconds, x.starts, v_since) >= x.rpm
+                             then coalesce(to_timestamp(v_leaves + pollux.window_free_after(
+                                               x.seconds, x.starts, x.rpm)), 'infinity') end as rpm,
+                        case when pollux.window_sum(x.seconds, x.tokens, v_since) >= x.tpm
+                             then coalesce(to_timestamp(v_leaves + pollux.window_free_after(
+                                               x.seconds, x.tokens, x.tpm)), 'infinity') end as tpm
+                 offset 0) t,
+        lateral (select greatest(t.no_key, t.trial, t.rpd, t.rpm, t.tpm, '-infinity') as ready_at,
+                        t.no_key is not null as no_key, t.trial is not null as trial,
+                        t.rpd is not null as rpd, t.rpm is not null as rpm offset 0) y
+    )
+    from unnest(p_hand.projects, p_hand.credentials, p_hand.room, p_hand.dealt, p_hand.spent)
+         d(project_id, credential_id, room, n, spent)
+    where q.project_id = d.project_id and q.model = p_model
+      and (d.n > 0 or d.room <= 0 or d.credential_id is null or q.ready_at > '-infinity');
+end
+$$;
+comment on function pollux.pick_book(text, pollux.hand, bigint, bigint, bigint, pollux.moment, pollux.policy) is
+    'Counts what was dealt of a hand. A row with nothing left gets the moment it is back; one that rested is ready again; one '
+    'without a live credential leaves rotation until it has one.';
+
+create or replace function pollux.pick_classes(p_model text) returns setof integer
+language sql stable rows 2 as $$
+    with recursive c(class) as (
+        select min(class) from pollux.quota where model = p_model
+        union all
+        select (select min(q.class) from pollux.quota q where q.model = p_model and q.class > c.class)
+        from c where c.class is not null
+    )
+    select class from c where class is not null
+$$;
+comment on function pollux.pick_classes(text) is 'The priority classes among the rows of a model, one index look-up each.';
+
+create or replace function pollux.pick_rounds(
+    inout p_seats pollux.seat[], inout p_slots integer, inout p_held integer, out p_left integer,
+    p_model text, p_limits pollux.model, p_policy pollux.policy
+)
+language plpgsql volatile as $$
+declare
+    v_moment pollux.moment := pollux.moment(p_policy);
+    v_named bigint[] := array(select distinct coalesce(s.pin, s.prefer) from unnest(p_seats) s
+                              where coalesce(s.pin, s.prefer) is not null);
+    v_want integer := cardinality(p_seats) + 8;
+    v_class integer;
+    v_hand pollux.hand;
+    v_deal record;
+begin
+    p_left := cardinality(p_seats);
+    for v_class in select c from pollux.pick_classes(p_model) c order by c loop
+        for v_round in 1..4 loop
+            v_hand := pollux.pick_hand(p_model, v_class, v_want, v_named, p_limits.rpm, p_limits.tpm, p_limits.rpd,
+                                       v_moment, p_policy);
+            if v_hand.projects is null then
+                exit when p_held > 0 or not pollux.pick_wait_busy(p_model, v_class, v_want, v_moment.at);
+                p_held := 1;
+                v_moment := pollux.moment(p_policy);
+                continue;
+            end if;
+            v_deal := pollux.pick_deal(p_seats, v_hand, p_slots, v_moment.at);
+            p_seats := v_deal.p_seats;
+            p_slots := v_deal.p_slots;
+            p_left := v_deal.p_left;
+            perform pollux.pick_book(p_model, v_deal.p_hand, p_limits.rpm, p_limits.tpm, p_limits.rpd, v_moment, p_policy);
+            p_held := p_held + cardinality(v_hand.projects);
+            exit when p_left = 0 or p_slots <= 0 or cardinality(v_hand.projects) < v_want;
+            v_want := v_want * 3;
+        end loop;
+        exit when p_left = 0 or p_slots <= 0;
+    end loop;
+end
+$$;
+comment on function pollux.pick_rounds(pollux.seat[], integer, integer, text, pollux.model, pollux.policy) is
+    'Serves seats from what is ready, class by class; each further round looks at more rows. p_left: how many went empty.';
+
+create or replace function pollux.pick_soonest(
+    p_model text, p_pin bigint, p_exclude bigint[], out ready_at timestamptz, out reason text
+)
+language sql stable as $$
+    select q.ready_at, q.reason
+    from pollux.pick_classes(p_model) c,
+         lateral (select * from pollux.quota
+                  where model = p_model and class = c and project_id <> all (p_exclude)
+                    and (p_pin is null or project_id = p_pin)
+                  order by ready_at limit 1) q
+    order by q.ready_at limit 1
+$$;
+comment on function pollux.pick_soonest(text, bigint, bigint[]) is
+    'When the first row that may serve such a seat is ready, and what it rests for; null if there is none.';
+
+create or replace function pollux.pick_fuelled(
+    p_model text, p_pin bigint, p_est bigint, p_limits pollux.model, p_moment pollux.moment, p_policy pollux.policy
+) returns timestamptz
+language sql stable as $$
+    select min(case when pollux.window_sum(q.seconds, q.tokens, p_moment.since) + least(p_est, l.tpm) > l.tpm
+                    then to_timestamp(61 + p_policy.margin + pollux.window_free_after(
+                             q.seconds, q.tokens, l.tpm - least(p_est, l.tpm) + 1))
+                    else p_moment.at end)
+    from (select * from pollux.quota
+          where model = p_model and ready_at = '-infinity' and (p_pin is null or project_id = p_pin)
+          limit 200) q,
+         lateral (select pollux.quota_limit(p_limits.tpm, q.learned_tpm, q.learned_at, p_policy.learned_since) as tpm
+                  offset 0) l
+$$;
+comment on function pollux.pick_fuelled(text, bigint, bigint, pollux.model, pollux.moment, pollux.policy) is
+    'When a row that is ready, but has too few tokens left this minute, has enough: the soonest of up to 200.';
+
+-- Who comes again too early costs a little time; the further behind in the queue, the later it need come.
+create or replace function pollux.pick_refuse(
+    p_seat pollux.seat, p_place integer, p_slots integer, p_model text, p_limits pollux.model, p_policy pollux.policy
+) returns pollux.seat
+language plpgsql stable as $$
+declare
+    v_moment pollux.moment := pollux.moment(p_policy);
+    v_at timestamptz;
+    v_reason text;
+begin
+    p_seat.verdict := 'wait';
+    p_seat.reason := 'quota';
+    if p_slots <= 0 then
+        p_seat.reason := 'concurrency';
+        p_seat.retry_ms := least(20 + 10 * p_place, 1000);
+        return p_seat;
+    end if;
+    select * into v_at, v_reason from pollux.pick_soonest(p_model, p_seat.pin, p_seat.exclude);
+    if v_at is null or v_at = 'infinity' then
+        return pollux.pick_deny(p_seat, p_model, v_at is null, v_moment.at);
+    elsif v_at <= v_moment.at then
+        v_at := greatest(pollux.pick_fuelled(p_model, p_seat.pin, p_seat.est, p_limits, v_moment, p_policy), v_at);
+    end if;
+    if v_at <= v_moment.at then
+        p_seat.reason := 'turn';
+    end if;
+    p_seat.retry_ms := pollux.ms_until(greatest(v_at, v_moment.at), v_moment.at) + least(2 * p_place, 1000);
+    if v_reason = 'trial' then
+        p_seat.retry_ms := least(p_seat.retry_ms, 200 + 2 * p_place);
+    end if;
+    return p_seat;
+end
+$$;
+comment on function pollux.pick_refuse(pollux.seat, integer, integer, text, pollux.model, pollux.policy) is
+    'What a seat that went empty is told: wait for quota, for its turn, for concurrency, or no. A trial may end any moment.';
+
+create or replace function pollux.pick_deny(p_seat pollux.seat, p_model text, p_none boolean, p_at timestamptz)
+returns pollux.seat
+language plpgsql stable as $$
+declare
+    v_at timestamptz;
+begin
+    p_seat.verdict := 'no';
+    if cardinality(p_seat.exclude) > 0 then
+        select s.ready_at into v_at from pollux.pick_soonest(p_model, p_seat.pin, '{}') s;
+        p_seat.reason := 'exhausted';
+        p_seat.retry_ms := pollux.ms_until(greatest(v_at, p_at), p_at);
+    elsif exists (select from pollux.quota where model = p_model and ready_at = 'infinity' and reason = 'limit_0'
+                  and (p_seat.pin is null or project_id = p_seat.pin)) then
+        p_seat.reason := 'model_unavailable';
+    else
+        p_seat.reason := 'no_credentials';
+    end if;
+    return p_seat;
+end
+$$;
+comment on function pollux.pick_deny(pollux.seat, text, boolean, timestamptz) is
+    'Why a seat can never be served as things are: all projects were tried, none may use the model, none has a live credential.';
+
+create or replace function pollux.pick(
+    p_model text, p_seats pollux.seat[], p_effects pollux.effect[], p_policy pollux.policy
+) returns pollux.seat[]
+language plpgsql volatile as $$
+declare
+    v_limits pollux.model;
+    v_state pollux.model_state;
+    v_company pollux.seat[];
+    v_slots integer;
+    v_left integer;
+    v_held integer := 0;
+    v_wide boolean;
+    v_pins bigint[] := array(select s.pin from unnest(p_seats) s where s.pin is not null
+                             union select e.project_id from unnest(p_effects) e);
+begin
+    select * into v_limits from pollux.model where name = p_model;
+    v_state := pollux.model_seen(p_model, v_limits.name is not null);
+    if v_limits.max_concurrency is not null then
+        v_slots := pollux.pick_slots(v_limits, p_seats);
+    end if;
+    if v_pins <> '{}' then
+        v_held := pollux.pick_hold(p_model, v_pins);
+    end if;
+    if p_effects is not null then
+        perform pollux.quota_apply(p_effects, pollux.moment(p_policy), p_policy);
+    end if;
+    if p_seats is null then
+        return null;
+    end if;
+    v_company := pollux.pick_company(p_model, p_seats, pollux.now());
+    if v_company is not null then
+        p_seats := array(select s from unnest(p_seats || v_company) s order by s.since, s.ord);
+    end if;
+    v_wide := v_state.seeded_to < (select max(id) from pollux.project);
+    if v_wide and v_state.confirmed then
+        perform pollux.quota_seed(p_model, 256, false);
+    end if;
+    for v_try in 1..4 loop
+        select * into p_seats, v_slots, v_held, v_left
+        from pollux.pick_rounds(p_seats, v_slots, v_held, p_model, v_limits, p_policy);
+        exit when v_left = 0 or v_slots <= 0 or not v_wide
+               or pollux.quota_seed(p_model, case when v_state.confirmed then 256 else 8 * v_left end, v_held = 0) = 0;
+    end loop;
+    return pollux.pick_close(p_seats, v_slots, p_model, v_limits, p_policy);
+end
+$$;
+comment on function pollux.pick(text, pollux.seat[], pollux.effect[], pollux.policy) is
+    'Permits for the wishes of one model, oldest first, after the effects of attempts on it. Answers them with their verdicts.';
+
+create or replace function pollux.pick_close(
+    p_seats pollux.seat[], p_slots integer, p_model text, p_limits pollux.model, p_policy pollux.policy
+) returns pollux.seat[]
+language plpgsql volatile as $$
+declare
+    s pollux.seat;
+    v_place integer := 0;
+    v_served pollux.seat[] := '{}';
+begin
+    foreach s in array p_seats loop
+        if s.project_id is null then
+            v_place := v_place + 1;
+        end if;
+        continue when s.ord is null;
+        if s.project_id is null then
+            s := pollux.pick_refuse(s, v_place, p_slots, p_model, p_limits, p_policy);
+        else
+            s.verdict := 'go';
+            s.gated := p_limits.max_concurrency is not null;
+        end if;
+        v_served := v_served || s;
+    end loop;
+    return v_served;
+end
+$$;
+comment on function pollux.pick_close(pollux.seat[], integer, text, pollux.model, pollux.policy) is
+    'Gives each seat its verdict; those who wait elsewhere are left out.';

@@ -1,0 +1,49 @@
+-- SPDX-License-Identifier: MIT
+-- Status: how things are, in one look.
+set check_function_bodies = off;
+
+create or replace function pollux.maintained_by() returns text
+language plpgsql stable security definer set search_path = pg_catalog as $$
+declare
+    v_jobs bigint := 0;
+begin
+    if to_regclass('cron.job') is not null then
+        execute 'select count(*) from cron.job where active and command like ''%pollux.maintain()%''
+                 and database = current_database()' into v_jobs;
+    end if;
+    return case when v_jobs > 0 then 'pg_cron' else 'workers' end;
+exception when insufficient_privilege then
+    return 'workers';
+end
+$$;
+comment on function pollux.maintained_by() is 'Who does the maintenance: pg_cron, or the workers with their heartbeat.';
+
+create or replace function admin.status() returns json
+language sql stable security definer set search_path = pg_catalog as $$
+    select json_build_object(
+        'database', current_database(),
+        'database_size', pg_size_pretty(pg_database_size(current_database())),
+        'maintenance', pollux.maintained_by(),
+        'strategy', pollux.setting('strategy'),
+        'now', pollux.now(),
+        'quota_day_ends_at', pollux.pacific_midnight(pollux.pacific_date(pollux.now()) + 1),
+        'clients', (select count(*) from pollux.client
+                    where revoked_at is null and coalesce(expires_at, 'infinity') > pollux.now()),
+        'open_requests', (select count(*) from pollux.open_request),
+        'waiting_requests', (select count(*) from pollux.waiter where lease_until > pollux.now()),
+        'credentials', api.health(),
+        'last_hour', (select row_to_json(r) from (
+            select count(*) as requests, count(*) filter (where outcome = 'ok') as ok,
+                   count(*) filter (where outcome <> 'ok') as errors, coalesce(sum(attempts), 0) as attempts,
+                   coalesce(sum(total_tokens), 0) as tokens,
+                   round(percentile_cont(0.5) within group (order by duration_ms)) as median_ms
+            from pollux.request
+            where started_at > pollux.now() - interval '1 hour') r),
+        'workers', (select coalesce(json_agg(w order by w.started_at), '[]') from (
+            select id, host, pid, version, state, open_requests, started_at, beat_at from report.workers
+            where state = 'alive') w),
+        'models', (select coalesce(json_agg(m order by m.requests_today desc, m.model), '[]') from (
+            select model, projects, ready, spent, resting, requests_today from report.models limit 20) m))
+$$;
+comment on function admin.status() is
+    'An object of single values, groups of values (credentials, last_hour) and lists (workers, models); for people.';
