@@ -35,6 +35,7 @@ static const struct route {
     {.methods = "GET", .path = "/v1/models/*", .serve = gateway_models},
     {.methods = "POST", .path = "/v1/models/*", .serve = gateway_native},
     {.methods = "POST", .path = "/v1/tunedModels/*", .serve = gateway_native},
+    {.methods = "*", .path = "/v1/*", .serve = gateway_rest},
     {.methods = "*", .path = "/v1beta/*", .serve = gateway_native},
     {.methods = "*", .path = "/v1alpha/*", .serve = gateway_native},
     {.methods = "*", .path = "/upload/*", .serve = gateway_upload},
@@ -118,6 +119,8 @@ static void dispatch(struct request *r, const struct uri *u)
             routes[i].serve(r, u);
             return;
         }
+        if (strcmp(routes[i].path, path) == 0)
+            break; /* a path of its own: a wider one further down is not meant */
     }
     if (known)
         fault_set(&f, FAULT_METHOD, "this path does not take the method %.16s", r->method);

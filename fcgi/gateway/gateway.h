@@ -26,6 +26,10 @@ void gateway_models(struct request *r, const struct uri *u);
 /* Everything below /v1beta, /v1alpha, /v1 that is native: bodies pass untouched in both directions. */
 void gateway_native(struct request *r, const struct uri *u);
 
+/* Whatever else is below /v1: native for a Gemini client (Google's SDKs use /v1 for everything), and nothing in the
+ * OpenAI dialect. */
+void gateway_rest(struct request *r, const struct uri *u);
+
 /* Everything below /upload/: resumable and multipart uploads, streamed. */
 void gateway_upload(struct request *r, const struct uri *u);
 

@@ -186,6 +186,17 @@ static bool wants_native(const struct request *r, const struct uri *u)
            uri_query_get(buf_str(&u->query), "key", NULL) > 0;
 }
 
+void gateway_rest(struct request *r, const struct uri *u)
+{
+    if (wants_native(r, u)) {
+        gateway_native(r, u);
+        return;
+    }
+    struct fault f = {0};
+    fault_set(&f, FAULT_NOT_FOUND, "there is nothing at this path of the OpenAI dialect; Gemini's own API is below /v1beta");
+    gateway_refuse(r, buf_str(&u->path), &f);
+}
+
 void gateway_models(struct request *r, const struct uri *u)
 {
     static const char list[] = "/v1/models", compat[] = "/v1beta/openai/models";

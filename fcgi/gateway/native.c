@@ -89,7 +89,8 @@ static bool read_native(struct journey *j, struct uri_call *call)
     j->mode = v->mode;
     j->stream = v->mode == ANSWER_STREAM;
     j->bearer = strncmp(call->resource, "openai/", 7) == 0;
-    if (*call->model == '\0')
+    bool below_model = *call->model != '\0' && strchr(call->resource + strcspn(call->resource, "/") + 1, '/') != NULL;
+    if (*call->model == '\0' || below_model) /* models/x/operations/y, say, is somebody's */
         resources_of_path(j, call);
     if (!has_body(j->method))
         return true;

@@ -132,7 +132,7 @@ static const struct rule rules[] = {
     {.from = 403, .to = 503, .begins = "<", .holds = "unusual traffic", LOCATION, .word = "ip"},
 
     /* 403 that is about a thing, not about the key: a file or cache of another project, a model. */
-    {.from = 403, .begins = "You do not have permission to access the File", CALLER},
+    {.from = 403, .begins = "You do not have permission to access the ", CALLER},
     {.from = 403, .begins = "CachedContent not found", CALLER},
     {.from = 403, .begins = "<", CALLER},
     {.from = 403, .holds = "model", .kind = OUTCOME_QUOTA_NEVER, .scope = SCOPE_QUOTA, .rest = REST_BACKOFF,
