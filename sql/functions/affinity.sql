@@ -7,9 +7,9 @@ create or replace function api.remember(
 ) returns void
 language sql volatile security definer set search_path = pg_catalog as $$
     insert into pollux.affinity (resource, project_id, credential_id, client_id, created_at, expires_at)
-    select distinct r, p_project, p_credential, nullif(p_client, 0), pollux.now(),
+    select r, p_project, p_credential, nullif(p_client, 0), pollux.now(),
            pollux.now() + make_interval(hours => least(greatest(p_hours, 1), 87600))
-    from unnest(p_resources) r where length(r) between 1 and 500
+    from (select distinct unnest(p_resources)) as given(r) where length(r) between 1 and 500
     order by r
     on conflict (resource) do update
     set project_id = excluded.project_id, credential_id = excluded.credential_id,
