@@ -3,6 +3,7 @@
 #include "translate/shape.h"
 #include "base/json.h"
 #include "base/auto.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <math.h>
@@ -68,31 +69,6 @@ void shape_share(json_t *object, const char *key, json_t *value)
         json_object_set(object, key, value);
 }
 
-/* The length of the well-formed UTF-8 sequence at `s`, 0 if there is none. */
-static size_t utf8_sequence(const unsigned char *s, size_t n)
-{
-    static const struct {
-        unsigned char first_low, first_high, second_low, second_high;
-        size_t length;
-    } forms[] = {
-        {0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-    };
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        size_t length = forms[i].length;
-        if (s[0] < forms[i].first_low || s[0] > forms[i].first_high)
-            continue;
-        if (n < length || (length > 1 && (s[1] < forms[i].second_low || s[1] > forms[i].second_high)))
-            return 0;
-        for (size_t k = 2; k < length; k++)
-            if ((s[k] & 0xc0) != 0x80)
-                return 0;
-        return length;
-    }
-    return 0;
-}
-
 json_t *shape_string(const char *text, size_t n)
 {
     json_t *string = json_stringn(text, n);
@@ -100,7 +76,7 @@ json_t *shape_string(const char *text, size_t n)
         return string;
     auto_buf clean = {0};
     for (size_t i = 0; i < n;) {
-        size_t length = utf8_sequence((const unsigned char *)text + i, n - i);
+        size_t length = utf8_length(text + i, n - i);
         if (length > 0)
             buf_add(&clean, text + i, length);
         else

@@ -22,8 +22,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define FOLDER "tests/golden"
-#define ID "chatcmpl-0123456789abcdefghijABCDEFGHI"
+#define FOLDER  "tests/golden"
+#define ID      "chatcmpl-0123456789abcdefghijABCDEFGHI"
 #define CREATED 1700000000
 
 static const char *text_of(const json_t *object, const char *key, const char *otherwise)
@@ -171,8 +171,8 @@ static json_t *run_schema(const json_t *input, const json_t *options)
 /* look: for each answer what is in it, and the usage so far. */
 static json_t *run_look(const json_t *input, const json_t *options)
 {
-    static const char *const names[] = {"thoughts",  "content", "finish", "explained",
-                                        "blocked", "error",   "usage"};
+    static const char *const names[] = {"thoughts", "content", "finish", "explained",
+                                        "blocked",  "error",   "usage"};
     (void)options;
     struct usage u = {0};
     json_t *out = json_array(), *answer;
@@ -185,9 +185,10 @@ static json_t *run_look(const json_t *input, const json_t *options)
                 json_array_append_new(words, json_string(names[k]));
         gemini_usage(answer, &u);
         json_array_append_new(
-            out, json_pack("{s:o, s:b, s:b, s:[I,I,I,I,I,I]}", "seen", words, "meaningful", gemini_meaningful(seen),
-                           "ended", gemini_ended(seen), "usage", (json_int_t)u.prompt, (json_int_t)u.cached,
-                           (json_int_t)u.candidates, (json_int_t)u.thoughts, (json_int_t)u.tool, (json_int_t)u.total));
+            out, json_pack("{s:o, s:b, s:b, s:[I,I,I,I,I,I]}", "seen", words, "meaningful",
+                           gemini_meaningful(seen), "ended", gemini_ended(seen), "usage",
+                           (json_int_t)u.prompt, (json_int_t)u.cached, (json_int_t)u.candidates,
+                           (json_int_t)u.thoughts, (json_int_t)u.tool, (json_int_t)u.total));
     }
     return out;
 }
@@ -217,7 +218,8 @@ static json_t *run_embed(const json_t *input, const json_t *options)
     json_t *requests = json_array();
     size_t total = embed_inputs(body, &f);
     for (size_t from = 0, n = 0; from < total; from += n) {
-        json_t *request = embed_request(body, text_of(options, "model", "gemini-embedding-001"), from, &n, &f);
+        json_t *request =
+            embed_request(body, text_of(options, "model", "gemini-embedding-001"), from, &n, &f);
         if (request == NULL)
             break;
         json_array_append_new(requests, request);
