@@ -267,7 +267,7 @@ static bool type_is(const struct journey *j, const char *type)
     return strncasecmp(j->answer_type, type, strlen(type)) == 0;
 }
 
-static bool begin_passing(struct journey *j)
+static void begin_passing(struct journey *j)
 {
     j->passing = j->committed = true;
     j->first_byte_at = clock_ms();
@@ -275,7 +275,6 @@ static bool begin_passing(struct journey *j)
     answer_headers(j);
     answer_header(j, "Content-Length");
     response_header(j->req, "X-Accel-Buffering", "no");
-    return true;
 }
 
 static bool on_head(void *ctx, int status)
@@ -291,14 +290,20 @@ static bool on_head(void *ctx, int status)
         events_init(&j->events, type_is(j, "text/event-stream") ? EVENTS_SSE : EVENTS_ARRAY);
         j->events.cap = (size_t)conf.answer_max;
     }
-    if (good && j->mode == ANSWER_PASS && !type_is(j, "application/json"))
-        return begin_passing(j);
     return true;
+}
+
+/* Bytes that nobody here reads. Asked when the first of them come: an answer without any is an ordinary one. */
+static bool is_to_pass(const struct journey *j)
+{
+    return j->mode == ANSWER_PASS && j->call.status >= 200 && j->call.status < 300 && !type_is(j, "application/json");
 }
 
 static bool on_data(void *ctx, const char *bytes, size_t n)
 {
     struct journey *j = ctx;
+    if (!j->passing && is_to_pass(j))
+        begin_passing(j);
     if (j->passing)
         return (response_write(j->req, bytes, n) && response_flush(j->req)) || judge_gone(j);
     if (j->streaming)
