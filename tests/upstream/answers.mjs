@@ -11,22 +11,10 @@ import { breakPoint } from './stream.mjs';
 import { functionCalls } from './calls.mjs';
 import { image, sound } from './samples.mjs';
 import { instance } from './schema.mjs';
-import { sign } from './signatures.mjs';
+import { signParts } from './signatures.mjs';
+import { citations, grounding, logprobs, ratings } from './metadata.mjs';
 import { joinTurns, mismatch } from './turns.mjs';
 import { Tally, requestTokens, textTokens } from './tokens.mjs';
-
-const RATED = [
-  'HARM_CATEGORY_SEXUALLY_EXPLICIT',
-  'HARM_CATEGORY_HATE_SPEECH',
-  'HARM_CATEGORY_HARASSMENT',
-  'HARM_CATEGORY_DANGEROUS_CONTENT',
-];
-export const ratings = (worst, blocked) =>
-  RATED.map((category, i) => ({
-    category,
-    probability: i === 2 && worst ? worst : 'NEGLIGIBLE',
-    blocked: i === 2 && blocked ? true : undefined,
-  }));
 
 /** The plan of an answer to `call` (its body checked and in camelCase, its words gathered). */
 export function plan(call) {
@@ -334,16 +322,6 @@ function ended(base, word, value) {
   return result;
 }
 
-function citations({ text = '' }) {
-  const end = Buffer.byteLength(text);
-  return {
-    citationSources: [
-      { startIndex: 1, endIndex: Math.max(1, end), uri: 'https://example.com/source', license: 'mit' },
-      { startIndex: 2, endIndex: Math.max(2, end) },
-    ],
-  };
-}
-
 function variant(base, i) {
   const more = [{ text: ` (candidate ${i})` }];
   const { length } = base.pieces;
@@ -393,104 +371,4 @@ function cutTo(made, room) {
     }
     left -= text.length;
   }
-}
-
-/** Puts thought signatures where the model's generation puts them. */
-function signParts(call, made, thought) {
-  const { family, thinking: able } = call.about.can;
-  const words = call.words || {};
-  if (!able && !words.signature) return;
-  const called = firstCall(made.pieces);
-  const onCall = (part) => ({
-    ...part,
-    thoughtSignature: sign(call.config, call.model, part.functionCall.name),
-  });
-  if (called && family >= 3) made.pieces = replaced(made.pieces, called.at, called.part, onCall);
-  else if (called && thought)
-    made.pieces = replaced(made.pieces, firstSpoken(made.pieces), 0, (part) =>
-      part.functionCall ? onCall(part) : { ...part, thoughtSignature: sign(call.config, call.model) },
-    );
-  else if (!called && ((family >= 3 && thought) || words.signature))
-    made.pieces = signedEnd(call, made.pieces, words);
-}
-
-function firstCall(list) {
-  if (!Array.isArray(list) && list.length > 64) return null;
-  for (let at = 0; at < list.length; at++) {
-    const part = list.at(at).findIndex((p) => p.functionCall);
-    if (part >= 0) return { at, part };
-  }
-  return null;
-}
-
-/** The first event that is not a thought. */
-function firstSpoken(list) {
-  for (let at = 0; at < list.length; at++) if (list.at(at).length > 0 && !list.at(at)[0].thought) return at;
-  return 0;
-}
-
-const replaced = (list, at, index, change) => ({
-  length: list.length,
-  at: (i) => (i === at ? list.at(i).map((p, k) => (k === index ? change(p) : p)) : list.at(i)),
-});
-
-/** The last part carries it: the last text, or (word "signature=own") an empty text of its own. */
-function signedEnd(call, list, words) {
-  const thoughtSignature = sign(call.config, call.model);
-  const { length } = list;
-  if (words.signature === 'own' || length === 0)
-    return { length: length + 1, at: (i) => (i < length ? list.at(i) : [{ text: '', thoughtSignature }]) };
-  return { length, at: (i) => (i < length - 1 ? list.at(i) : withSignature(list.at(i), thoughtSignature)) };
-}
-
-const withSignature = (parts, thoughtSignature) =>
-  parts.length > 0 ? [...parts.slice(0, -1), { ...parts[parts.length - 1], thoughtSignature }] : parts;
-
-/* ---- metadata ---- */
-
-function grounding(text, query) {
-  const bytes = (s) => Buffer.byteLength(s);
-  const first = text.indexOf('. Fuente') + 1;
-  const segment = (from, to) => ({
-    startIndex: bytes(text.slice(0, from)) || undefined,
-    endIndex: bytes(text.slice(0, to)),
-    text: text.slice(from, to),
-  });
-  return {
-    searchEntryPoint: {
-      renderedContent: '<div class="container"><a href="https://example.com/">Search</a></div>',
-    },
-    groundingChunks: [
-      { web: { uri: 'https://example.com/a', title: 'example.com' } },
-      { web: { uri: 'https://example.org/b', title: 'example.org' } },
-    ],
-    groundingSupports: [
-      { segment: segment(0, first), groundingChunkIndices: [0], confidenceScores: [0.91] },
-      {
-        segment: segment(first + 1, text.length),
-        groundingChunkIndices: [0, 1],
-        confidenceScores: [0.62, 0.58],
-      },
-    ],
-    webSearchQueries: [query],
-    retrievalMetadata: {},
-  };
-}
-
-function logprobs(made, top) {
-  const words = (made.text || 'ok').match(/\s*\S+/g) || [];
-  const scored = (token, i, k) => ({
-    token: k ? `${token}~${k}` : token,
-    tokenId: 1000 + i * 10 + k,
-    logProbability: -0.05 - k - i / 100,
-  });
-  return {
-    avgLogprobs: -0.12,
-    logprobsResult: {
-      chosenCandidates: words.map((token, i) => scored(token, i, 0)),
-      topCandidates: words.map((token, i) => ({
-        candidates: Array.from({ length: top }, (_, k) => scored(token, i, k)),
-      })),
-    },
-  };
 }

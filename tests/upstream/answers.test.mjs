@@ -177,7 +177,7 @@ test('the second turn uses the results', async () => {
   }
 });
 
-test('turns out of order, miscounted or misnamed are refused (2.x) or answered with nothing (3.x)', async () => {
+test('turns out of order, miscounted or misnamed: refused (2.x) or nothing said (3.x)', async () => {
   const message = async (model, edit) => {
     const { json } = await secondTurn(model, edit);
     return json.error ? json.error.message : json.candidates[0];
@@ -222,6 +222,12 @@ test('signatures: needed on 3.x, ours or the bypass, never a foreign one', async
   const set = (value) => (b, parts) => (parts[0].thoughtSignature = value);
   for (const bypass of ['skip_thought_signature_validator', 'context_engineering_is_the_way_to_go'])
     assert.equal(await message(THREE, set(bypass)), undefined);
+  const damage = (b, parts) => {
+    const bytes = Buffer.from(parts[0].thoughtSignature, 'base64');
+    bytes[5] ^= 1;
+    parts[0].thoughtSignature = bytes.toString('base64');
+  };
+  assert.match(await message(THREE, damage), /Corrupted thought signature/);
   assert.match(await message(THREE, set('QUJDREVGRw==')), /Corrupted thought signature/);
   assert.match(
     await message(THREE, (b, parts) => parts.push({ ...parts.shift() })),

@@ -38,7 +38,7 @@ function check(given, call, root, needModel) {
   if (needModel && !given.model) refuse(`* ${root}.model: model is required`);
   if (given.model && given.model !== 'models/' + call.model)
     refuse(
-      `* ${root}.model: model must match the model of the request path (models/${call.model}), got ${given.model}`,
+      `* ${root}.model: model must match the model of the path (models/${call.model}), got ${given.model}`,
     );
   const parts = (given.content && given.content.parts) || [];
   if (parts.length === 0) refuse(`* ${root}.content: contents is not specified`);

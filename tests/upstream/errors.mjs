@@ -178,7 +178,8 @@ function page(status, title, text) {
     status,
     html:
       `<!DOCTYPE html>\n<html lang=en>\n<meta charset=utf-8>\n<title>Error ${status} (${title})!!1</title>\n`
-      + `<p><b>${status}.</b> <ins>That\u2019s an error.</ins>\n<p>${text} <ins>That\u2019s all we know.</ins>\n`,
+      + `<p><b>${status}.</b> <ins>That\u2019s an error.</ins>\n`
+      + `<p>${text} <ins>That\u2019s all we know.</ins>\n`,
   };
 }
 
@@ -186,7 +187,7 @@ export const noRoute = (url) =>
   page(
     404,
     'Not Found',
-    `The requested URL <code>${url.split('?')[0].replace(/[<>&"']/g, '')}</code> was not found on this server.`,
+    `The requested URL <code>${url.replace(/[?].*|[<>&"']/g, '')}</code> was not found on this server.`,
   );
 export const tooLarge = () =>
   page(413, 'Request Entity Too Large', 'Your client issued a request that was too large.');
@@ -194,11 +195,14 @@ export const gatewayPage = () =>
   page(
     502,
     'Server Error',
-    'The server encountered a temporary error and could not complete your request. Please try again in 30 seconds.',
+    'The server encountered a temporary error and could not complete your request. '
+      + 'Please try again in 30 seconds.',
   );
 export const badPage = () => ({
   status: 400,
-  html: '<html><title>Error 400 (Bad Request)</title><body><center><h1>400 Bad Request</h1></center></body></html>\n',
+  html:
+    '<html><title>Error 400 (Bad Request)</title><body>'
+    + '<center><h1>400 Bad Request</h1></center></body></html>\n',
 });
 export const sorryPage = () => ({
   status: 429,

@@ -67,6 +67,12 @@ test('bytes may be cut anywhere and are the same bytes', async () => {
   );
 });
 
+test('events are never cut through a character', async () => {
+  const { text } = await stream(ask('[[sim:chunks=2]] 🎉🎉🎉'));
+  assert.equal(eventsOf(text).length, 2);
+  assert.ok(!/\\ud[89a-f]/i.test(text), 'half of a surrogate pair');
+});
+
 test('other line ends and spellings on request', async () => {
   const lf = unchunk((await rawStream('[[sim:lf]] hi there')).body).whole.toString();
   assert.ok(!lf.includes('\r') && /\}\n\n$/.test(lf));

@@ -236,7 +236,9 @@ function checkOneof(result, [group, ...names], violations, path) {
   if (set.length > 1)
     violations.push({
       field: path,
-      description: `Invalid value${at(path)} (oneof), oneof field '${group}' is already set. Cannot set '${set[1]}'`,
+      description:
+        `Invalid value${at(path)} (oneof), oneof field '${group}' is already set. `
+        + `Cannot set '${set[1]}'`,
     });
 }
 
@@ -290,8 +292,8 @@ function readEnum(value, type, violations, here) {
   violations.push({
     field: here,
     description:
-      `Invalid value at '${here}' (type.googleapis.com/google.ai.generativelanguage.v1beta.${ENUM_NAMES[type] || type}), `
-      + shown(value),
+      `Invalid value at '${here}' (type.googleapis.com/google.ai.generativelanguage.v1beta.`
+      + `${ENUM_NAMES[type] || type}), ${shown(value)}`,
   });
   return undefined;
 }

@@ -38,8 +38,8 @@ function checkCache(call) {
     throw new Failure(
       invalid(
         'CachedContent can not be used with GenerateContent request setting '
-          + 'system_instruction, tools or tool_config.\n\nProposed fix: move those values to CachedContent from '
-          + 'GenerateContent request.',
+          + 'system_instruction, tools or tool_config.\n\n'
+          + 'Proposed fix: move those values to CachedContent from GenerateContent request.',
       ),
     );
   const cache = call.sim.caches && call.sim.caches.live(body.cachedContent);

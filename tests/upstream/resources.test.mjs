@@ -180,7 +180,8 @@ test('an interrupted chunk leaves the session where it was', async () => {
 
 test('multipart upload; list, get, delete; other projects see nothing', async () => {
   const body =
-    '--B\r\nContent-Type: application/json; charset=utf-8\r\n\r\n{"file":{"display_name":"m","name":"files/my-file"}}\r\n'
+    '--B\r\nContent-Type: application/json; charset=utf-8\r\n\r\n'
+    + '{"file":{"display_name":"m","name":"files/my-file"}}\r\n'
     + '--B\r\nContent-Type: text/plain\r\n\r\nhello\r\n--not the end\r\n--B--\r\n';
   const { json, text } = await call('POST', '/upload/v1beta/files?uploadType=multipart', body, {
     'x-goog-upload-protocol': 'multipart',

@@ -131,9 +131,9 @@ function checkDeclaration(declaration, path, seen, model, faults) {
   if (!name || !/^[A-Za-z_][A-Za-z0-9_.:-]*$/.test(name) || name.length > model.can.nameLength)
     faults.add(
       path + '.name',
-      '[FIELD_INVALID] Invalid function name. Must start with a letter or an '
-        + 'underscore. Must be alphanumeric (a-z, A-Z, 0-9), underscores (_), dots (.), colons (:), or dashes '
-        + `(-), with a maximum length of ${model.can.nameLength}.`,
+      '[FIELD_INVALID] Invalid function name. Must start with a letter or an underscore. '
+        + 'Must be alphanumeric (a-z, A-Z, 0-9), underscores (_), dots (.), colons (:), '
+        + `or dashes (-), with a maximum length of ${model.can.nameLength}.`,
     );
   if (seen.has(name)) refuse(`Duplicate function declaration found: ${name}`);
   seen.add(name);
@@ -267,7 +267,8 @@ function checkModes(request, can, { json, functions, builtIn }) {
   if (functions && builtIn && !can.toolMix) refuse('Tool use with function calling is unsupported');
   if (functions && builtIn && !mixed)
     refuse(
-      'Please set tool_config.include_server_side_tool_invocations to use built-in tools with function calling.',
+      'Please set tool_config.include_server_side_tool_invocations to use built-in tools '
+        + 'with function calling.',
     );
   for (const modality of (request.generationConfig || {}).responseModalities || [])
     if (!can.modalities.includes(modality))
@@ -301,8 +302,8 @@ function checkSafety(settings, faults) {
     if (!category || category === 'HARM_CATEGORY_UNSPECIFIED')
       faults.add(
         `safety_settings[${i}]`,
-        'element predicate failed: $.category in (HarmCategory.HARM_CATEGORY_'
-          + 'SEXUALLY_EXPLICIT, HarmCategory.HARM_CATEGORY_HATE_SPEECH, HarmCategory.HARM_CATEGORY_HARASSMENT, '
+        'element predicate failed: $.category in (HarmCategory.HARM_CATEGORY_SEXUALLY_EXPLICIT, '
+          + 'HarmCategory.HARM_CATEGORY_HATE_SPEECH, HarmCategory.HARM_CATEGORY_HARASSMENT, '
           + 'HarmCategory.HARM_CATEGORY_DANGEROUS_CONTENT, HarmCategory.HARM_CATEGORY_CIVIC_INTEGRITY)',
       );
     if (seen.has(category))
@@ -313,8 +314,8 @@ function checkSafety(settings, faults) {
 
 /* ---- media ---- */
 
-const MEDIA =
-  /^(image\/(png|jpeg|webp|heic|heif)|audio\/|video\/|text\/|application\/(pdf|json|x-javascript|x-python|rtf)$)/;
+const IMAGES = /^image\/(png|jpeg|webp|heic|heif)$/;
+const OTHERS = /^(audio|video|text)\/|^application\/(pdf|json|x-javascript|x-python|rtf)$/;
 const MAGIC = {
   'image/png': (b) => b.readUInt32BE(0) === 0x89504e47,
   'image/jpeg': (b) => b[0] === 0xff && b[1] === 0xd8,
@@ -333,7 +334,7 @@ function checkMedia(part, config) {
 }
 
 function checkBlob({ mimeType, data }, config) {
-  if (!MEDIA.test(mimeType)) refuse(`Unsupported MIME type: ${mimeType}`);
+  if (!IMAGES.test(mimeType) && !OTHERS.test(mimeType)) refuse(`Unsupported MIME type: ${mimeType}`);
   const test = config.check_images && MAGIC[mimeType];
   if (!test) return;
   const head = Buffer.from(data.slice(0, 32), 'base64');

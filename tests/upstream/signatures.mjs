@@ -40,3 +40,54 @@ export function refusal(config, signature, model, name = '') {
   const [signedModel, signedName] = payload.toString().split('|');
   return signedModel === model && signedName === name ? null : 'Thought signature is not valid';
 }
+
+/** Puts thought signatures where the model's generation puts them. */
+export function signParts(call, made, thought) {
+  const { family, thinking: able } = call.about.can;
+  const words = call.words || {};
+  if (!able && !words.signature) return;
+  const called = firstCall(made.pieces);
+  const onCall = (part) => ({
+    ...part,
+    thoughtSignature: sign(call.config, call.model, part.functionCall.name),
+  });
+  if (called && family >= 3) made.pieces = replaced(made.pieces, called.at, called.part, onCall);
+  else if (called && thought)
+    made.pieces = replaced(made.pieces, firstSpoken(made.pieces), 0, (part) =>
+      part.functionCall ? onCall(part) : { ...part, thoughtSignature: sign(call.config, call.model) },
+    );
+  else if (!called && ((family >= 3 && thought) || words.signature))
+    made.pieces = signedEnd(call, made.pieces, words);
+}
+
+function firstCall(list) {
+  if (!Array.isArray(list) && list.length > 64) return null;
+  for (let at = 0; at < list.length; at++) {
+    const part = list.at(at).findIndex((p) => p.functionCall);
+    if (part >= 0) return { at, part };
+  }
+  return null;
+}
+
+/** The first event that is not a thought. */
+function firstSpoken(list) {
+  for (let at = 0; at < list.length; at++) if (list.at(at).length > 0 && !list.at(at)[0].thought) return at;
+  return 0;
+}
+
+const replaced = (list, at, index, change) => ({
+  length: list.length,
+  at: (i) => (i === at ? list.at(i).map((p, k) => (k === index ? change(p) : p)) : list.at(i)),
+});
+
+/** The last part carries it: the last text, or (word "signature=own") an empty text of its own. */
+function signedEnd(call, list, words) {
+  const thoughtSignature = sign(call.config, call.model);
+  const { length } = list;
+  if (words.signature === 'own' || length === 0)
+    return { length: length + 1, at: (i) => (i < length ? list.at(i) : [{ text: '', thoughtSignature }]) };
+  return { length, at: (i) => (i < length - 1 ? list.at(i) : withSignature(list.at(i), thoughtSignature)) };
+}
+
+const withSignature = (parts, thoughtSignature) =>
+  parts.length > 0 ? [...parts.slice(0, -1), { ...parts[parts.length - 1], thoughtSignature }] : parts;

@@ -55,7 +55,8 @@ test('contents and roles', async () => {
   assert.match(await refused({ contents: [{ role: 'user' }] }), /parts must not be empty/);
   assert.equal(
     await refused({ contents: [user('a'), { role: 'model', parts: [{}] }, user('b')] }),
-    "* GenerateContentRequest.contents[1].parts[0].data: required oneof field 'data' must have one initialized field",
+    '* GenerateContentRequest.contents[1].parts[0].data: '
+      + "required oneof field 'data' must have one initialized field",
   );
   assert.match(await refused(ask('')), /required oneof field 'data'/);
 });

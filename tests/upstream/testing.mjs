@@ -93,8 +93,9 @@ export function rawStream(text, query = '?alt=sse', more = {}) {
     const chunks = [];
     const socket = net.connect(sim.port, '127.0.0.1', () =>
       socket.write(
-        `POST /v1beta/models/${FLASH}:streamGenerateContent${query} HTTP/1.1\r\nHost: sim\r\nConnection: close\r\n`
-          + `x-goog-api-key: ${KEY}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+        `POST /v1beta/models/${FLASH}:streamGenerateContent${query} HTTP/1.1\r\n`
+          + `Host: sim\r\nConnection: close\r\nx-goog-api-key: ${KEY}\r\n`
+          + `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
       ),
     );
     let ended = 'open';

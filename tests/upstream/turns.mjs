@@ -47,13 +47,10 @@ export function checkTurns(contents, model) {
 }
 
 function checkCallTurn(contents, i, model) {
-  if (!isModel(contents[i]))
+  if (!isModel(contents[i]) || i === 0 || isModel(contents[i - 1]))
     refuse(
-      'Please ensure that function call turn comes immediately after a user turn or after a function response turn.',
-    );
-  if (i === 0 || isModel(contents[i - 1]))
-    refuse(
-      'Please ensure that function call turn comes immediately after a user turn or after a function response turn.',
+      'Please ensure that function call turn comes immediately after a user turn or '
+        + 'after a function response turn.',
     );
   const answered = responses(contents[i + 1]);
   if (model.can.family < 3 && answered.length !== calls(contents[i]).length)
@@ -72,7 +69,8 @@ function checkNames(called, answered) {
       .join();
   if (names(called, 'functionCall') !== names(answered, 'functionResponse'))
     refuse(
-      'Please ensure that the function response parts match the function call parts of the function call turn.',
+      'Please ensure that the function response parts match the function call parts of the '
+        + 'function call turn.',
     );
 }
 
@@ -131,9 +129,10 @@ function checkSignature(part, model, config) {
 function requireSignature(first, i) {
   if (!first || first.thoughtSignature) return;
   refuse(
-    'Function call is missing a thought_signature in functionCall parts. This is required for tools to work '
-      + 'correctly, and missing thought_signature may lead to degraded model performance. Additional data, function '
-      + `call \`default_api:${first.functionCall.name}\` , position ${i + 1}. Please refer to `
+    'Function call is missing a thought_signature in functionCall parts. This is required for '
+      + 'tools to work correctly, and missing thought_signature may lead to degraded model '
+      + `performance. Additional data, function call \`default_api:${first.functionCall.name}\` , `
+      + `position ${i + 1}. Please refer to `
       + 'https://ai.google.dev/gemini-api/docs/thought-signatures for more details.',
   );
 }
