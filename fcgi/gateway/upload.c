@@ -189,7 +189,7 @@ void gateway_upload(struct request *r, const struct uri *u)
     auto_buf id = {0};
     bool continuing = uri_query_get(buf_str(&u->query), "upload_id", &id) > 0;
     bool opened = journey_open(&j, r, u, DIALECT_NATIVE);
-    j.mode = ANSWER_PASS;
+    j.mode = ANSWER_WHOLE; /* what is answered to an upload is small */
     if (continuing) {
         if (j.fault.kind == FAULT_UNAUTHENTICATED)
             j.fault = (struct fault){0};
