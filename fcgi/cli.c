@@ -105,14 +105,18 @@ static const struct cli_command commands[] = {
      .help = "JSON: {\"name\", \"value\", ...} as it is now."},
 
     {.noun = "status", .run = status_show, .summary = "Shows how the pool and the workers are.",
-     .help = NULL},
+     .help = "JSON: {\"database\", \"database_size\", \"maintenance\", \"strategy\", \"clients\",\n"
+             "\"open_requests\", \"waiting_requests\", \"credentials\": {how many in each state},\n"
+             "\"last_hour\": {\"requests\", \"errors\", ...}, \"workers\": [...],\n"
+             "\"models\": [the most used: {\"model\", \"projects\", \"ready\", ...}]}."},
     {.noun = "usage", .run = usage_show,
      .options = {{.name = "from", .value = "WHEN", .help = "2026-11-20, or 7d for seven days ago (h, d, w)"},
                  {.name = "to", .value = "WHEN", .help = "the same; [now]"},
                  {.name = "by", .value = "A,B",
-                  .help = "client, credential, model, day [client,credential,model]"}},
+                  .help = "client, credential, model, day, hour [client,credential,model]"}},
      .summary = "Sums up requests and tokens.",
-     .help = "JSON: an array of {the fields of --by, \"requests\", \"errors\", \"prompt_tokens\",\n"
+     .help = "Whole hours are counted; days are those of Google's quota (America/Los_Angeles).\n\n"
+             "JSON: an array of {the fields of --by, \"requests\", \"errors\", \"prompt_tokens\",\n"
              "\"cached_tokens\", \"output_tokens\", \"thoughts_tokens\", \"tool_tokens\",\n"
              "\"total_tokens\"}."},
 

@@ -291,25 +291,27 @@ static void check_workers_door(struct doctor *d)
               number_at(health, "credentials"));
 }
 
-static void check_cron(struct doctor *d)
+static void check_maintenance(struct doctor *d)
 {
-    static const char there[] = "select to_json(exists (select from pg_extension where extname = 'pg_cron'))";
-    static const char jobs[] =
-        "select to_json(count(*)) from cron.job where active and jobname like 'pollux%'";
+    static const char sql[] =
+        "select json_build_object('by', pollux.maintained_by(), "
+        "'minutes', (select (extract(epoch from pollux.now() - max(done_at)) / 60)::bigint "
+        "from pollux.chore where done_at > '-infinity'), "
+        "'failed', (select name || ' ' || result from pollux.chore where result like 'failed:%' limit 1))";
     struct fault f = {0};
-    json_auto_t *cron = NULL, *count = NULL;
-    if (!d->schema || !ask(d, &cron, there, &f))
+    json_auto_t *r = NULL;
+    if (!d->schema)
         return;
-    if (!json_is_true(cron))
-        found(d, WARN, "maintenance", "install pg_cron in this database and run `pollux migrate`",
-              "pg_cron is not in this database: old log partitions stay until it is");
-    else if (!ask(d, &count, jobs, &f))
-        found(d, WARN, "maintenance", "grant usage on schema cron to the owner and run `pollux migrate`",
-              "%s", reason(&f));
-    else if (json_integer_value(count) == 0)
-        found(d, WARN, "maintenance", "run `pollux migrate`", "pg_cron is there but has no jobs of Pollux");
+    bool ok = ask(d, &r, sql, &f), cron = strcmp(text_at(r, "by"), "pg_cron") == 0;
+    if (!ok)
+        found(d, FAIL, "maintenance", "", "%s", reason(&f));
+    else if (*text_at(r, "failed") != '\0')
+        found(d, WARN, "maintenance", "", "%s", text_at(r, "failed"));
+    else if (cron && number_at(r, "minutes") > 10)
+        found(d, WARN, "maintenance", "restart PostgreSQL: the launcher of pg_cron does not run",
+              "pg_cron has done nothing for %lld minutes", number_at(r, "minutes"));
     else
-        found(d, OK, "maintenance", "", "pg_cron, %lld jobs", (long long)json_integer_value(count));
+        found(d, OK, "maintenance", "", cron ? "by pg_cron" : "by the workers; pg_cron is not in use");
 }
 
 /* Opens some stored credentials: at most 50, by chance, and one for each master key in use. */
@@ -464,7 +466,7 @@ int check_run(struct cli *cli)
     check_roles(&d);
     check_workers_door(&d);
     check_workers(&d);
-    check_cron(&d);
+    check_maintenance(&d);
     check_sample(&d);
     check_upstream(&d);
     check_web(&d);

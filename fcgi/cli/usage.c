@@ -7,10 +7,11 @@
 
 #include <string.h>
 
-enum { GROUPS = 4, SUMS = 8 };
+enum { GROUPS = 5, SUMS = 8 };
 
 static const struct cli_column groups[GROUPS] = {
     {.title = "DAY", .field = "day"},
+    {.title = "HOUR", .field = "hour", .format = CLI_TIME},
     {.title = "CLIENT", .field = "client"},
     {.title = "CREDENTIAL", .field = "credential"},
     {.title = "MODEL", .field = "model"},
@@ -62,7 +63,7 @@ static bool groups_ok(const struct cli *cli, const json_t *by)
     json_t *word;
     json_array_foreach(by, i, word)
         if (!is_group(json_string_value(word)))
-            return cli_wrong(cli, "--by is made of client, credential, model and day, not `%s`",
+            return cli_wrong(cli, "--by is made of client, credential, model, day and hour, not `%s`",
                              json_string_value(word)) == CLI_OK;
     return true;
 }

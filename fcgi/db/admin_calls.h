@@ -60,7 +60,7 @@ struct admin_moment {
     const char *at, *ago;
 };
 
-/* `by` is the JSON text of an array of "client", "credential", "model", "day". An array of sums. */
+/* `by` is the JSON text of an array of "client", "credential", "model", "day", "hour". An array of sums. */
 bool admin_usage(struct db *db, json_t **ret, struct fault *f, struct admin_moment from,
                  struct admin_moment to, const char *by);
 
