@@ -367,7 +367,6 @@ static void judge_call(struct journey *j, enum upstream_end end)
     } else if (good && j->streaming) {
         finish_stream(j);
     } else if (good && j->passing) {
-        response_flush(j->req); /* the head, if there was no body */
         j->judged = (struct outcome){.kind = OUTCOME_OK, .status = j->call.status};
     } else {
         bool account = strcmp(j->permit.kind, "account") == 0;
