@@ -121,10 +121,15 @@ static bool take_authorization(struct search *search, const char *s, size_t n)
     return malformed(search, "Authorization");
 }
 
+static bool too_many(struct search *search)
+{
+    return fault_set(search->fault, FAULT_BAD_REQUEST, "The request holds too many credentials.");
+}
+
 static bool take_piece(struct search *search, enum credential_place place, const char *s, size_t n)
 {
     if (++search->pieces > CREDENTIAL_VALUES)
-        return fault_set(search->fault, FAULT_BAD_REQUEST, "The request holds too many credentials.");
+        return too_many(search);
     if (place == CREDENTIAL_AUTHORIZATION)
         return take_authorization(search, s, n);
     return found(search, s, n, place == CREDENTIAL_X_API_KEY ? "x-api-key" : "x-goog-api-key");
@@ -150,10 +155,12 @@ static bool take_value(struct search *search, enum credential_place place, const
 static bool take_headers(struct search *search, const struct credential_source *src)
 {
     for (size_t place = 0; place < sizeof src->header / sizeof *src->header; place++) {
-        search->pieces = src->header[place].n > CREDENTIAL_VALUES ? CREDENTIAL_VALUES : 0;
+        search->pieces = 0;
         for (size_t i = 0; i < src->header[place].n && i < CREDENTIAL_VALUES; i++)
             if (!take_value(search, (enum credential_place)place, src->header[place].value[i]))
                 return false;
+        if (src->header[place].n > CREDENTIAL_VALUES)
+            return too_many(search);
     }
     return true;
 }

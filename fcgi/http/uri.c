@@ -243,13 +243,13 @@ static size_t version_length(const char *s)
     return n < sizeof((struct uri_call *)0)->version && (s[n] == '/' || s[n] == '\0') ? n : 0;
 }
 
-/* Takes the verb off the last segment. Longer ones than any there is are part of the name. */
+/* Takes the verb off the last segment. An empty one, or one longer than any there is, is part of the name. */
 static void split_verb(const char *rest, struct uri_call *ret, size_t *resource_n)
 {
     const char *slash = strrchr(rest, '/');
     const char *colon = strrchr(slash != NULL ? slash : rest, ':');
     *resource_n = strlen(rest);
-    if (colon == NULL || strlen(colon + 1) >= sizeof ret->verb)
+    if (colon == NULL || colon == rest || colon[1] == '\0' || strlen(colon + 1) >= sizeof ret->verb)
         return;
     *resource_n = (size_t)(colon - rest);
     strcpy(ret->verb, colon + 1);

@@ -131,6 +131,7 @@ static void native_paths_are_taken_apart(void)
          "/v1beta/models/veo/operations/a:b");
     call("/v1beta/files/abc-1:download", "v1beta|files/abc-1||download", "/v1beta/files/abc-1:download");
     call("/v1beta/files:register", "v1beta|files||register", "/v1beta/files:register");
+    call("/v1beta/files/a:b:", "v1beta|files/a:b:||", "/v1beta/files/a:b:");
     call("/v1beta/batches/b:cancel", "v1beta|batches/b||cancel", "/v1beta/batches/b:cancel");
     call("/upload/v1beta/files", "^v1beta|files||", "/upload/v1beta/files");
     call("/upload/v1beta/fileSearchStores/s:uploadToFileSearchStore",
@@ -155,9 +156,9 @@ static void lenient_model_paths(void)
 static void a_models_name_has_few_characters(void)
 {
     static const char *const bad[] = {
-        "/v1beta/models/a b:generateContent", "/v1beta/models/a\xc3\xa4", "/v1beta/models/a%2f",
-        "/v1beta/models/:generateContent/x",  "/v1beta/models/.hidden",   "/v1beta/a b:generateContent",
-        "/v1beta/models/x:y:generateContent",
+        "/v1beta/models/x:",           "/v1beta/models/a b:generateContent", "/v1beta/models/a\xc3\xa4",
+        "/v1beta/models/a%2f",         "/v1beta/models/:generateContent/x",  "/v1beta/models/.hidden",
+        "/v1beta/a b:generateContent", "/v1beta/models/x:y:generateContent",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         call(bad[i], "400", "");
