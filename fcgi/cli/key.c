@@ -4,6 +4,7 @@
 
 #include "base/auto.h"
 #include "db/admin_calls.h"
+#include "vault/vault.h"
 
 #include <string.h>
 
@@ -50,9 +51,36 @@ static bool take_key(struct keys *k, const char *argument)
     return strcmp(argument, "-") == 0 ? keys_file(k, "-") : keys_text(k, NULL, argument, strlen(argument));
 }
 
+/* Keys on a command line can be seen by everybody (ps) for as long as they stand there: not for long. */
+static void hide_arguments(struct cli *cli)
+{
+    for (int i = 0; i < cli->count; i++) {
+        if (strcmp(cli->arguments[i], "-") == 0)
+            continue;
+        char *shown = (char *)cli->arguments[i]; /* argv is ours to write */
+        cli->arguments[i] = xstrdup(shown);
+        memset(shown, '*', strlen(shown));
+    }
+}
+
+static void wipe_arguments(struct cli *cli)
+{
+    for (int i = 0; i < cli->count; i++) {
+        if (strcmp(cli->arguments[i], "-") == 0)
+            continue;
+        char *copy = (char *)cli->arguments[i];
+        vault_wipe(copy, strlen(copy));
+        free(copy);
+    }
+    cli->count = 0;
+}
+
 int key_add(struct cli *cli)
 {
-    return each_argument(cli, take_key);
+    hide_arguments(cli);
+    int code = each_argument(cli, take_key);
+    wipe_arguments(cli);
+    return code;
 }
 
 int key_import(struct cli *cli)

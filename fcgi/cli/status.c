@@ -28,7 +28,7 @@ static char *title_of(const char *field, bool capitals)
 static enum cli_format format_of(const char *field, const json_t *value)
 {
     size_t n = strlen(field);
-    if (n > 3 && strcmp(field + n - 3, "_at") == 0)
+    if ((n > 3 && strcmp(field + n - 3, "_at") == 0) || strcmp(field, "now") == 0)
         return CLI_TIME;
     return json_is_number(value) ? CLI_NUMBER : CLI_TEXT;
 }
