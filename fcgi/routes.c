@@ -102,11 +102,20 @@ static void answer_preflight(struct request *r)
 
 /* ------------------------------------------------------------------ dispatch */
 
+/* 405 has to say which methods the path takes. */
+static void add_allow(struct request *r, const char *methods)
+{
+    buf_puts(&r->always, "Allow: ");
+    for (const char *p = methods; *p != '\0'; p++)
+        buf_puts(&r->always, *p == ' ' ? ", " : (char[]){*p, '\0'});
+    buf_puts(&r->always, "\r\n");
+}
+
 static void dispatch(struct request *r, const struct uri *u)
 {
     const char *path = buf_str(&u->path);
     struct fault f = {0};
-    bool known = false;
+    const char *known = NULL; /* the methods of the path, if there is one */
     if (strcmp(r->method, "OPTIONS") == 0) {
         answer_preflight(r);
         return;
@@ -114,7 +123,7 @@ static void dispatch(struct request *r, const struct uri *u)
     for (size_t i = 0; i < ROUTES; i++) {
         if (!path_matches(routes[i].path, path))
             continue;
-        known = true;
+        known = routes[i].methods;
         if (method_matches(routes[i].methods, r->method)) {
             routes[i].serve(r, u);
             return;
@@ -122,7 +131,9 @@ static void dispatch(struct request *r, const struct uri *u)
         if (strcmp(routes[i].path, path) == 0)
             break; /* a path of its own: a wider one further down is not meant */
     }
-    if (known)
+    if (known != NULL)
+        add_allow(r, known);
+    if (known != NULL)
         fault_set(&f, FAULT_METHOD, "this path does not take the method %.16s", r->method);
     else
         fault_set(&f, FAULT_NOT_FOUND, "there is nothing at this path; the API is below /v1 (OpenAI) and /v1beta (Gemini)");
