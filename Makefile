@@ -107,7 +107,7 @@ install-deps:
 	@deploy/install-deps test
 
 run start demo:
-	@deploy/install-deps run
+	@deploy/install-deps $(if $(filter demo,$@),demo,run)
 	@$(MAKE) --no-print-directory all
 	@exec deploy/stack $@
 
