@@ -187,12 +187,15 @@ bool db_none(struct db *db, struct fault *f, const char *sql, int n, const char 
     return r != NULL;
 }
 
+/* The server counts characters, not bytes. */
 static int line_of(const char *script, const PGresult *r)
 {
     const char *at = PQresultErrorField(r, PG_DIAG_STATEMENT_POSITION);
-    int position = at != NULL ? atoi(at) : 0, line = position > 0;
-    for (int i = 0; i + 1 < position && script[i] != '\0'; i++)
-        line += script[i] == '\n';
+    int left = at != NULL ? atoi(at) - 1 : -1, line = left >= 0;
+    for (const char *p = script; left > 0 && *p != '\0'; p++) {
+        line += *p == '\n';
+        left -= ((unsigned char)p[1] & 0xC0) != 0x80; /* not before a continuation byte */
+    }
     return line;
 }
 
