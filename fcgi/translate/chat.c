@@ -84,8 +84,10 @@ void chat_free(struct chat *c)
 {
     if (c == NULL)
         return;
-    for (size_t i = 0; i < CHAT_CHOICES_MAX; i++)
+    for (size_t i = 0; i < CHAT_CHOICES_MAX; i++) {
         buf_free(&c->choices[i].text);
+        buf_free(&c->choices[i].fence.held);
+    }
     json_decref(c->own_names);
     json_decref(c->wire_names);
     free(c->blocked);

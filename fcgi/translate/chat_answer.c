@@ -5,29 +5,19 @@
 #include "base/auto.h"
 #include "translate/chat_own.h"
 #include "translate/error.h"
+#include "translate/fence.h"
 #include "translate/shape.h"
 
 #include <string.h>
 
-/* The text without a Markdown fence around all of it (```json ... ```): where JSON was asked for in words. */
-static void strip_fence(struct buf *text)
+static void take_off_fence(struct buf *text)
 {
-    const char *start = buf_str(text), *end = start + text->n;
-    while (end > start && strchr(" \t\r\n", end[-1]) != NULL)
-        end--;
-    while (start < end && strchr(" \t\r\n", *start) != NULL)
-        start++;
-    const char *line = start + 3 < end ? memchr(start, '\n', (size_t)(end - start)) : NULL;
-    if (line == NULL || strncmp(start, "```", 3) != 0 || line + 4 > end ||
-        strncmp(end - 3, "```", 3) != 0)
-        return;
-    struct buf inner = {0};
-    const char *close = end - 3;
-    while (close > line + 1 && strchr(" \t\r\n", close[-1]) != NULL)
-        close--;
-    buf_add(&inner, line + 1, (size_t)(close - line - 1));
+    struct fence fence = {0};
+    struct buf bare = {0};
+    fence_feed(&fence, buf_str(text), text->n, &bare);
+    fence_end(&fence, &bare);
     buf_free(text);
-    *text = inner;
+    *text = bare;
 }
 
 static void set_calls(const struct chat *c, json_t *message, const struct said *said)
@@ -46,7 +36,7 @@ static json_t *message_of(struct chat *c, const json_t *candidate, struct said *
     json_t *annotations = chat_annotations(candidate, &said->text, said->starts,
                                            sizeof said->starts / sizeof *said->starts);
     if (c->fenced)
-        strip_fence(&said->text);
+        take_off_fence(&said->text);
     bool only_calls = said->text.n == 0 && json_array_size(said->calls) > 0;
     json_t *content = only_calls ? json_null() : shape_string(buf_str(&said->text), said->text.n);
     json_t *message = json_pack("{s:s, s:o, s:n}", "role", "assistant", "content", content, "refusal");

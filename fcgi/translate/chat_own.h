@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "translate/chat.h"
+#include "translate/fence.h"
 #include "translate/native.h"
 #include "translate/thinking.h"
 
@@ -22,10 +23,11 @@ enum {
 
 /* One candidate of the answer, while it comes in. */
 struct choice {
-    bool opened;     /* seen; in a stream, its role was sent */
-    char finish[48]; /* Gemini's finish reason, "" while there is none */
-    size_t calls;    /* tool calls so far: the index of the next one */
-    struct buf text; /* what was said so far, kept only for the offsets of citations */
+    bool opened;        /* seen; in a stream, its role was sent */
+    char finish[48];    /* Gemini's finish reason, "" while there is none */
+    size_t calls;       /* tool calls so far: the index of the next one */
+    struct buf text;    /* what was said so far, kept only for the offsets of citations */
+    struct fence fence; /* of JSON that was asked for in words */
 };
 
 struct chat {

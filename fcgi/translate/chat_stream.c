@@ -118,6 +118,15 @@ static void emit_annotations(const struct chat *c, json_t *out, struct choice *c
     json_decref(annotations);
 }
 
+/* JSON that was asked for in words: without the fence that may be around it. */
+static void take_off_fence(struct choice *choice, struct said *said)
+{
+    struct buf bare = {0};
+    fence_feed(&choice->fence, buf_str(&said->text), said->text.n, &bare);
+    buf_free(&said->text);
+    said->text = bare;
+}
+
 static void emit_candidate(struct chat *c, json_t *out, const json_t *candidate)
 {
     struct choice *choice = chat_choice(c, candidate, 0);
@@ -126,6 +135,8 @@ static void emit_candidate(struct chat *c, json_t *out, const json_t *candidate)
     struct said said;
     open_choice(c, out, choice);
     chat_said(c, choice, candidate, &said);
+    if (c->fenced)
+        take_off_fence(choice, &said);
     if (said.thoughts.n > 0)
         emit(c, out, choice,
              json_pack("{s:o}", "reasoning_content", shape_string(said.thoughts.p, said.thoughts.n)),
@@ -177,6 +188,15 @@ json_t *chat_event(struct chat *c, const json_t *gemini_event)
     return out;
 }
 
+static void end_choice(const struct chat *c, json_t *out, struct choice *choice)
+{
+    auto_buf rest = {0};
+    fence_end(&choice->fence, &rest);
+    if (rest.n > 0)
+        emit(c, out, choice, json_pack("{s:o}", "content", shape_string(rest.p, rest.n)), NULL, NULL);
+    emit(c, out, choice, json_object(), NULL, chat_finish_reason(c, choice));
+}
+
 json_t *chat_end(struct chat *c, bool complete)
 {
     json_t *out = json_array();
@@ -184,7 +204,7 @@ json_t *chat_end(struct chat *c, bool complete)
         return out;
     for (size_t i = 0; i < CHAT_CHOICES_MAX; i++)
         if (c->choices[i].opened)
-            emit(c, out, &c->choices[i], json_object(), NULL, chat_finish_reason(c, &c->choices[i]));
+            end_choice(c, out, &c->choices[i]);
     if (c->include_usage)
         json_array_append_new(out, chunk_of(c, json_array(), chat_usage(c)));
     return out;

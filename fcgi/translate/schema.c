@@ -236,6 +236,8 @@ static json_t *clean_types(struct cleaning *k, const json_t *schema, int depth)
     size_t i;
     json_t *type;
     json_array_foreach(json_object_get(schema, "type"), i, type) {
+        if (!json_is_string(type))
+            continue;
         json_t *one = json_copy((json_t *)schema);
         json_object_set(one, "type", type);
         json_object_del(one, "title");

@@ -63,9 +63,10 @@ static void check_chunks(json_t *chunks, bool last)
         auto_str text = json_dumps(chunk, TRANSLATE_DUMP);
         must(text != NULL);
         const json_t *choice = json_array_get(json_object_get(chunk, "choices"), 0);
+        const json_t *reason = json_object_get(choice, "finish_reason");
+        bool held_text = json_object_get(json_object_get(choice, "delta"), "content") != NULL;
         if (choice != NULL)
-            must(last ? is_finish_reason(shape_text(choice, "finish_reason"))
-                      : json_is_null(json_object_get(choice, "finish_reason")));
+            must(last && !held_text ? is_finish_reason(json_string_value(reason)) : json_is_null(reason));
         else
             check_usage(json_object_get(chunk, "usage"));
     }
