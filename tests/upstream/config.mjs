@@ -56,7 +56,7 @@ export class Config {
     Object.assign(this, rest);
     Object.assign(this.key_state, states);
     Object.assign(this.tokens, tokens);
-    this.behaviours = parseBehaviours(this.behaviour);
+    if (given.behaviour || !this.behaviours) this.behaviours = parseBehaviours(this.behaviour);
     if (offset !== undefined) setOffset(offset);
     if (now !== undefined) setNow(typeof now === 'number' ? now : Date.parse(now));
     for (const project of projects || []) this.mergeProject(project);
@@ -118,7 +118,7 @@ class Project {
   merge(given, config) {
     for (const name of ['number', 'tier', 'state', 'limits', 'behaviour'])
       if (given[name] !== undefined) this[name] = given[name];
-    this.behaviours = parseBehaviours(this.behaviour);
+    if (given.behaviour) this.behaviours = parseBehaviours(this.behaviour);
     this.relimit(config);
   }
 

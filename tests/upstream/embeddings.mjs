@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import { Failure, invalid } from './errors.mjs';
-import { admitted, markerWords, normalise, parseBody, readBody } from './generate.mjs';
+import { admitted, asking, markerWords, normalise, parseBody, readBody } from './generate.mjs';
 import { checkGenerate } from './rules.mjs';
 import { checkResources } from './resources.mjs';
 import { refuseEarly, refuseLate } from './faults.mjs';
@@ -128,7 +128,7 @@ async function count(call) {
     root,
   );
   checkResources(call);
-  call.words = markerWords(call, call.body.contents);
+  call.words = markerWords(call, asking(call.body.contents));
   if (call.words && (refuseEarly(call) || (await refuseLate(call)))) return;
   const tally = requestTokens(call.body, call.fileSize);
   const cached = call.cache ? call.cache.tally.total : 0;

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { KEY, FLASH, sim, base, ask, call, generate, stream } from './testing.mjs';
+import { KEY, FLASH, sim, base, user, ask, call, generate, stream } from './testing.mjs';
 
 test('other forms of 429', async () => {
   const form = async (word) => (await generate(ask(`[[sim:${word}]]`))).json.error;
@@ -118,4 +118,13 @@ test('behaviours bind to key, project, model, method and number', async () => {
   const other = { 'x-goog-api-key': 'AIzaOther' };
   assert.equal((await generate(ask('x'), FLASH, other)).status, 500);
   assert.equal((await generate(ask('x'), FLASH, other)).status, 200);
+});
+
+test('a marker belongs to its own turn, and counts of behaviours outlive other changes', async () => {
+  const earlier = [user('[[sim:503]] a'), { role: 'model', parts: [{ text: 'b' }] }, user('c')];
+  assert.equal((await generate({ contents: earlier })).status, 200);
+  sim.configure({ behaviour: [{ match: {}, do: '500', times: 1 }] });
+  assert.equal((await generate(ask('x'))).status, 500);
+  sim.configure({ latency_ms: 0, projects: [{ id: 'p1', tier: 'paid' }] });
+  assert.equal((await generate(ask('x'))).status, 200);
 });

@@ -36,6 +36,12 @@ export function readBody(call, message) {
 
 const TEXTS = /"text"\s*:/;
 
+/** The contents of the turn that is asking now: what follows the model's last content. */
+export function asking(contents) {
+  const list = Array.isArray(contents) ? contents : [contents];
+  return list.slice(list.findLastIndex((content) => content && content.role === 'model') + 1);
+}
+
 /** Words from markers in the last content's texts (any text of the body, for other shapes). */
 export function markerWords(call, contents) {
   if (!call.raw || call.raw.indexOf('[[sim:') < 0 || !TEXTS.test(call.raw.toString('latin1')))
@@ -94,7 +100,7 @@ export async function generate(call) {
   const file = call.config.replay && call.config.replay.models && call.config.replay.models[call.model];
   if (!file) {
     checked(call);
-    call.words = markerWords(call, call.body.contents);
+    call.words = markerWords(call, asking(call.body.contents));
     if (call.words && refuseEarly(call)) return undefined;
     call.model3 = call.about.can.family >= 3 && call.config.strict_matching === 'empty';
     tooLong(call);

@@ -53,9 +53,9 @@ export class Simulator {
   }
 
   /** Forgets counters (and, with {"resources": true}, files, caches and jobs). */
-  reset({ resources = false } = {}) {
+  reset({ resources = false, quota = true } = {}) {
     this.stats.reset();
-    this.config.resetCounters();
+    if (quota) this.config.resetCounters();
     this.markers.reset();
     if (resources) this.clearResources();
   }
@@ -152,6 +152,8 @@ class Call {
     if (this.broken) this.stats.outcome(this.broken);
     this.stats.record(this);
     if (this.wake) this.wake();
+    if (this.words && this.words.hangup)
+      setTimeout(() => this.req.socket.destroy(), Number(this.words.hangup) || 0);
   }
 
   fail(error) {
