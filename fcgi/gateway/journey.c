@@ -166,13 +166,16 @@ static const char *outcome_of(const struct journey *j)
     }
 }
 
-/* Text that came from outside: valid UTF-8 of a bounded length, or NULL. New. */
+/* Text that came from outside, without what looks like a secret: valid UTF-8 of a bounded length, or NULL. New. */
 static json_t *outside_text(const char *s, size_t max)
 {
-    size_t n = s != NULL ? strlen(s) : 0;
-    while (n > max || (n > 0 && n == max && ((unsigned char)s[n] & 0xC0) == 0x80))
+    auto_buf masked = {0};
+    if (s != NULL)
+        log_redact(&masked, s, strlen(s));
+    size_t n = masked.n;
+    while (n > max || (n > 0 && n < masked.n && ((unsigned char)masked.p[n] & 0xC0) == 0x80))
         n--;
-    json_t *text = n > 0 ? json_stringn(s, n) : NULL;
+    json_t *text = n > 0 ? json_stringn(masked.p, n) : NULL;
     return text != NULL ? text : json_null();
 }
 
