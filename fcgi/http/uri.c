@@ -356,7 +356,7 @@ static bool pair_name(const struct pair *pair, char name[static 32])
     size_t n = 0;
     for (size_t i = 0; i < pair->name_n; i++) {
         int byte = percent_byte(pair->text + i, pair->name_n - i);
-        if (n == 31 || byte == 0)
+        if (n == 31)
             return false;
         name[n++] = byte > 0 ? (char)byte : pair->text[i] == '+' ? ' ' : pair->text[i];
         i += byte > 0 ? 2 : 0;

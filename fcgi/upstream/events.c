@@ -36,7 +36,8 @@ void events_free(struct events *ev)
     *ev = (struct events){0};
 }
 
-/* Drops what was given out before, if that is worth the move. */
+/* Drops what was given out before, if that is worth the move. If so, it is directly after it was given out,
+ * for later `start` is a smaller part of what there is: so nothing of the current unit is known yet. */
 static void release(struct events *ev)
 {
     if (ev->data_lines == 0)
@@ -52,11 +53,7 @@ static void release(struct events *ev)
     } else {
         buf_drop(&ev->in, ev->start);
     }
-    ev->scan -= ev->start;
-    ev->line -= ev->start;
-    ev->data -= ev->data_lines > 0 ? ev->start : ev->data;
-    ev->value -= ev->value >= ev->start ? ev->start : ev->value;
-    ev->start = 0;
+    ev->start = ev->scan = ev->line = 0;
 }
 
 /* Gives out the unit that ends at `end`, and begins the next one there. */

@@ -93,6 +93,7 @@ static void the_same_token_twice_is_fine(void)
         {.authorization = "Bearer plx_abc|Basic dXNlcjpwbHhfYWJj", .should = "plx_abc"},
         {.query = "key=plx_abc&key=plx_abc", .should = "plx_abc"},
         {.goog = "|plx_abc|", .should = "plx_abc"},
+        {.goog = "|||||plx_abc", .should = "plx_abc"},
         {.goog = "", .api = "plx_abc", .query = "key=", .should = "plx_abc"},
     };
     ROWS(r);

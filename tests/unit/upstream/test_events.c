@@ -86,6 +86,7 @@ static void line_ends_may_be_mixed(void)
 {
     SSE("data: 1\r\n\ndata: 2\n\r\ndata: 3\r\n\r\n", "D10<1> D10<2> D11<3> ");
     SSE("data: 1\r\r\ndata: 2\r\r\n", "D9<1> D10<2> |_1 ");
+    SSE("data: 1\r\r\n\r\n", "D9<1> _3 ");
     SSE("data: 1\n\rdata: 2\n\r", "D9<1> |D9<2> ");
 }
 
@@ -192,6 +193,27 @@ static void too_large_is_a_failure_not_a_crash(void)
     }
 }
 
+/* What never ends is given up at the limit, not when memory ends. */
+static void an_endless_unit_is_given_up(void)
+{
+    static const char *const beginnings[] = {"data: {", "[{\"a\":\"", "{\"error\":\"", "\n", "[,"};
+    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++) {
+        struct events ev;
+        struct event e;
+        events_init(&ev, EVENTS_SSE);
+        ev.cap = 1000;
+        events_feed(&ev, beginnings[i], strlen(beginnings[i]));
+        for (int k = 0; k < 2000 && !ev.failed; k++) {
+            events_feed(&ev, " ", 1);
+            while (events_next(&ev, &e))
+                ;
+        }
+        CHECK(ev.failed && ev.in.n <= 1100);
+        CHECK(!events_rest(&ev, &e));
+        events_free(&ev);
+    }
+}
+
 static void fill(struct buf *b, const char *before, size_t n, const char *after)
 {
     buf_puts(b, before);
@@ -290,6 +312,7 @@ int main(void)
     RUN(the_rest_says_what_it_is);
     RUN(utf8_and_nul_pass_unchanged);
     RUN(too_large_is_a_failure_not_a_crash);
+    RUN(an_endless_unit_is_given_up);
     RUN(big_events_byte_by_byte_take_linear_time);
     RUN(memory_is_given_back_after_a_big_event);
     RUN(recorded_streams_stay_byte_identical);

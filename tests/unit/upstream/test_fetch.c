@@ -113,6 +113,7 @@ static void other_families_are_closed(void)
 
 static int listener, port;
 static int asked; /* requests that arrived */
+static int poured; /* pieces of the last endless answer that went out */
 
 static const struct {
     const char *path, *answer;
@@ -148,7 +149,7 @@ static void send_all(int fd, const char *bytes, size_t n)
 static void endless(int fd, const char *head, const char *more)
 {
     send_all(fd, head, strlen(head));
-    for (int i = 0; i < 100000 && send(fd, more, strlen(more), MSG_NOSIGNAL) > 0; i++)
+    for (poured = 0; poured < 1000000 && send(fd, more, strlen(more), MSG_NOSIGNAL) > 0; poured++)
         ;
 }
 
@@ -235,6 +236,9 @@ static void what_is_no_image_stays_where_it_is(void)
     fetch("/large", true, "The image is larger than 1000 bytes.");
     fetch("/body", true, "The image is larger than 1000 bytes.");
     fetch("/head", true, "The image could not be fetched.");
+    fetch("/404", true, "The image could not be fetched: its server answered 404.");
+    /* The server has gone on to the next request, so this one was broken off. */
+    CHECK(poured > 0 && poured < 500000);
     fetch("/silent", true, "The image did not come within 2 s.");
 }
 
@@ -260,7 +264,9 @@ static void nothing_private_is_even_connected_to(void)
 
 static void redirects_go_through_the_same_door(void)
 {
+    int before = __atomic_load_n(&asked, __ATOMIC_SEQ_CST);
     fetch("/loop", true, "The image URL is redirected too often.");
+    CHECK_INT(__atomic_load_n(&asked, __ATOMIC_SEQ_CST), before + 4);
     fetch("/to-file", true, "Images are fetched by http and https only.");
     fetch("/to-private", true, NOT_PUBLIC);
     fetch("/to-meta", true, NOT_PUBLIC);

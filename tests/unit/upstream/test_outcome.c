@@ -45,40 +45,41 @@ static void answer(bool account, int status, const char *body, const char *shoul
 #define KEY(status, body, should)     answer(false, status, body, should)
 #define ACCOUNT(status, body, should) answer(true, status, body, should)
 
-#define ERROR(code, rpc, message, details)                                        \
-    "{\"error\":{\"code\":" code ",\"message\":\"" message "\",\"status\":\"" rpc \
+#define ERROR(code, rpc, message, details)                                                               \
+    "{\"error\":{\"code\":" code ",\"message\":\"" message "\",\"status\":\"" rpc                        \
     "\",\"details\":[" details "]}}"
-#define PLAIN(code, rpc, message) \
+#define PLAIN(code, rpc, message)                                                                        \
     "{\"error\":{\"code\":" code ",\"message\":\"" message "\",\"status\":\"" rpc "\"}}"
-#define INFO(reason)                                                                     \
-    "{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"" reason "\"," \
+#define INFO(reason)                                                                                     \
+    "{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"" reason "\","                 \
     "\"domain\":\"googleapis.com\",\"metadata\":{\"service\":\"generativelanguage.googleapis.com\"}}"
-#define RETRY(delay) "{\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":\"" delay "\"}"
-#define HELP \
+#define RETRY(delay)                                                                                     \
+    "{\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":\"" delay "\"}"
+#define HELP                                                                                             \
     "{\"@type\":\"type.googleapis.com/google.rpc.Help\",\"links\":[{\"description\":\"Learn more\"}]}"
-#define FAILURE(violations) \
+#define FAILURE(violations)                                                                              \
     "{\"@type\":\"type.googleapis.com/google.rpc.QuotaFailure\",\"violations\":[" violations "]}"
 #define VIOLATION(metric, id, value)                                                                     \
     "{\"quotaMetric\":\"generativelanguage.googleapis.com/" metric "\",\"quotaId\":\"" id "\","          \
     "\"quotaDimensions\":{\"location\":\"global\",\"model\":\"gemini-2.5-pro\"},\"quotaValue\":\"" value \
     "\"}"
-#define NO_VALUE(metric, id)                                                                    \
-    "{\"quotaMetric\":\"generativelanguage.googleapis.com/" metric "\",\"quotaId\":\"" id "\"," \
+#define NO_VALUE(metric, id)                                                                             \
+    "{\"quotaMetric\":\"generativelanguage.googleapis.com/" metric "\",\"quotaId\":\"" id "\","          \
     "\"quotaDimensions\":{\"location\":\"global\",\"model\":\"gemini-2.5-pro\"}}"
 #define QUOTA(message, details) ERROR("429", "RESOURCE_EXHAUSTED", message, details)
 
 #define EXCEEDED "You exceeded your current quota, please check your plan and billing details. "
-#define RPM                                          \
-    VIOLATION("generate_content_free_tier_requests", \
+#define RPM                                                                                              \
+    VIOLATION("generate_content_free_tier_requests",                                                     \
               "GenerateRequestsPerMinutePerProjectPerModel-FreeTier", "2")
-#define RPD                                                                                               \
-    VIOLATION("generate_content_free_tier_requests", "GenerateRequestsPerDayPerProjectPerModel-FreeTier", \
-              "50")
-#define TPM                                                   \
-    VIOLATION("generate_content_free_tier_input_token_count", \
+#define RPD                                                                                              \
+    VIOLATION("generate_content_free_tier_requests",                                                     \
+              "GenerateRequestsPerDayPerProjectPerModel-FreeTier", "50")
+#define TPM                                                                                              \
+    VIOLATION("generate_content_free_tier_input_token_count",                                            \
               "GenerateContentInputTokensPerModelPerMinute-FreeTier", "125000")
-#define TPD                                                   \
-    VIOLATION("generate_content_free_tier_input_token_count", \
+#define TPD                                                                                              \
+    VIOLATION("generate_content_free_tier_input_token_count",                                            \
               "GenerateContentInputTokensPerModelPerDay-FreeTier", "1000000")
 
 static void good_answers_are_ok(void)
@@ -204,7 +205,8 @@ static void a_429_is_read_violation_by_violation(void)
     KEY(429, QUOTA(EXCEEDED, FAILURE(RPM)), "quota_minute quota/ms 60000 rpm another rpm=2");
     KEY(429, QUOTA(EXCEEDED, FAILURE(TPM) "," RETRY("12.3s")),
         "quota_tokens quota/ms 12300 tpm another tpm=125000");
-    KEY(429, QUOTA(EXCEEDED, FAILURE(RPD) "," RETRY("10s")), "quota_day quota/midnight rpd another rpd=50");
+    KEY(429, QUOTA(EXCEEDED, FAILURE(RPD) "," RETRY("10s")),
+        "quota_day quota/midnight rpd another rpd=50");
     KEY(429, QUOTA(EXCEEDED, FAILURE(TPD) "," RETRY("10s")), "quota_day quota/midnight tpd another");
     KEY(429, QUOTA(EXCEEDED, FAILURE(RPM "," TPM "," RPD) "," RETRY("10s")),
         "quota_day quota/midnight rpd another rpm=2 tpm=125000 rpd=50");
@@ -219,11 +221,12 @@ static void a_429_is_read_violation_by_violation(void)
               FAILURE(VIOLATION("x", "EmbedContentRequestsPerMinutePerUserPerProjectPerModel-FreeTier",
                                 "100"))),
         "quota_minute quota/ms 60000 rpm another rpm=100");
-    KEY(429, QUOTA(EXCEEDED, FAILURE(NO_VALUE("generate_requests_per_model_per_day", "")) "," RETRY("3s")),
+    KEY(429,
+        QUOTA(EXCEEDED, FAILURE(NO_VALUE("generate_requests_per_model_per_day", "")) "," RETRY("3s")),
         "quota_day quota/midnight rpd another");
     KEY(429,
-        QUOTA(EXCEEDED,
-              FAILURE(VIOLATION("x", "GenerateImagesPerMinutePerProjectPerModel", "5")) "," RETRY("3s")),
+        QUOTA(EXCEEDED, FAILURE(VIOLATION("x", "GenerateImageRequestsPerMinutePerProjectPerModel",
+                                          "5")) "," RETRY("3s")),
         "quota_minute quota/ms 3000 rpm another");
     KEY(429,
         QUOTA(EXCEEDED,
@@ -238,10 +241,11 @@ static void a_limit_of_zero_is_for_ever(void)
                                           "0")) "," RETRY("9s")),
         "quota_never quota/never limit_0 another");
     KEY(429,
-        QUOTA(EXCEEDED "\\n* Quota exceeded for metric: "
-                       "generativelanguage.googleapis.com/generate_content_free_tier_requests, limit: 0, "
-                       "model: gemini-x\\nPlease retry in 9s.",
-              FAILURE(NO_VALUE("r", "GenerateRequestsPerDayPerProjectPerModel-FreeTier")) "," RETRY("9s")),
+        QUOTA(
+            EXCEEDED "\\n* Quota exceeded for metric: "
+                     "generativelanguage.googleapis.com/generate_content_free_tier_requests, limit: 0, "
+                     "model: gemini-x\\nPlease retry in 9s.",
+            FAILURE(NO_VALUE("r", "GenerateRequestsPerDayPerProjectPerModel-FreeTier")) "," RETRY("9s")),
         "quota_never quota/never limit_0 another");
     KEY(429,
         PLAIN("429", "RESOURCE_EXHAUSTED", "* Quota exceeded for metric: x/free_tier_requests, limit: 0"),
@@ -251,10 +255,11 @@ static void a_limit_of_zero_is_for_ever(void)
               "* Quota exceeded for metric: x/free_tier_requests, limit: 20, model: m"),
         "quota_bare quota/backoff bare another");
     KEY(429,
-        QUOTA("x", "{\"@type\":\"type.googleapis.com/"
-                   "google.rpc.ErrorInfo\",\"reason\":\"RATE_LIMIT_EXCEEDED\",\"metadata\":{"
-                   "\"quota_limit\":\"GenerateContentRequestsPerMinutePerProjectPerRegion\",\"quota_limit_"
-                   "value\":\"0\",\"quota_location\":\"us-east2\"}}"),
+        QUOTA("x",
+              "{\"@type\":\"type.googleapis.com/"
+              "google.rpc.ErrorInfo\",\"reason\":\"RATE_LIMIT_EXCEEDED\",\"metadata\":{"
+              "\"quota_limit\":\"GenerateContentRequestsPerMinutePerProjectPerRegion\",\"quota_limit_"
+              "value\":\"0\",\"quota_location\":\"us-east2\"}}"),
         "quota_never quota/backoff limit_0_here another");
 }
 
@@ -333,6 +338,8 @@ static void an_error_inside_a_200_is_an_error(void)
     KEY(200, "{\"error\":{\"message\":\"?\"}}", "error_in_200 quota/backoff error_in_200 another again");
     KEY(200, "{\"error\":\"what\"}", "error_in_200 quota/backoff error_in_200 another again");
     KEY(200, QUOTA(EXCEEDED, FAILURE(RPD)), "quota_day quota/midnight rpd another rpd=50");
+    KEY(200, "{\"error\":{\"code\":8,\"status\":\"RESOURCE_EXHAUSTED\"}}",
+        "quota_bare quota/backoff bare another");
     KEY(200, "{\"error\":{\"status\":\"RESOURCE_EXHAUSTED\"}}", "quota_bare quota/backoff bare another");
     KEY(200, PLAIN("400", "INVALID_ARGUMENT", "x"), "caller -/-");
     json_auto_t *event = json_loads(
