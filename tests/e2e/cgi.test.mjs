@@ -10,8 +10,8 @@ import { projects } from '../lib/sim.mjs';
 import { checkChunks, joinChunks } from '../lib/openai-shape.mjs';
 import { sseEvents } from '../lib/http.mjs';
 
-const native = { contents: [{ role: 'user', parts: [{ text: 'hello' }] }] };
-const chat = { model: 'gemini-2.5-flash', messages: [{ role: 'user', content: 'hello' }] };
+const native = { contents: [{ role: 'user', parts: [{ text: 'hello, tell me a long story' }] }] };
+const chat = { model: 'gemini-2.5-flash', messages: [{ role: 'user', content: 'hello, tell me a long story' }] };
 
 let pollux;
 before(async () => {

@@ -29,17 +29,23 @@ export function startLoad(clients, ask) {
   };
 }
 
-// What database and simulator counted, once nothing is open any more.
-export async function sums(pollux, { timeout = 60_000 } = {}) {
+// What database and simulator have counted once nothing is open any more; with `since`, from then on.
+export async function sums(pollux, since, { timeout = 90_000 } = {}) {
   await waitFor('every open request to be closed', async () => {
     const [{ open }] = await pollux.sql('select count(*)::int as open from pollux.open_request').catch(() => [{ open: 1 }]);
     return open === 0;
-  }, { timeout, every: 200 });
+  }, { timeout, every: 100 });
   const rows = await pollux.sql('select outcome, count(*)::int as n from report.requests group by outcome');
   const attempts = await pollux.sql('select outcome, count(*)::int as n from report.attempts group by outcome');
-  const [{ counted }] = await pollux.sql('select coalesce(sum(day_requests), 0)::int as counted from pollux.quota where model <> \'\'');
+  const [{ counted }] = await pollux.sql("select coalesce(sum(day_requests), 0)::int as counted from pollux.quota where model <> ''");
   const sim = await pollux.sim.stats();
-  return { requests: byOutcome(rows), attempts: byOutcome(attempts), counted, calls: sim.calls, admitted: sim.requests };
+  const found = { requests: byOutcome(rows), attempts: byOutcome(attempts), counted, calls: sim.calls, admitted: sim.requests };
+  return since ? less(found, since) : found;
+}
+
+function less(found, since) {
+  return Object.fromEntries(Object.entries(found).map(([name, value]) =>
+    [name, typeof value === 'object' ? less(value, since[name] ?? {}) : value - (since[name] ?? 0)]));
 }
 
 function byOutcome(rows) {

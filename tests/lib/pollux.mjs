@@ -10,6 +10,7 @@ import { GoogleGenAI } from '@google/genai';
 import { build, server, stack } from './places.mjs';
 import { openStream, send, sendRaw } from './http.mjs';
 import { startSim } from './sim.mjs';
+import { waitFor } from './wait.mjs';
 
 // Starts simulator and stack. Options: sim (the simulator's config), upstream (a URL instead of the simulator),
 // settings (environment), database (rows of pollux.setting), keys: false to import none, models: {name: {rpm: 10}}.
@@ -44,13 +45,14 @@ function instance({ env, sim, home, url }) {
     abandon: () => spawnSync(stack, ['stop'], { env, timeout: 30_000 }),
 
     // Stops the stack, keeps the logs where the runner wants them, and fails if a sanitizer or a crash left its mark.
-    async stop({ remove = true } = {}) {
+    // {keep: true}: home and simulator stay, for another start().
+    async stop({ keep = false } = {}) {
       process.removeListener('exit', self.abandon);
       const said = await run(stack, ['stop'], { env });
-      await sim?.stop();
+      if (!keep) await sim?.stop();
       const marks = marksOfTrouble(home);
       keepLogs(home);
-      if (remove) rmSync(path.dirname(home), { recursive: true, force: true });
+      if (!keep) rmSync(path.dirname(home), { recursive: true, force: true });
       if (said.code !== 0) throw new Error(`deploy/stack stop failed (${said.code}):\n${said.out}${said.err}`);
       if (marks.length > 0) throw new Error(`the logs show trouble:\n${marks.join('\n')}`);
     },
@@ -74,7 +76,12 @@ function instance({ env, sim, home, url }) {
       const options = Object.entries(limits).flatMap(([key, value]) => [`--${key.replaceAll('_', '-')}`, String(value)]);
       return self.cli('model', 'set', name, ...options);
     },
-    setting: (name, value) => self.cli('setting', 'set', name, String(value)),
+    // Changes a setting and waits until the workers have heard of it, which they do with their next heartbeat.
+    async setting(name, value) {
+      await self.cli('setting', 'set', name, String(value));
+      await waitFor('the workers to take the setting up', async () => (await self.sql(`select bool_and(beat_at > changed_at + interval '20 ms') as heard
+        from pollux.worker, pollux.setting where name = '${name}' and left_at is null and swept_at is null`))[0].heard);
+    },
 
     // Rows of a query as objects, asked as the owner of the database (or as another role).
     async sql(query, role) {
