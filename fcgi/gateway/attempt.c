@@ -423,6 +423,7 @@ static void fill_call(struct journey *j, const char *url)
     c->method = j->method;
     c->url = url;
     c->proxy = conf.proxy;
+    c->trickles = j->stream;
     c->body = j->sending;
     c->body_n = j->sending_n;
     if (j->once) {

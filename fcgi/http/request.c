@@ -126,11 +126,11 @@ bool request_body(struct request *r, struct buf *body, size_t max, struct fault 
     if (!body_allowed(r, max, f))
         return false;
     if (r->content_length > 0)
-        buf_reserve(body, (size_t)r->content_length);
+        buf_reserve(body, (size_t)r->content_length + 1);
     for (;;) {
         if (body->n > max)
             return fault_set(f, FAULT_TOO_LARGE, "the request body is larger than %zu bytes", max);
-        buf_reserve(body, 16384);
+        buf_reserve(body, r->content_length >= 0 ? 1 : 16384); /* a known length has its room already */
         long got = request_read(r, body->p + body->n, body->cap - body->n - 1);
         if (got < 0)
             return fault_set(f, FAULT_BAD_REQUEST, "the request body ended early: %lld of %lld bytes came",

@@ -12,6 +12,8 @@
 enum {
     IDLE_HANDLES = 256,        /* handles (and their connections) that wait to be used again */
     UPLOAD_BUFFER = 16 * 1024, /* libcurl's own preset is 64 KiB for each call */
+    ANSWER_BUFFER = 64 * 1024,
+    TRICKLE_BUFFER = 4 * 1024, /* thousands of streams each hold one of these */
 };
 
 static struct {
@@ -207,6 +209,7 @@ static void set_options(CURL *h, struct upstream_call *c, struct flight *fl, str
     curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(h, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER);
+    curl_easy_setopt(h, CURLOPT_BUFFERSIZE, (long)(c->trickles ? TRICKLE_BUFFER : ANSWER_BUFFER));
     curl_easy_setopt(h, CURLOPT_DNS_CACHE_TIMEOUT, 300L);
     curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)c->connect_ms);
     curl_easy_setopt(h, CURLOPT_HTTPHEADER, headers);
