@@ -10,7 +10,7 @@
  */
 #include "base/auto.h"
 #include "base/json.h"
-#include "check.h"
+#include "../check.h"
 #include "translate/chat.h"
 #include "translate/error.h"
 #include "translate/native.h"

@@ -5,7 +5,7 @@
  */
 #include "base/auto.h"
 #include "base/json.h"
-#include "check.h"
+#include "../check.h"
 #include "translate/base64.h"
 #include "translate/chat.h"
 #include "translate/media.h"

@@ -21,7 +21,7 @@
 #undef LLVMFuzzerTestOneInput
 #undef must
 
-#include "check.h"
+#include "../check.h"
 
 #include <dirent.h>
 
