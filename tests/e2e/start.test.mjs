@@ -104,7 +104,7 @@ test('make demo: one command, and curl gets answers and streams in both dialects
     const token = await waitFor('the token to be printed', () => find(/Client token: (plx_\S+)/), { timeout: 90_000 });
     const base = await waitFor('the address to be printed', () => find(/listens on (http:\S+)/));
     const curl = (where, data) => run('curl', ['-sN', '-m', '20', '-H', `Authorization: Bearer ${token}`, '-H', 'Content-Type: application/json', base + where, '-d', JSON.stringify(data)]);
-    assert.ok(JSON.parse((await curl(generate, body)).out).candidates[0].content.parts.length > 0);
+    assert.match((await curl(generate, body)).out, /"candidates"[^]*"text"/);
     assert.match((await curl(`/v1beta/models/${model}:streamGenerateContent?alt=sse`, body)).out, /^data: \{/);
     assert.equal(JSON.parse((await curl('/v1/chat/completions', chat)).out).object, 'chat.completion');
     checkChunks((await curl('/v1/chat/completions', { ...chat, stream: true })).out);
