@@ -405,14 +405,14 @@ describe('streams', () => {
     const slow = await startPollux({ upstream: upstream.url, settings: { POLLUX_HEARTBEAT: '1', POLLUX_WORKERS: '1' } });
     try {
       await slow.addProjects([{ id: 'p1', keys: [keyOf(1)] }]);
-      upstream.says(sse(events, { pause: 2500 }));
+      upstream.says(sse(events, { pause: 1500 }));
       const answer = await slow.send('/v1/chat/completions', { body: { model: 'gemini-2.5-flash', messages: [user('x')], stream: true } });
       assert.match(answer.text, /^:/m, 'a comment came');
       checkChunks(answer.text);
       assert.equal(joinChunks(answer.events()).text, 'grüße, 世界 🎉');
       const native = await slow.send('/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse', { body: { contents: [{ role: 'user', parts: [{ text: 'x' }] }] } });
       assert.ok(!/^:/m.test(native.text), 'never in the native dialect');
-      assert.equal(native.events().filter((event) => event.candidates).length, 2);
+      assert.equal(native.events().length, 2);
       let text = '';
       for await (const chunk of await slow.genai().models.generateContentStream({ model: 'gemini-2.5-flash', contents: 'x' })) text += chunk.text ?? '';
       assert.equal(text, 'grüße, 世界 🎉');

@@ -103,6 +103,7 @@ test('make demo: one command, and curl gets answers and streams in both dialects
     const find = (pattern) => lines.map((line) => pattern.exec(line)?.[1]).find(Boolean);
     const token = await waitFor('the token to be printed', () => find(/Client token: (plx_\S+)/), { timeout: 90_000 });
     const base = await waitFor('the address to be printed', () => find(/listens on (http:\S+)/));
+    await waitFor('the demo to have shown its traffic', () => find(/(runs until Ctrl-C)/), { timeout: 30_000 });
     const curl = (where, data) => run('curl', ['-sN', '-m', '20', '-H', `Authorization: Bearer ${token}`, '-H', 'Content-Type: application/json', base + where, '-d', JSON.stringify(data)]);
     assert.match((await curl(generate, body)).out, /"candidates"[^]*"text"/);
     assert.match((await curl(`/v1beta/models/${model}:streamGenerateContent?alt=sse`, body)).out, /^data: \{/);
