@@ -29,9 +29,19 @@ export function parseBody(call) {
 /** Reads the body as `message`; throws all violations at once. */
 export function readBody(call, message) {
   const violations = [];
-  const result = read(call.parsed, message, violations);
+  const result = readShallow(call.parsed, message, violations);
   if (violations.length > 0 && call.config.strict) throw new Failure(badRequest(violations));
   return result;
+}
+
+/** read(), but what is nested deeper than the stack goes is the caller's fault. */
+function readShallow(parsed, message, violations) {
+  try {
+    return read(parsed, message, violations);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new Failure(badRequest([{ description: 'Invalid JSON payload received. Message too deep.' }]));
+  }
 }
 
 const TEXTS = /"text"\s*:/;
