@@ -93,8 +93,8 @@ json_t *chat_answer(struct chat *c, const json_t *gemini, struct fault *f);
  * for an error event: look with gemini_look() first). Audio deltas are raw PCM. */
 json_t *chat_event(struct chat *c, const json_t *gemini_event);
 
-/* The last chunks: a new array with text that was held back, one finish_reason per choice and, if asked for, the
- * usage chunk.
+/* The last chunks: a new array with text that was held back, one finish_reason per choice and, if asked
+ * for, the usage chunk.
  * `complete` = false (the stream broke; the caller is told by an error event) gives an empty array. */
 json_t *chat_end(struct chat *c, bool complete);
 

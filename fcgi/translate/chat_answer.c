@@ -79,19 +79,20 @@ static json_t *blocked_choice(const struct chat *c)
     return choice_object(0, message, json_null(), "content_filter");
 }
 
-static json_t *choices_of(struct chat *c, const json_t *answer, enum gemini_content seen)
+/* One for each candidate, if they say anything at all; else one for a blocked prompt; else none. */
+static json_t *choices_of(struct chat *c, const json_t *answer)
 {
     json_t *choices = json_array(), *candidate;
     size_t i;
-    if ((seen & (GEMINI_CONTENT | GEMINI_THOUGHTS | GEMINI_FINISH)) == 0) {
-        json_array_append_new(choices, blocked_choice(c));
-        return choices;
-    }
+    bool blocked = chat_note_block(c, answer);
+    bool said = (gemini_look(answer) & (GEMINI_CONTENT | GEMINI_THOUGHTS | GEMINI_FINISH)) != 0;
     json_array_foreach(json_object_get(answer, "candidates"), i, candidate) {
-        json_t *choice = choice_of(c, candidate, i);
+        json_t *choice = said ? choice_of(c, candidate, i) : NULL;
         if (choice != NULL)
             json_array_append_new(choices, choice);
     }
+    if (json_array_size(choices) == 0 && blocked)
+        json_array_append_new(choices, blocked_choice(c));
     return choices;
 }
 
@@ -113,11 +114,12 @@ json_t *chat_answer(struct chat *c, const json_t *gemini, struct fault *f)
         error_from_upstream(gemini, 200, f);
         return NULL;
     }
-    enum gemini_content seen = gemini_look(answer);
     chat_count(c, answer);
-    if (!chat_note_block(c, answer) && (seen & (GEMINI_CONTENT | GEMINI_THOUGHTS | GEMINI_FINISH)) == 0) {
+    json_t *choices = choices_of(c, answer);
+    if (json_array_size(choices) == 0) {
+        json_decref(choices);
         fault_set(f, FAULT_UPSTREAM, "The model gave an empty answer.");
         return NULL;
     }
-    return completion(c, answer, choices_of(c, answer, seen));
+    return completion(c, answer, choices);
 }

@@ -11,7 +11,7 @@
  * an array of models. */
 json_t *models_to_openai(const json_t *gemini_models);
 
-/* {"id","object":"model","created","owned_by"}: new. Takes one Gemini model object. NULL if it has no name. */
+/* {"id","object":"model","created","owned_by"}: new. From one Gemini model; NULL if it is nameless. */
 json_t *model_to_openai(const json_t *gemini_model);
 
 #endif

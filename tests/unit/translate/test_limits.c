@@ -132,8 +132,8 @@ static void a_tool_result_as_deep_as_can_be_read_is_cut(void)
     add_nested(&content, "[", "1", "]", 190);
     buf_printf(
         &text,
-        "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"assistant\",\"tool_calls\":[{\"id\":"
-        "\"1\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"%s\"}}]},"
+        "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"assistant\","
+        "\"tool_calls\":[{\"id\":\"1\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"%s\"}}]},"
         "{\"role\":\"tool\",\"tool_call_id\":\"1\",\"content\":\"%s\"}]}",
         content.p, content.p);
     json_auto_t *body = read_body(&text);
