@@ -12,6 +12,8 @@
 
 enum {
     BATCH = 200,            /* wishes in one exchange at the most */
+    SECOND_MS = 25,         /* a second exchange begins beside one that has taken so long: one at a time makes
+                               the largest batches, and one that hangs must not hold up the rest */
     OUTAGE_MS = 5000,       /* how long a request waits for a database that is away */
     OUTAGE_PAUSE_MS = 200,
     TURN_MS = 1500,         /* a waiting request asks at least this often: its place in the queue is a short lease */
@@ -33,6 +35,8 @@ static struct {
     pthread_cond_t freed;   /* a connection came back */
     struct db **dbs;        /* those not in use are dbs[0 .. free_n - 1], the latest used last */
     int free_n, all_n;
+    int under_way;          /* exchanges that have not come back */
+    int64_t latest_ms;      /* when the latest of them began */
     struct slot *first, **last;
     char *worker_id;
 } ledger = {.lock = PTHREAD_MUTEX_INITIALIZER, .freed = PTHREAD_COND_INITIALIZER};
@@ -159,25 +163,46 @@ static void lead(void)
 {
     struct slot *batch = dequeue();
     struct db *db = ledger.dbs[--ledger.free_n];
+    ledger.under_way++;
+    ledger.latest_ms = clock_ms();
     pthread_mutex_unlock(&ledger.lock);
     struct fault f = {0};
     json_auto_t *answer = exchange(db, batch, &f);
     pthread_mutex_lock(&ledger.lock);
+    ledger.under_way--;
     hand_out(batch, answer, &f);
     give_back(db);
+}
+
+/* With the lock held: shall this thread do the next batch? */
+static bool may_lead(void)
+{
+    if (ledger.free_n == 0 || ledger.first == NULL)
+        return false;
+    return ledger.under_way == 0 || clock_ms() - ledger.latest_ms >= SECOND_MS;
+}
+
+static void slot_init(struct slot *s)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->changed, &attr);
+    pthread_condattr_destroy(&attr);
 }
 
 static json_t *ask(const char *text, struct fault *f)
 {
     struct slot s = {.text = text};
-    pthread_cond_init(&s.changed, NULL);
+    slot_init(&s);
     pthread_mutex_lock(&ledger.lock);
     enqueue(&s);
     while (!s.done) {
-        if (ledger.free_n > 0 && ledger.first != NULL)
+        struct timespec until = clock_in(SECOND_MS);
+        if (may_lead())
             lead();
         else
-            pthread_cond_wait(&s.changed, &ledger.lock);
+            pthread_cond_timedwait(&s.changed, &ledger.lock, &until);
     }
     pthread_mutex_unlock(&ledger.lock);
     pthread_cond_destroy(&s.changed);
