@@ -3,7 +3,8 @@
  * auto.h: scope cleanup, the one cleanup idiom of this program.
  *
  * A local declared with one of these is released when its scope ends, so that a
- * failure is a plain `return`. Jansson brings its own: json_auto_t.
+ * failure is a plain `return`. Jansson brings its own: json_auto_t. One
+ * declaration, one variable: `auto_str a, b` would make b a char.
  */
 #ifndef POLLUX_BASE_AUTO_H
 #define POLLUX_BASE_AUTO_H

@@ -259,42 +259,58 @@ static bool check_urls(struct fault *f)
     return fault_set(f, FAULT_BAD_REQUEST, "POLLUX_PROXY: write http://, socks5:// or socks5h:// and host:port");
 }
 
-static char *default_home(void)
+/* The home as an absolute path: new. It also follows the link that an unreachable checkout gets. */
+static char *absolute_home(const char *given)
 {
-    auto_str path = conf_install_path("var");
-    char *real = realpath(path, NULL); /* follows the link that an unreachable checkout gets */
-    return real != NULL ? real : xstrdup(path);
+    auto_str preset = conf_install_path("var");
+    const char *path = *given != '\0' ? given : preset;
+    char *real = realpath(path, NULL);
+    auto_str here = getcwd(NULL, 0);
+    if (real != NULL)
+        return real;
+    if (path[0] == '/' || here == NULL)
+        return xstrdup(path);
+    auto_buf absolute = {0};
+    buf_printf(&absolute, "%s/%s", here, path);
+    return buf_take(&absolute);
+}
+
+/* A value for a libpq connection string: in quotes, with what would end them escaped. New. */
+static char *quoted(const char *value, const char *more)
+{
+    auto_buf text = {0};
+    buf_putc(&text, '\'');
+    for (const char *p = value; *p != '\0'; p++) {
+        if (*p == '\'' || *p == '\\')
+            buf_putc(&text, '\\');
+        buf_putc(&text, *p);
+    }
+    buf_printf(&text, "%s'", more);
+    return buf_take(&text);
 }
 
 bool conf_load(struct fault *f)
 {
     read_environment();
     size_t home = setting_index("POLLUX_HOME", strlen("POLLUX_HOME"));
-    if (values[home] == NULL || *values[home] == '\0') {
-        free(values[home]);
-        values[home] = default_home();
-    }
+    auto_str where = absolute_home(values[home] != NULL ? values[home] : "");
     auto_buf path = {0};
-    buf_printf(&path, "%s/pollux.conf", values[home]);
-    auto_str kept = xstrdup(values[home]); /* the file cannot move the place where it was found */
+    buf_printf(&path, "%s/pollux.conf", where);
     if (!read_file(buf_str(&path), f))
         return false;
-    free(values[home]);
-    values[home] = xstrdup(kept);
     read_environment();
-    if (*values[home] == '\0') {
-        free(values[home]);
-        values[home] = xstrdup(kept);
-    }
+    free(values[home]);
+    values[home] = xstrdup(where); /* the file cannot move the place where it was found */
     for (size_t i = 0; i < SETTINGS; i++)
         if (!store(i, f))
             return false;
     derive(&conf.socket, "%s/run/pollux.sock", conf.home);
     derive(&conf.master_key_file, "%s/master.key", conf.home);
     bool private_cluster = *conf.database == '\0';
-    derive(&conf.database, "host='%s/run' dbname=pollux user=pollux_app", conf.home);
+    auto_str host = quoted(conf.home, "/run");
+    derive(&conf.database, "host=%s dbname=pollux user=pollux_app", host);
     if (private_cluster)
-        derive(&conf.database_owner, "host='%s/run' dbname=pollux user=pollux_owner", conf.home);
+        derive(&conf.database_owner, "host=%s dbname=pollux user=pollux_owner", host);
     else
         derive(&conf.database_owner, "%s", conf.database);
     return check_urls(f);

@@ -2,6 +2,7 @@
 /* log.c: lines on stderr, and the one place that masks secrets; see log.h. */
 #include "base/log.h"
 #include "base/auto.h"
+#include "base/utf8.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -86,14 +87,19 @@ void log_redact(struct buf *out, const char *text, size_t n)
     }
 }
 
+/* Control characters (C0, DEL, and C1, which terminals obey too) and broken UTF-8 as \xNN. */
 static void add_escaped(struct buf *out, const char *text, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0, len; i < n; i += len > 0 ? len : 1) {
+        len = utf8_length(text + i, n - i);
         unsigned char c = (unsigned char)text[i];
-        if (c < 0x20 || c == 0x7f)
+        bool c1 = len == 2 && c == 0xc2 && (unsigned char)text[i + 1] < 0xa0;
+        if (len == 0 || c1 || c < 0x20 || c == 0x7f) {
             buf_printf(out, "\\x%02x", c);
-        else
-            buf_putc(out, (char)c);
+            len = 0; /* byte by byte */
+        } else {
+            buf_add(out, text + i, len);
+        }
     }
 }
 

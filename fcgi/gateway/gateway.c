@@ -23,7 +23,11 @@
 
 #include <string.h>
 
-enum { BARE_STOPS = 5 }; /* so often a STOP without content is tried elsewhere; then it is the answer */
+enum {
+    BARE_STOPS = 5, /* so often a STOP without content is tried elsewhere; then it is the answer */
+    TWICE = 2,      /* what follows the request to a second project, or keeps us from connecting at all, is nobody's
+                       fault there */
+};
 
 static bool client_gone(void *ctx)
 {
@@ -140,6 +144,9 @@ static bool may_try_again(struct journey *j)
         return false;
     if (clock_ms() >= j->deadline_ms)
         return false;
+    bool follows = j->judged.kind == OUTCOME_CALLER || j->judged.kind == OUTCOME_CONNECT;
+    if (follows && j->judged.another && ++j->followed >= TWICE)
+        return false;
     return adjust_chat(j) || j->judged.another || j->judged.again;
 }
 
@@ -194,7 +201,7 @@ bool gateway_run(struct journey *j)
         bool last = j->attempt - before >= conf.attempts;
         if (j->fault.kind != FAULT_NONE || j->judged.kind == OUTCOME_OK || last || !may_try_again(j))
             break;
-        if (j->judged.kind != OUTCOME_CALLER && j->judged.kind != OUTCOME_AUTH_EXPIRED)
+        if (j->judged.another)
             remember_tried(j, is_quota(j->judged.kind));
     }
     if (j->fault.kind != FAULT_NONE)

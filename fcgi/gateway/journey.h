@@ -97,6 +97,7 @@ struct journey {
     enum gemini_content seen;       /* of this attempt */
     struct outcome judged;          /* of this attempt */
     bool judged_set;
+    int followed;                   /* failures that look like the request's or the network's own */
     int bare_stops;                 /* answers with a STOP and nothing in them so far */
 
     /* what came of it */
