@@ -50,26 +50,30 @@ comment on function pollux.client_take(bigint, bigint, timestamptz) is
 
 create or replace function pollux.client_count(p_client bigint, p_requests bigint, p_tokens bigint, p_at timestamptz)
 returns void
-language sql volatile as $$
+language plpgsql volatile as $$
+begin
     update pollux.client c
     set day = pollux.pacific_date(p_at),
         day_tokens = greatest(pollux.client_today(c, pollux.pacific_date(p_at)) + p_tokens, 0),
         starts = pollux.window_total(seconds, starts, pollux.second_of(p_at), pollux.second_of(p_at) - 61, p_requests),
         tokens = pollux.window_total(seconds, tokens, pollux.second_of(p_at), pollux.second_of(p_at) - 61, p_tokens),
         seconds = pollux.window_seconds(seconds, pollux.second_of(p_at), pollux.second_of(p_at) - 61)
-    where id = p_client
+    where id = p_client;
+end
 $$;
 comment on function pollux.client_count(bigint, bigint, bigint, timestamptz) is
     'Counts requests and tokens for a client now; with negative numbers it takes back what it just counted.';
 
 create or replace function pollux.client_correct(p_client bigint, p_when bigint[], p_more bigint[], p_days date[])
 returns void
-language sql volatile as $$
+language plpgsql volatile as $$
+begin
     update pollux.client c
     set tokens = pollux.window_shift(c.seconds, c.tokens, p_when, p_more),
         day_tokens = greatest(c.day_tokens + (select coalesce(sum(m.more), 0)
                                               from unnest(p_more, p_days) m(more, day) where m.day = c.day), 0)
-    where c.id = p_client
+    where c.id = p_client;
+end
 $$;
 comment on function pollux.client_correct(bigint, bigint[], bigint[], date[]) is
     'Replaces estimates by actual tokens: p_more[i] more were used by a request of second p_when[i] and day p_days[i].';

@@ -45,6 +45,6 @@ comment on function pollux.ms_until(timestamptz, timestamptz) is 'Milliseconds u
 
 create or replace function pollux.whole(p_number numeric, p_most bigint) returns bigint
 language sql immutable as $$
-    select case when p_number = 'NaN' then 0 else least(greatest(trunc(p_number), 0), p_most)::bigint end
+    select case when p_number is null then null when p_number = 'NaN' then 0 else least(greatest(trunc(p_number), 0), p_most)::bigint end
 $$;
 comment on function pollux.whole(numeric, bigint) is 'A number from outside as an integer between 0 and p_most; null stays null.';

@@ -79,7 +79,7 @@ $$;
 comment on function pollux.exchange_settle(uuid, jsonb) is
     'Settles a batch, or, if that fails, each item by itself; answers those that cannot be settled.';
 
-create or replace function pollux.exchange_wish(p_worker uuid, p_wishes jsonb) returns jsonb
+create or replace function pollux.exchange_wish(p_worker uuid, p_wishes jsonb) returns json
 language plpgsql volatile as $$
 declare
     v_one jsonb;
@@ -94,7 +94,7 @@ begin
     end;
     for v_one in select * from jsonb_array_elements(p_wishes) loop
         begin
-            v_permits := v_permits || pollux.wish_batch(p_worker, jsonb_build_array(v_one));
+            v_permits := v_permits || pollux.wish_batch(p_worker, jsonb_build_array(v_one))::jsonb;
         exception when others then
             if pollux.exchange_again(sqlstate) then
                 raise;
@@ -103,24 +103,25 @@ begin
             perform pollux.event('refused_wish', jsonb_build_object('error', sqlerrm, 'id', v_one -> 'id'));
         end;
     end loop;
-    return v_permits;
+    return v_permits::json;
 end
 $$;
 comment on function pollux.exchange_wish(uuid, jsonb) is
     'Answers a batch of wishes, or, if that fails, each by itself; a malformed one is refused.';
 
-create or replace function api.exchange(p_worker uuid, p_settlements jsonb, p_wishes jsonb) returns jsonb
+create or replace function api.exchange(p_worker uuid, p_settlements jsonb, p_wishes jsonb) returns json
 language plpgsql volatile security definer
 set search_path = pg_catalog
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set enable_material = off
 set jit = off
 as $$
 declare
     v_refused jsonb := '[]';
-    v_permits jsonb := '[]';
+    v_permits json := '[]';
 begin
     if p_settlements = '[]' then
         perform set_config('synchronous_commit', 'off', true);
@@ -131,9 +132,9 @@ begin
         v_permits := pollux.exchange_wish(p_worker, p_wishes);
     end if;
     if v_refused = '[]' then
-        return jsonb_build_object('permits', v_permits);
+        return json_build_object('permits', v_permits);
     end if;
-    return jsonb_build_object('permits', v_permits, 'refused', v_refused);
+    return json_build_object('permits', v_permits, 'refused', v_refused);
 end
 $$;
 comment on function api.exchange(uuid, jsonb, jsonb) is

@@ -22,10 +22,12 @@ $$;
 comment on function pollux.model_seen(text, boolean) is 'The state of a model; made when it is asked for the first time.';
 
 create or replace function pollux.model_confirm(p_models text[]) returns void
-language sql volatile as $$
+language plpgsql volatile as $$
+begin
     update pollux.model_state set confirmed = true
     where model in (select model from pollux.model_state
-                    where model = any (p_models) and not confirmed for no key update skip locked)
+                    where model = any (p_models) and not confirmed for no key update skip locked);
+end
 $$;
 comment on function pollux.model_confirm(text[]) is 'These models have answered: the whole pool may be used for them.';
 
@@ -133,7 +135,8 @@ begin
         perform pollux.model_aliases_set(p_name, p_patch -> 'aliases');
     end if;
     update pollux.open_request set gated = m.max_concurrency is not null
-    where model = p_name and gated <> (m.max_concurrency is not null);
+    where id in (select id from pollux.open_request
+                 where model = p_name and gated <> (m.max_concurrency is not null) order by id for update);
     update pollux.model_state set confirmed = true where model = p_name and not confirmed;
     perform pollux.model_relimit(p_name);
     return pollux.model_json(m);

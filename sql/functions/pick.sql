@@ -16,15 +16,18 @@ set check_function_bodies = off;
 
 create or replace function pollux.pick_company(p_model text, p_seats pollux.seat[], p_at timestamptz)
 returns pollux.seat[]
-language sql stable as $$
-    select array_agg(row(null, w.id, null, null, null, null, null, null, null, null, null, w.est_tokens, w.since, true,
-                         null, null, null, null, w.exclude, w.pin, null, null, null, null, null, null, null, null, null
-                        )::pollux.seat)
-    from (select * from pollux.waiter
-          where model = p_model and lease_until > p_at
-            and since < (select max(s.since) from unnest(p_seats) s)
-            and id <> all (array(select s.id from unnest(p_seats) s))
-          order by since limit 400) w
+language plpgsql stable as $$
+begin
+    return (
+        select array_agg(row(null, w.id, null, null, null, null, null, null, null, null, null, w.est_tokens, w.since, true,
+                             null, null, null, null, w.exclude, w.pin, null, null, null, null, null, null, null, null, null
+                            )::pollux.seat)
+        from (select * from pollux.waiter
+              where model = p_model and lease_until > p_at
+                and since < (select max(s.since) from unnest(p_seats) s)
+                and id <> all (array(select s.id from unnest(p_seats) s))
+              order by since limit 400) w);
+end
 $$;
 comment on function pollux.pick_company(text, pollux.seat[], timestamptz) is
     'Seats of those who wait for the model in other batches and came before the youngest of these.';
@@ -109,7 +112,7 @@ begin
               union all select * from behind) q
         left join lateral (select id from pollux.credential
                            where project_id = q.project_id and enabled and dead_reason is null and removed_at is null
-                           order by priority, random() limit 1) c on true,
+                           order by priority, id limit 1) c on true,
         lateral (select pollux.quota_limit(p_rpm, q.learned_rpm, q.learned_at, v_learned) as rpm,
                         pollux.quota_limit(p_tpm, q.learned_tpm, q.learned_at, v_learned) as tpm,
                         pollux.quota_limit(p_rpd, q.learned_rpd, q.learned_at, v_learned) as rpd offset 0) l,
@@ -167,7 +170,7 @@ begin
     p_left := 0;
     for i in 1..cardinality(p_seats) loop
         s := p_seats[i];
-        continue when s.project_id is not null or p_slots <= 0;
+        continue when s.verdict is not null or s.project_id is not null or p_slots <= 0;
         v_row := 0;
         v_first := array_position(v_projects, coalesce(s.pin, s.prefer));
         for tried in 0..v_size loop
@@ -188,8 +191,9 @@ begin
         p_slots := p_slots - 1;
         v_turn := v_row;
         s.project_id := v_projects[v_row];
-        s.started_at := p_at;
         if s.ord is not null then
+            s.verdict := 'go';
+            s.started_at := p_at;
             v_dealt[v_row] := v_dealt[v_row] + 1;
             v_spent[v_row] := v_spent[v_row] + s.est;
             s.credential_id := coalesce(s.exact, v_credentials[v_row]);
@@ -262,36 +266,38 @@ comment on function pollux.pick_book(text, pollux.hand, bigint, bigint, bigint, 
     'Counts what was dealt of a hand. A row with nothing left gets the moment it is back; one that rested is ready again; one '
     'without a live credential leaves rotation until it has one.';
 
-create or replace function pollux.pick_classes(p_model text) returns setof integer
-language sql stable rows 2 as $$
-    with recursive c(class) as (
+create or replace function pollux.pick_classes(p_model text) returns integer[]
+language plpgsql stable as $$
+begin
+    return (
+        with recursive c(class) as (
         select min(class) from pollux.quota where model = p_model
         union all
         select (select min(q.class) from pollux.quota q where q.model = p_model and q.class > c.class)
         from c where c.class is not null
     )
-    select class from c where class is not null
+    select coalesce(array_agg(class order by class), '{}') from c where class is not null);
+end
 $$;
 comment on function pollux.pick_classes(text) is 'The priority classes among the rows of a model, one index look-up each.';
 
 create or replace function pollux.pick_rounds(
     inout p_seats pollux.seat[], inout p_slots integer, inout p_held integer, out p_left integer,
-    p_model text, p_limits pollux.model, p_policy pollux.policy
+    p_model text, p_named bigint[], p_limits pollux.model, p_policy pollux.policy
 )
 language plpgsql volatile as $$
 declare
     v_moment pollux.moment := pollux.moment(p_policy);
-    v_named bigint[] := array(select distinct coalesce(s.pin, s.prefer) from unnest(p_seats) s
-                              where coalesce(s.pin, s.prefer) is not null);
+    v_classes integer[] := case when p_policy.strategy = 'priority' then pollux.pick_classes(p_model) else '{100}' end;
     v_want integer := cardinality(p_seats) + 8;
     v_class integer;
     v_hand pollux.hand;
     v_deal record;
 begin
     p_left := cardinality(p_seats);
-    for v_class in select c from pollux.pick_classes(p_model) c order by c loop
+    foreach v_class in array v_classes loop
         for v_round in 1..4 loop
-            v_hand := pollux.pick_hand(p_model, v_class, v_want, v_named, p_limits.rpm, p_limits.tpm, p_limits.rpd,
+            v_hand := pollux.pick_hand(p_model, v_class, v_want, p_named, p_limits.rpm, p_limits.tpm, p_limits.rpd,
                                        v_moment, p_policy);
             if v_hand.projects is null then
                 exit when p_held > 0 or not pollux.pick_wait_busy(p_model, v_class, v_want, v_moment.at);
@@ -312,7 +318,7 @@ begin
     end loop;
 end
 $$;
-comment on function pollux.pick_rounds(pollux.seat[], integer, integer, text, pollux.model, pollux.policy) is
+comment on function pollux.pick_rounds(pollux.seat[], integer, integer, text, bigint[], pollux.model, pollux.policy) is
     'Serves seats from what is ready, class by class; each further round looks at more rows. p_left: how many went empty.';
 
 create or replace function pollux.pick_soonest(
@@ -320,7 +326,7 @@ create or replace function pollux.pick_soonest(
 )
 language sql stable as $$
     select q.ready_at, q.reason
-    from pollux.pick_classes(p_model) c,
+    from unnest(pollux.pick_classes(p_model)) c,
          lateral (select * from pollux.quota
                   where model = p_model and class = c and project_id <> all (p_exclude)
                     and (p_pin is null or project_id = p_pin)
@@ -333,16 +339,19 @@ comment on function pollux.pick_soonest(text, bigint, bigint[]) is
 create or replace function pollux.pick_fuelled(
     p_model text, p_pin bigint, p_est bigint, p_limits pollux.model, p_moment pollux.moment, p_policy pollux.policy
 ) returns timestamptz
-language sql stable as $$
-    select min(case when pollux.window_sum(q.seconds, q.tokens, p_moment.since) + least(p_est, l.tpm) > l.tpm
-                    then to_timestamp(61 + p_policy.margin + pollux.window_free_after(
-                             q.seconds, q.tokens, l.tpm - least(p_est, l.tpm) + 1))
-                    else p_moment.at end)
-    from (select * from pollux.quota
-          where model = p_model and ready_at = '-infinity' and (p_pin is null or project_id = p_pin)
-          limit 200) q,
-         lateral (select pollux.quota_limit(p_limits.tpm, q.learned_tpm, q.learned_at, p_policy.learned_since) as tpm
-                  offset 0) l
+language plpgsql stable as $$
+begin
+    return (
+        select min(case when pollux.window_sum(q.seconds, q.tokens, p_moment.since) + least(p_est, l.tpm) > l.tpm
+                        then to_timestamp(61 + p_policy.margin + pollux.window_free_after(
+                                 q.seconds, q.tokens, l.tpm - least(p_est, l.tpm) + 1))
+                        else p_moment.at end)
+        from (select * from pollux.quota
+              where model = p_model and ready_at = '-infinity' and (p_pin is null or project_id = p_pin)
+              limit 200) q,
+             lateral (select pollux.quota_limit(p_limits.tpm, q.learned_tpm, q.learned_at, p_policy.learned_since) as tpm
+                      offset 0) l);
+end
 $$;
 comment on function pollux.pick_fuelled(text, bigint, bigint, pollux.model, pollux.moment, pollux.policy) is
     'When a row that is ready, but has too few tokens left this minute, has enough: the soonest of up to 200.';
@@ -418,9 +427,19 @@ declare
     v_left integer;
     v_held integer := 0;
     v_wide boolean;
-    v_pins bigint[] := array(select s.pin from unnest(p_seats) s where s.pin is not null
-                             union select e.project_id from unnest(p_effects) e);
+    v_open bigint;
+    v_pins bigint[];
+    v_named bigint[];
 begin
+    select count(*), coalesce(array_agg(distinct s.pin) filter (where s.pin is not null), '{}'),
+           coalesce(array_agg(distinct coalesce(s.pin, s.prefer)) filter (where coalesce(s.pin, s.prefer) is not null), '{}')
+    into v_open, v_pins, v_named from unnest(p_seats) s where s.verdict is null;
+    if v_open = 0 and p_effects is null then
+        return p_seats;
+    end if;
+    if p_effects is not null then
+        v_pins := v_pins || array(select e.project_id from unnest(p_effects) e);
+    end if;
     select * into v_limits from pollux.model where name = p_model;
     v_state := pollux.model_seen(p_model, v_limits.name is not null);
     if v_limits.max_concurrency is not null then
@@ -432,8 +451,8 @@ begin
     if p_effects is not null then
         perform pollux.quota_apply(p_effects, pollux.moment(p_policy), p_policy);
     end if;
-    if p_seats is null then
-        return null;
+    if v_open = 0 then
+        return p_seats;
     end if;
     v_company := pollux.pick_company(p_model, p_seats, pollux.now());
     if v_company is not null then
@@ -445,7 +464,7 @@ begin
     end if;
     for v_try in 1..4 loop
         select * into p_seats, v_slots, v_held, v_left
-        from pollux.pick_rounds(p_seats, v_slots, v_held, p_model, v_limits, p_policy);
+        from pollux.pick_rounds(p_seats, v_slots, v_held, p_model, v_named, v_limits, p_policy);
         exit when v_left = 0 or v_slots <= 0 or not v_wide
                or pollux.quota_seed(p_model, case when v_state.confirmed then 256 else 8 * v_left end, v_held = 0) = 0;
     end loop;
@@ -465,14 +484,13 @@ declare
     v_served pollux.seat[] := '{}';
 begin
     foreach s in array p_seats loop
-        if s.project_id is null then
+        if s.project_id is null and s.verdict is null then
             v_place := v_place + 1;
         end if;
         continue when s.ord is null;
-        if s.project_id is null then
+        if s.verdict is null then
             s := pollux.pick_refuse(s, v_place, p_slots, p_model, p_limits, p_policy);
-        else
-            s.verdict := 'go';
+        elsif s.verdict = 'go' then
             s.gated := p_limits.max_concurrency is not null;
         end if;
         v_served := v_served || s;

@@ -38,9 +38,12 @@ comment on function pollux.quota_today(date, integer, integer, date) is
     'Requests that count for today: those of the row''s day, or of the last seconds of the day before.';
 
 create or replace function pollux.quota_priority(p_project bigint) returns integer
-language sql stable as $$
-    select min(c.priority) from pollux.credential c
-    where c.project_id = p_project and c.enabled and c.dead_reason is null and c.removed_at is null
+language plpgsql stable as $$
+begin
+    return (
+        select min(c.priority) from pollux.credential c
+        where c.project_id = p_project and c.enabled and c.dead_reason is null and c.removed_at is null);
+end
 $$;
 comment on function pollux.quota_priority(bigint) is 'Least priority number of its live credentials; null if it has none.';
 
@@ -131,10 +134,12 @@ comment on function pollux.quota_classify() is 'After the strategy changed: puts
 ------------------------------------------------------------------------------------------ what attempts do to a row
 
 create or replace function pollux.quota_lock(p_effects pollux.effect[]) returns void
-language sql volatile as $$
-    select 1 from pollux.quota q
+language plpgsql volatile as $$
+begin
+    perform 1 from pollux.quota q
     where (q.project_id, q.model) in (select e.project_id, e.model from unnest(p_effects) e)
-    order by q.model, q.slot for no key update
+    order by q.model, q.slot for no key update;
+end
 $$;
 comment on function pollux.quota_lock(pollux.effect[]) is 'Locks the rows of these effects, in order.';
 
@@ -154,7 +159,7 @@ begin
     foreach e in array p_effects loop
         if e.penalty ->> 'scope' = 'quota' then
             perform pollux.quota_rest(e, p_moment, p_policy);
-        else
+        elsif e.ailing then
             perform pollux.quota_heal(e, e.outcome in ('ok', 'caller'));
         end if;
     end loop;
@@ -188,7 +193,8 @@ comment on function pollux.quota_recount(pollux.effect[], pollux.moment) is
     'Counts again attempts whose reservation a crash of PostgreSQL forgot.';
 
 create or replace function pollux.quota_correct(p_effects pollux.effect[]) returns void
-language sql volatile as $$
+language plpgsql volatile as $$
+begin
     update pollux.quota q
     set tokens = pollux.window_shift(q.seconds, q.tokens, c.seconds, c.more),
         ready_at = case when q.reason = 'spent_tpm' then '-infinity' else q.ready_at end,
@@ -198,20 +204,23 @@ language sql volatile as $$
           from unnest(p_effects) e
           where e.used <> e.reserved and not e.recount
           group by e.project_id, e.model) c
-    where q.project_id = c.project_id and q.model = c.model
+    where q.project_id = c.project_id and q.model = c.model;
+end
 $$;
 comment on function pollux.quota_correct(pollux.effect[]) is
     'Replaces estimated by actual tokens in the window; a row that rested for its tokens is looked at again.';
 
 create or replace function pollux.quota_heal(p_effect pollux.effect, p_well boolean) returns void
-language sql volatile as $$
+language plpgsql volatile as $$
+begin
     update pollux.quota q
     set failures = case when p_well then 0 else q.failures end,
         ready_at = case when q.reason = 'trial' or (p_well and q.reason = 'backoff') then '-infinity'
                         else q.ready_at end,
         reason = case when q.reason = 'trial' or (p_well and q.reason = 'backoff') then null else q.reason end
     where q.project_id = p_effect.project_id and q.model = p_effect.model and q.failures > 0
-      and p_effect.started_at > q.failed_at
+      and p_effect.started_at > q.failed_at;
+end
 $$;
 comment on function pollux.quota_heal(pollux.effect, boolean) is
     'An attempt that began after the last failure and was no failure: a success ends the streak; anything else (the client '

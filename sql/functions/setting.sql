@@ -31,14 +31,17 @@ language sql stable as $$ select value from pollux.setting where name = p_name $
 comment on function pollux.setting(text) is 'Value of a setting.';
 
 create or replace function pollux.policy() returns pollux.policy
-language sql stable as $$
-    select row(max(value) filter (where name = 'strategy'),
-               ceil(max(value) filter (where name = 'send_margin_ms')::numeric / 1000)::integer,
-               max(value) filter (where name = 'cooldown_floor_ms')::bigint,
-               max(value) filter (where name = 'cooldown_ceiling_ms')::bigint,
-               pollux.now() - make_interval(hours => max(value) filter (where name = 'learned_ttl_hours')::integer)
-           )::pollux.policy
-    from pollux.setting
+language plpgsql stable as $$
+begin
+    return (
+        select row(max(value) filter (where name = 'strategy'),
+                   ceil(max(value) filter (where name = 'send_margin_ms')::numeric / 1000)::integer,
+                   max(value) filter (where name = 'cooldown_floor_ms')::bigint,
+                   max(value) filter (where name = 'cooldown_ceiling_ms')::bigint,
+                   pollux.now() - make_interval(hours => max(value) filter (where name = 'learned_ttl_hours')::integer)
+               )::pollux.policy
+        from pollux.setting);
+end
 $$;
 comment on function pollux.policy() is 'The settings an exchange needs.';
 

@@ -6,7 +6,10 @@ set check_function_bodies = off;
 -- p_counted: how many attempts of the request are known to have been counted at their reservation; null: all of them.
 create or replace function pollux.attempt_log(p_ids uuid[], p_verbs text[], p_counted integer[], p_attempts jsonb[])
 returns pollux.effect[]
-language sql volatile as $$
+language plpgsql volatile as $$
+declare
+    v_effects pollux.effect[];
+begin
     with given as materialized (
         select distinct on (t.id, pollux.whole(a.n, 1000))
                t.id, pollux.whole(a.n, 1000)::integer as n, a.started_at, a.project_id, a.credential_id, a.model,
@@ -19,6 +22,7 @@ language sql volatile as $$
              jsonb_to_record(t.attempt) a(n numeric, credential_id bigint, project_id bigint, model text,
                  started_at timestamptz, first_byte_ms numeric, duration_ms numeric, status numeric, outcome text,
                  error text, est_tokens numeric, usage jsonb, penalty jsonb)
+        where a.n >= 1
         order by t.id, pollux.whole(a.n, 1000)
     ), logged as (
         insert into pollux.attempt as l (
@@ -38,13 +42,15 @@ language sql volatile as $$
     )
     select array_agg(row(g.id, g.n, g.project_id, g.credential_id, g.quota_model, g.started_at, g.outcome, g.est,
                          case when coalesce(m.tpm, q.learned_tpm) is null then g.est else coalesce(g.usage[1], g.est) end,
-                         g.recount, g.penalty)::pollux.effect order by g.started_at)
+                         g.recount, coalesce(q.failures > 0, false), g.penalty)::pollux.effect order by g.started_at) into v_effects
     from logged l
     join given g on g.id = l.request_id and g.n = l.n
     left join pollux.quota q on q.project_id = g.project_id and q.model = g.quota_model
     left join pollux.model m on m.name = g.quota_model
     where g.recount or q.failures > 0 or coalesce(g.penalty ->> 'scope', 'none') <> 'none'
-       or (coalesce(m.tpm, q.learned_tpm) is not null and g.usage[1] <> g.est)
+       or (coalesce(m.tpm, q.learned_tpm) is not null and g.usage[1] <> g.est);
+    return v_effects;
+end
 $$;
 comment on function pollux.attempt_log(uuid[], text[], integer[], jsonb[]) is
     'Logs attempts, each once, and answers the effects of those that were new and have any on quota rows or credentials.';
@@ -177,7 +183,9 @@ declare
 begin
     l := pollux.settle_log(p_worker, p_settlements);
     v_effects := pollux.attempt_log(l.ids, l.verbs, l.counted, l.attempts);
-    perform pollux.credential_die(v_effects);
+    if v_effects is not null then
+        perform pollux.credential_die(v_effects);
+    end if;
     if l.clients is not null then
         perform pollux.settle_clients(l.clients, l.moments, l.more, l.anew);
     end if;

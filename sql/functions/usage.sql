@@ -45,28 +45,28 @@ begin
             using errcode = 'invalid_parameter_value';
     end if;
     return (
-        select coalesce(jsonb_agg(u.sums || u.groups order by u.day, u.hour, u.client, u.credential, u.model), '[]')
-        from (
-            select g.day, g.hour, g.client, g.credential, g.model,
-                   (select coalesce(jsonb_object_agg(k, v), '{}')
-                    from (values ('client', to_jsonb(g.client)), ('credential', to_jsonb(g.credential)),
-                                 ('model', to_jsonb(g.model)), ('day', to_jsonb(g.day)), ('hour', to_jsonb(g.hour))) x(k, v)
-                    where k = any (v_by)) as groups,
-                   jsonb_build_object(
-                       'requests', sum(g.requests), 'errors', sum(g.errors), 'prompt_tokens', sum(g.prompt_tokens),
-                       'cached_tokens', sum(g.cached_tokens), 'output_tokens', sum(g.output_tokens),
-                       'thoughts_tokens', sum(g.thoughts_tokens), 'tool_tokens', sum(g.tool_tokens),
-                       'total_tokens', sum(g.total_tokens)) as sums
-            from (select case when 'client' = any (v_by) then coalesce(client, '-') end as client,
-                         case when 'credential' = any (v_by) then coalesce(credential, '-') end as credential,
-                         case when 'model' = any (v_by) then coalesce(nullif(model, ''), '-') end as model,
-                         case when 'day' = any (v_by) then pollux.pacific_date(hour) end as day,
-                         case when 'hour' = any (v_by) then hour end as hour,
-                         requests, errors, prompt_tokens, cached_tokens, output_tokens, thoughts_tokens, tool_tokens,
-                         total_tokens
-                  from report.usage_hourly
-                  where (p_from is null or hour >= date_trunc('hour', p_from)) and (p_to is null or hour < p_to)) g
-            group by g.day, g.hour, g.client, g.credential, g.model) u);
+            select coalesce(jsonb_agg(u.sums || u.groups order by u.day, u.hour, u.client, u.credential, u.model), '[]')
+            from (
+                select g.day, g.hour, g.client, g.credential, g.model,
+                       (select coalesce(jsonb_object_agg(k, v), '{}')
+                        from (values ('client', to_jsonb(g.client)), ('credential', to_jsonb(g.credential)),
+                                     ('model', to_jsonb(g.model)), ('day', to_jsonb(g.day)), ('hour', to_jsonb(g.hour))) x(k, v)
+                        where k = any (v_by)) as groups,
+                       jsonb_build_object(
+                           'requests', sum(g.requests), 'errors', sum(g.errors), 'prompt_tokens', sum(g.prompt_tokens),
+                           'cached_tokens', sum(g.cached_tokens), 'output_tokens', sum(g.output_tokens),
+                           'thoughts_tokens', sum(g.thoughts_tokens), 'tool_tokens', sum(g.tool_tokens),
+                           'total_tokens', sum(g.total_tokens)) as sums
+                from (select case when 'client' = any (v_by) then coalesce(client, '-') end as client,
+                             case when 'credential' = any (v_by) then coalesce(credential, '-') end as credential,
+                             case when 'model' = any (v_by) then coalesce(nullif(model, ''), '-') end as model,
+                             case when 'day' = any (v_by) then pollux.pacific_date(hour) end as day,
+                             case when 'hour' = any (v_by) then hour end as hour,
+                             requests, errors, prompt_tokens, cached_tokens, output_tokens, thoughts_tokens, tool_tokens,
+                             total_tokens
+                      from report.usage_hourly
+                      where (p_from is null or hour >= date_trunc('hour', p_from)) and (p_to is null or hour < p_to)) g
+                group by g.day, g.hour, g.client, g.credential, g.model) u);
 end
 $$;
 comment on function admin.usage(timestamptz, timestamptz, text[]) is

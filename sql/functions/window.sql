@@ -49,11 +49,13 @@ comment on function pollux.window_free_after(bigint[], bigint[], bigint) is
 create or replace function pollux.window_shift(
     p_seconds bigint[], p_total bigint[], p_when bigint[], p_more bigint[]
 ) returns bigint[]
-language sql immutable as $$
-    select coalesce(array_agg(t.total + (select coalesce(sum(m.more), 0)
+language plpgsql immutable as $$
+begin
+    return (select coalesce(array_agg(t.total + (select coalesce(sum(m.more), 0)
                                          from unnest(p_when, p_more) m(at, more) where m.at <= t.second)
                               order by t.second), '{}')
-    from unnest(p_seconds, p_total) t(second, total)
+    from unnest(p_seconds, p_total) t(second, total));
+end
 $$;
 comment on function pollux.window_shift(bigint[], bigint[], bigint[], bigint[]) is
     'The totals after it turned out that p_more[i] more (or less) had happened in second p_when[i].';

@@ -2,63 +2,64 @@
 -- Wish: what a request asks for before it may call the upstream, and who asks. Its shape stands above api.exchange().
 set check_function_bodies = off;
 
+-- The look-ups are lateral and fenced, so that each is one descent of an index whatever the statistics say.
 create or replace function pollux.wish_read(p_wishes jsonb) returns pollux.seat[]
-language sql stable as $$
-    select array_agg(row(
-        w.ord, w.id, w.kind, pollux.whole(w.attempt, 1000), w.dialect, w.verb, w.model, m.name,
-        pollux.quota_model(m.name, w.verb), m.upstream_name, w.stream,
-        coalesce(pollux.whole(w.est_tokens, 1000000000), 0),
-        t.at - coalesce(pollux.whole(w.since_ms, 86400000), 0) * interval '1 millisecond', w.since_ms > 0,
-        left(w.remote, 100), c.id, c.name, coalesce(c.rpm, c.tpm, c.daily_tokens) is not null,
-        coalesce(w.exclude, '{}'), coalesce(x.project_id, a.project_id), o.project_id, x.id, r.gated,
-        null, pollux.wish_refuse(c, w.model, m.name, w.kind, a.projects, w.credential, x, t.at),
-        null, r.project_id, r.credential_id, r.attempt_at)::pollux.seat order by w.ord)
-    from (select ord, id, kind, attempt, token_hash, dialect, verb, coalesce(model, '') as model, stream, est_tokens,
-                 since_ms, exclude, resources, prefer_own, credential, repeat, remote
-          from rows from (jsonb_to_recordset(p_wishes) as (
-                   id uuid, kind text, attempt numeric, token_hash text, dialect text, verb text, model text,
-                   stream boolean, est_tokens numeric, since_ms numeric, exclude bigint[], resources text[],
-                   prefer_own boolean, credential bigint, repeat boolean, remote text)) with ordinality
-               as w(id, kind, attempt, token_hash, dialect, verb, model, stream, est_tokens, since_ms, exclude,
-                    resources, prefer_own, credential, repeat, remote, ord)) w
-    cross join (select pollux.now() as at offset 0) t
-    left join pollux.client c on c.token_hash = decode(w.token_hash, 'hex')
-    left join pollux.model_alias l on l.alias = w.model
-    left join pollux.model n on n.name = coalesce(l.model, w.model)
-    left join pollux.credential x on x.id = w.credential
-    left join pollux.open_request r on r.id = w.id and r.attempt = w.attempt and w.repeat
-    cross join lateral (select coalesce(l.model, w.model) as name,
-                               coalesce(n.upstream_name, l.model, w.model) as upstream_name) m
-    left join lateral (select min(f.project_id) as project_id, count(distinct f.project_id) as projects
-                       from pollux.affinity f
-                       where f.resource = any (w.resources) and f.expires_at > t.at) a on w.resources <> '{}'
-    left join lateral (select f.project_id from pollux.affinity f
-                       where f.client_id = c.id and f.expires_at > t.at
-                       order by f.created_at desc limit 1) o on w.prefer_own
+language plpgsql stable as $$
+declare
+    v_now timestamptz := pollux.now();
+begin
+    return (
+        select array_agg(row(
+            w.ord, w.id, w.kind, pollux.whole(w.attempt, 1000), w.dialect, w.verb, w.model, m.name,
+            pollux.quota_model(m.name, w.verb), m.upstream_name, w.stream,
+            coalesce(pollux.whole(w.est_tokens, 1000000000), 0),
+            v_now - coalesce(pollux.whole(w.since_ms, 86400000), 0) * interval '1 millisecond', w.since_ms > 0,
+            left(w.remote, 100), c.id, c.name, c.limited, coalesce(w.exclude, '{}'),
+            coalesce(x.project_id, a.project_id), o.project_id, x.id, r.gated,
+            case when v.reason is not null then 'no' when w.kind = 'auth' or r.project_id is not null then 'go' end,
+            v.reason, null, r.project_id, r.credential_id, r.attempt_at)::pollux.seat
+            order by pollux.quota_model(m.name, w.verb) collate "C", w.since_ms desc, w.ord)
+        from (select ord, id, kind, attempt, token_hash, dialect, verb, coalesce(model, '') as model, stream, est_tokens,
+                     since_ms, exclude, resources, prefer_own, credential, repeat, remote
+              from rows from (jsonb_to_recordset(p_wishes) as (
+                       id uuid, kind text, attempt numeric, token_hash text, dialect text, verb text, model text,
+                       stream boolean, est_tokens numeric, since_ms numeric, exclude bigint[], resources text[],
+                       prefer_own boolean, credential bigint, repeat boolean, remote text)) with ordinality
+                   as w(id, kind, attempt, token_hash, dialect, verb, model, stream, est_tokens, since_ms, exclude,
+                        resources, prefer_own, credential, repeat, remote, ord)) w
+        left join lateral (select l.id, l.name, l.models, l.expires_at, l.revoked_at,
+                                  coalesce(l.rpm, l.tpm, l.daily_tokens) is not null as limited
+                           from pollux.client l where l.token_hash = decode(w.token_hash, 'hex') limit 1) c on true
+        left join lateral (select l.model from pollux.model_alias l where l.alias = w.model limit 1) l on true
+        left join lateral (select n.upstream_name from pollux.model n
+                           where n.name = coalesce(l.model, w.model) limit 1) n on true
+        cross join lateral (select coalesce(l.model, w.model) as name,
+                                   coalesce(n.upstream_name, l.model, w.model) as upstream_name) m
+        left join lateral (select k.id, k.project_id, k.enabled and k.dead_at is null and k.removed_at is null as live
+                           from pollux.credential k where k.id = w.credential limit 1) x on true
+        left join lateral (select p.project_id, p.credential_id, p.attempt_at, p.gated from pollux.open_request p
+                           where w.repeat and p.id = w.id and p.attempt = w.attempt limit 1) r on true
+        left join lateral (select min(f.project_id) as project_id, count(distinct f.project_id) as projects
+                           from (select * from pollux.affinity where resource = any (w.resources) offset 0) f
+                           where f.expires_at > v_now) a on w.resources <> '{}'
+        left join lateral (select f.project_id from pollux.affinity f
+                           where w.prefer_own and f.client_id = c.id and f.expires_at > v_now
+                           order by f.created_at desc limit 1) o on true
+        cross join lateral (select case
+            when c.id is null then 'unauthenticated'
+            when c.revoked_at is not null then 'token_revoked'
+            when c.expires_at <= v_now then 'token_expired'
+            when w.kind = 'auth' then null
+            when length(w.model) > 200 or w.model ~ '[[:cntrl:]]' then 'model_unavailable'
+            when c.models is not null and not pollux.client_may(c.models, w.model, m.name) then 'model_denied'
+            when a.projects > 1 or x.project_id <> a.project_id then 'resource_conflict'
+            when w.credential is not null and x.live is not true then 'no_credentials'
+        end as reason) v);
+end
 $$;
 comment on function pollux.wish_read(jsonb) is
-    'Wishes as seats: client, model and alias, affinity and repeats looked up; reason says why not, as far as that is clear.';
-
-create or replace function pollux.wish_refuse(
-    p_client pollux.client, p_asked text, p_model text, p_kind text, p_projects bigint, p_wanted bigint,
-    p_credential pollux.credential, p_now timestamptz
-) returns text
-language sql immutable as $$
-    select case
-        when p_client.id is null then 'unauthenticated'
-        when p_client.revoked_at is not null then 'token_revoked'
-        when p_client.expires_at <= p_now then 'token_expired'
-        when p_kind = 'auth' then null
-        when length(p_asked) > 200 or p_asked ~ '[[:cntrl:]]' then 'model_unavailable'
-        when not pollux.client_may(p_client.models, p_asked, p_model) then 'model_denied'
-        when p_projects > 1 or p_credential.project_id <> p_projects then 'resource_conflict'
-        when p_wanted is not null and (p_credential.id is null or not p_credential.enabled
-                                       or coalesce(p_credential.dead_at, p_credential.removed_at) is not null)
-            then 'no_credentials'
-    end
-$$;
-comment on function pollux.wish_refuse(pollux.client, text, text, text, bigint, bigint, pollux.credential, timestamptz) is
-    'Why this client may not have what it wishes, as far as its token, the model''s name and the resources say; else null.';
+    'Wishes as seats, by quota model and age: client, model and alias, affinity and repeats looked up. Those that are '
+    'clear by now have their verdict: refused, authenticated, or granted before.';
 
 create or replace function pollux.wish_limit(p_seats pollux.seat[], p_now timestamptz) returns pollux.seat[]
 language plpgsql volatile as $$
@@ -67,30 +68,34 @@ declare
     s pollux.seat;
 begin
     for v_at in select i from generate_subscripts(p_seats, 1) i
-                where p_seats[i].limited and p_seats[i].attempt = 1 and p_seats[i].kind = 'permit'
-                  and p_seats[i].reason is null and p_seats[i].project_id is null
+                where p_seats[i].limited and p_seats[i].attempt = 1 and p_seats[i].verdict is null
                 order by p_seats[i].client_id, p_seats[i].since loop
         s := p_seats[v_at];
         select * into s.reason, s.retry_ms from pollux.client_take(s.client_id, s.est, p_now);
+        s.verdict := case when s.reason is not null then 'no' end;
         p_seats[v_at] := s;
     end loop;
     return p_seats;
 end
 $$;
 comment on function pollux.wish_limit(pollux.seat[], timestamptz) is
-    'Counts first attempts of clients that have limits; reason says which limit forbids one. Locks client rows in order.';
+    'Counts first attempts of clients that have limits, or refuses them. Locks client rows in order.';
 
 create or replace function pollux.wish_failed(p_wishes jsonb) returns pollux.effect[]
-language sql volatile as $$
-    select pollux.attempt_log(array_agg((w ->> 'id')::uuid), array_agg(w ->> 'verb'),
-                              array_agg(null::integer), array_agg(w -> 'failed'))
-    from jsonb_array_elements(p_wishes) w
-    where jsonb_typeof(w -> 'failed') = 'object'
+language plpgsql volatile as $$
+begin
+    return (
+        select pollux.attempt_log(array_agg((w ->> 'id')::uuid), array_agg(w ->> 'verb'),
+                                  array_agg(null::integer), array_agg(w -> 'failed'))
+        from jsonb_array_elements(p_wishes) w
+        where jsonb_typeof(w -> 'failed') = 'object');
+end
 $$;
 comment on function pollux.wish_failed(jsonb) is 'Logs the attempts that failed before these wishes; answers their effects.';
 
 create or replace function pollux.wish_grant(p_worker uuid, p_seats pollux.seat[]) returns void
-language sql volatile as $$
+language plpgsql volatile as $$
+begin
     insert into pollux.open_request (id, worker, client_id, project_id, credential_id, started_at, attempt_at, est_tokens,
                                      attempt, stream, gated, dialect, verb, model, asked_model, remote)
     select id, p_worker, client_id, project_id, credential_id, started_at, started_at, est, attempt,
@@ -100,7 +105,8 @@ language sql volatile as $$
     on conflict (id) do update
     set worker = excluded.worker, project_id = excluded.project_id, credential_id = excluded.credential_id,
         attempt_at = excluded.attempt_at, est_tokens = excluded.est_tokens, attempt = excluded.attempt,
-        gated = excluded.gated
+        gated = excluded.gated;
+end
 $$;
 comment on function pollux.wish_grant(uuid, pollux.seat[]) is 'Writes the open requests of those who may go.';
 
@@ -122,21 +128,25 @@ comment on function pollux.wish_queue(pollux.seat[], timestamptz) is
     'Those who are told to wait get or keep their place; those who are served or refused give it up. A place is a lease: '
     'workers ask again after at most 1.5 s.';
 
-create or replace function pollux.wish_json(p_seats pollux.seat[]) returns jsonb
-language sql stable as $$
-    select coalesce(jsonb_agg(
-        case when s.verdict = 'go' and s.kind = 'permit' then jsonb_build_object(
-                 'id', s.id, 'verdict', s.verdict, 'attempt', s.attempt, 'client_id', s.client_id, 'client', s.client,
-                 'credential_id', s.credential_id, 'project_id', s.project_id, 'kind', c.kind,
-                 'sealed', encode(c.sealed, 'hex'), 'fingerprint', encode(c.fingerprint, 'hex'), 'model', s.model,
-                 'upstream_model', s.upstream_name, 'started_at', s.started_at,
-                 'alias_of', case when s.asked <> s.model then s.model end)
-             else jsonb_build_object(
-                 'id', s.id, 'verdict', s.verdict, 'reason', s.reason, 'retry_in_ms', s.retry_ms,
-                 'client_id', s.client_id, 'client', s.client)
-        end order by s.ord), '[]')
-    from unnest(p_seats) s
-    left join pollux.credential c on c.id = s.credential_id
+create or replace function pollux.wish_json(p_seats pollux.seat[]) returns json
+language plpgsql stable as $$
+begin
+    return (
+        select json_agg(
+            case when s.verdict = 'go' and s.kind = 'permit' then json_build_object(
+                     'id', s.id, 'verdict', s.verdict, 'attempt', s.attempt, 'client_id', s.client_id, 'client', s.client,
+                     'credential_id', s.credential_id, 'project_id', s.project_id, 'kind', c.kind,
+                     'sealed', encode(c.sealed, 'hex'), 'fingerprint', encode(c.fingerprint, 'hex'), 'model', s.model,
+                     'upstream_model', s.upstream_name, 'started_at', s.started_at,
+                     'alias_of', case when s.asked <> s.model then s.model end)
+                 else json_build_object(
+                     'id', s.id, 'verdict', s.verdict, 'reason', s.reason, 'retry_in_ms', s.retry_ms,
+                     'client_id', s.client_id, 'client', s.client)
+            end order by s.ord)
+        from unnest(p_seats) s
+        left join lateral (select k.kind, k.sealed, k.fingerprint from pollux.credential k
+                           where k.id = s.credential_id limit 1) c on true);
+end
 $$;
 comment on function pollux.wish_json(pollux.seat[]) is 'The answers to wishes, in their order.';
 
@@ -146,17 +156,15 @@ create or replace function pollux.wish_pick(
 language plpgsql volatile as $$
 declare
     v_model text;
-    v_done pollux.seat[] := array(select s from unnest(p_seats) s
-                                  where s.reason is not null or s.project_id is not null or s.kind = 'auth');
+    v_done pollux.seat[] := '{}';
 begin
-    for v_model in select m from (
-            select s.quota_model collate "C" from unnest(p_seats) s
-            where s.reason is null and s.project_id is null and s.kind <> 'auth'
-            union select e.model from unnest(p_effects) e) x(m) order by m loop
+    if p_effects is null and p_seats[1].quota_model = p_seats[cardinality(p_seats)].quota_model then
+        return pollux.pick(p_seats[1].quota_model, p_seats, null, p_policy);
+    end if;
+    for v_model in select s.quota_model collate "C" as model from unnest(p_seats) s
+                   union select e.model from unnest(p_effects) e order by model loop
         v_done := v_done || pollux.pick(
-            v_model,
-            (select array_agg(s order by s.since, s.ord) from unnest(p_seats) s
-             where s.quota_model = v_model and s.reason is null and s.project_id is null and s.kind <> 'auth'),
+            v_model, (select array_agg(s) from unnest(p_seats) s where s.quota_model = v_model),
             (select array_agg(e) from unnest(p_effects) e where e.model = v_model), p_policy);
     end loop;
     return v_done;
@@ -165,42 +173,33 @@ $$;
 comment on function pollux.wish_pick(pollux.seat[], pollux.effect[], pollux.policy) is
     'Picks for all wishes of a batch, model by model in their order (see the locks in quota.sql).';
 
-create or replace function pollux.wish_settle(p_seats pollux.seat[], p_now timestamptz) returns pollux.seat[]
-language plpgsql volatile as $$
-declare
-    s pollux.seat;
-begin
-    for i in 1..cardinality(p_seats) loop
-        s := p_seats[i];
-        if s.verdict is null then
-            s.verdict := case when s.reason is null then 'go' else 'no' end;
-            p_seats[i] := s;
-        elsif s.verdict <> 'go' and s.limited and s.attempt = 1 then
-            perform pollux.client_count(s.client_id, -1, -s.est, p_now);
-        end if;
-    end loop;
-    return p_seats;
-end
-$$;
-comment on function pollux.wish_settle(pollux.seat[], timestamptz) is
-    'Verdicts of those that needed no pick; clients get back what was counted for wishes that were not granted.';
-
-create or replace function pollux.wish_batch(p_worker uuid, p_wishes jsonb) returns jsonb
+create or replace function pollux.wish_batch(p_worker uuid, p_wishes jsonb) returns json
 language plpgsql volatile as $$
 declare
     v_policy pollux.policy := pollux.policy();
     v_now timestamptz := pollux.now();
-    v_effects pollux.effect[] := pollux.wish_failed(p_wishes);
+    v_effects pollux.effect[];
     v_seats pollux.seat[];
+    s pollux.seat;
+    v_queue boolean := false;
 begin
-    perform pollux.credential_die(v_effects);
-    v_seats := pollux.wish_limit(pollux.wish_read(p_wishes), v_now);
-    v_seats := pollux.wish_settle(pollux.wish_pick(v_seats, v_effects, v_policy), v_now);
+    if jsonb_path_exists(p_wishes, '$[*].failed.n') then
+        v_effects := pollux.wish_failed(p_wishes);
+        perform pollux.credential_die(v_effects);
+    end if;
+    v_seats := pollux.wish_pick(pollux.wish_limit(pollux.wish_read(p_wishes), v_now), v_effects, v_policy);
+    foreach s in array v_seats loop
+        if s.limited and s.attempt = 1 and s.verdict <> 'go' and s.reason not like 'client%' then
+            perform pollux.client_count(s.client_id, -1, -s.est, v_now);
+        end if;
+        v_queue := v_queue or s.verdict = 'wait' or s.waited;
+    end loop;
     perform pollux.wish_grant(p_worker, v_seats);
-    if exists (select from unnest(v_seats) s where s.verdict = 'wait' or s.waited) then
+    if v_queue then
         perform pollux.wish_queue(v_seats, v_now);
     end if;
     return pollux.wish_json(v_seats);
 end
 $$;
-comment on function pollux.wish_batch(uuid, jsonb) is 'Answers a batch of wishes.';
+comment on function pollux.wish_batch(uuid, jsonb) is
+    'Answers a batch of wishes. Clients with limits get back what was counted for those that were not granted.';

@@ -39,7 +39,7 @@ begin
     select array_agg(id) into v_dead from (
         select id from pollux.worker
         where swept_at is null and beat_at < pollux.now() - interval '15 seconds'
-          and pg_postmaster_start_time() < clock_timestamp() - interval '20 seconds'
+          and pg_postmaster_start_time() < pollux.now() - interval '20 seconds'
         order by id for no key update skip locked) w;
     if v_dead is null then
         return 0;

@@ -92,7 +92,7 @@ comment on column pollux.credential.fingerprint is 'Keyed hash of the secret: th
 comment on column pollux.credential.sealed is 'The secret, sealed under the master key.';
 comment on column pollux.credential.hint is 'Last four characters of the secret.';
 create index credential_by_project on pollux.credential (project_id);
-create index credential_live on pollux.credential (project_id, priority)
+create index credential_live on pollux.credential (project_id, priority, id)
     where enabled and dead_reason is null and removed_at is null;
 comment on index pollux.credential_live is 'The credentials that may be handed out, by project.';
 
@@ -569,6 +569,6 @@ comment on type pollux.settlement is 'A settlement as it came, with numbers and 
 
 create type pollux.effect as (
     request_id uuid, n integer, project_id bigint, credential_id bigint, model text, started_at timestamptz,
-    outcome text, reserved bigint, used bigint, recount boolean, penalty jsonb
+    outcome text, reserved bigint, used bigint, recount boolean, ailing boolean, penalty jsonb
 );
 comment on type pollux.effect is 'An attempt that was just logged and changes counters or the rest of a row.';

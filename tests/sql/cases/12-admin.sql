@@ -1,0 +1,63 @@
+-- SPDX-License-Identifier: MIT
+-- What the command line calls.
+select test.is('keys are new', test.keys(1, 3) - 'ids', '{"new": 3, "known": 0}');
+select test.is('or known', test.keys(2, 5) - 'ids', '{"new": 2, "known": 2}');
+select test.is('ids in their order', test.keys(1, 5) -> 'ids', (select jsonb_agg(id order by id) from pollux.credential));
+select test.is('the same key twice in a call', (select admin.credential_add(null, null, null, jsonb_build_array(k, k)) - 'ids' from (select jsonb_build_object(
+    'fingerprint', encode(sha256('twin'), 'hex'), 'sealed', '00', 'hint', 'twin') as k) x), '{"new": 1, "known": 1}');
+select test.is('no key', admin.credential_add('p', null, null, '[]'), '{"new": 0, "known": 0, "ids": []}');
+select test.is('each its own project', (select count(distinct project_id) from pollux.credential), 6::bigint);
+select test.is('listed in pages', jsonb_array_length(admin.credential_list(4, 0)) || ' ' || jsonb_array_length(admin.credential_list(4, 6)), '4 2');
+select test.is('state', admin.credential_list(1, 0) -> 0 ->> 'state', 'ready');
+select test.is('disabled', admin.credential_set_enabled(1, false) ->> 'state', 'disabled');
+select test.is('enabled', admin.credential_set_enabled(1, true) ->> 'state', 'ready');
+select test.is('an id that is not there', array[admin.credential_set_enabled(99, true), admin.credential_remove(99)], array[null, null]::jsonb[]);
+select test.is('removed', admin.credential_remove(2) ->> 'id', '2');
+select test.is('not listed any more', (select count(*) from jsonb_array_elements(admin.credential_list(100, 0)) c where c ->> 'id' = '2'), 0::bigint);
+select test.is('not twice', admin.credential_remove(2), null);
+select test.end(test.ask1('m', '{"credential": 3}'), 'quota_minute', '{"scope": "quota", "rest": "ms", "ms": 60000, "reason": "rpm"}');
+select test.is('resting', (select c ->> 'state' || ' ' || (c ->> 'reason') from (select admin.credential_list(1, 2) -> 0 as c) x), 'resting told_rpm');
+select test.is('health', api.health(), '{"dead": 0, "ready": 4, "resting": 1, "disabled": 0, "credentials": 5}');
+select test.is('enabling ends a rest', admin.credential_set_enabled(3, true) ->> 'state', 'ready');
+select test.is('a project name with a line break', test.error($$select admin.credential_add(E'a\nb', null, null, '[]')$$), 'a project needs a name of 1 to 100 characters');
+
+select test.is('a model', admin.model_set('models/m', '{"rpm": 5, "aliases": ["a", "b"]}') - 'id',
+    '{"name": "m", "rpm": 5, "tpm": null, "rpd": null, "aliases": ["a", "b"], "upstream_name": null, "max_concurrency": null}');
+select test.is('what is absent stays', admin.model_set('m', '{"tpm": 7}') ->> 'rpm', '5');
+select test.is('null clears', admin.model_set('m', '{"rpm": null}') ->> 'rpm', null);
+select test.is('other aliases', admin.model_set('m', '{"aliases": ["c"]}') -> 'aliases', '["c"]');
+select test.is('no aliases', admin.model_set('m', '{"aliases": []}') -> 'aliases', '[]');
+select test.is('half a request', test.error($$select admin.model_set('m', '{"rpm": 1.5}')$$), 'rpm must be a whole number from 0 to 2147483647, or null');
+select test.is('a negative one', test.error($$select admin.model_set('m', '{"rpm": -1}')$$) <> '', true);
+select test.is('an unknown field', test.error($$select admin.model_set('m', '{"rmp": 1}')$$), 'a model has no "rmp"');
+select test.is('a bad name', test.error($$select admin.model_set('a b', '{}')$$), '"a b" cannot be the name of a model');
+select admin.model_set('n', '{"aliases": ["x"]}');
+select test.is('an alias of another', test.error($$select admin.model_set('m', '{"aliases": ["x"]}')$$), 'already the name or alias of another model: x');
+select test.is('an alias that is a model', test.error($$select admin.model_set('m', '{"aliases": ["n"]}')$$), 'already the name or alias of another model: n');
+select test.is('a model that is an alias', test.error($$select admin.model_set('x', '{}')$$), '"x" is an alias of n');
+select test.is('listed', (select string_agg(m ->> 'id', ' ') from jsonb_array_elements(admin.model_list()) m), 'm n');
+select test.is('for workers', api.models(), '[{"name": "m", "alias_of": null}, {"name": "n", "alias_of": null}, {"name": "x", "alias_of": "n"}]');
+
+select test.is('a client with a name that is taken', test.error($$select admin.client_add('app', '00', 'x', null, null, null, null, null)$$), 'there is a client named "app" already');
+select test.is('without a name', test.error($$select admin.client_add('', '00', 'x', null, null, null, null, null)$$), 'a client needs a name of 1 to 100 characters');
+select test.is('that is expired', test.error($$select admin.client_add('e', '00', 'x', null, null, null, null, '2020-01-01')$$) <> '', true);
+select test.is('listed without its token or hash', (select string_agg(k, ' ' order by k) from jsonb_object_keys(admin.client_list() -> 0) k),
+    'created_at daily_tokens expires_at hint id models name revoked_at rpm state tokens_today tpm');
+select test.is('revoked by name', admin.client_revoke('app') ->> 'state', 'revoked');
+select test.is('by id', admin.client_revoke('1') ->> 'state', 'revoked');
+select test.is('none of that name', admin.client_revoke('nobody'), null);
+
+select test.is('a setting', admin.setting_set('wait_limit_ms', '5000') ->> 'value', '5000');
+select test.is('is listed', (select s ->> 'value' from jsonb_array_elements(admin.setting_list()) s where s ->> 'name' = 'wait_limit_ms'), '5000');
+select test.is('not a number', test.error($$select admin.setting_set('wait_limit_ms', 'long')$$), 'setting "wait_limit_ms" must be a whole number from 0 to 600000 (ms)');
+select test.is('too much', test.error($$select admin.setting_set('wait_limit_ms', '99999999999999')$$) <> '', true);
+select test.is('not a choice', test.error($$select admin.setting_set('strategy', 'magic')$$), 'setting "strategy" must be one of: remaining, token-bucket, round-robin, priority');
+select test.is('no setting', test.error($$select admin.setting_set('colour', 'red')$$), 'there is no setting "colour"');
+select test.is('status', (select count(*) > 10 from json_object_keys(admin.status())), true);
+
+select api.upload_open('\x01', 'https://upstream/x', 3, 3, 1, 1);
+select test.is('an upload is found', (select url || ' ' || client || ' ' || (sealed is not null) from api.upload_find('\x01')), 'https://upstream/x app true');
+select test.is('another is not', (select count(*) from api.upload_find('\x02')), 0::bigint);
+select test.later('2 hours');
+select test.is('nor one that expired', (select count(*) from api.upload_find('\x01')), 0::bigint);
+select test.is('expired things go', pollux.expire() >= 1, true);
