@@ -3,9 +3,9 @@
  * main.c: pollux.fcgi, the worker.
  *
  *   pollux.fcgi --serve          supervisor of POLLUX_WORKERS workers on POLLUX_SOCKET
- *   pollux.fcgi                  one worker, when descriptor 0 is a listening socket (started by a web server);
- *                                one request, when a web server runs it as a CGI program
- *   pollux.fcgi --help           the settings; --settings-sample, --settings-markdown, --settings print them
+ *   pollux.fcgi                  one worker, when descriptor 0 is a listening socket (started by a web
+ * server); one request, when a web server runs it as a CGI program pollux.fcgi --help           the settings;
+ * --settings-sample, --settings-markdown, --settings print them
  */
 #include "base/auto.h"
 #include "base/clock.h"
@@ -18,6 +18,7 @@
 #include "upstream/upstream.h"
 #include "vault/vault.h"
 
+#include <jansson.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -44,6 +45,7 @@ static bool set_up(int connections, struct fault *f)
 {
     set_limits();
     worker_signals_block();
+    json_set_alloc_funcs(xmalloc, free);
     if (!vault_open(conf.master_key_file, f))
         return false;
     upstream_init();
@@ -116,7 +118,8 @@ static int supervise(void)
 
 static int print_help(void)
 {
-    puts("usage: pollux.fcgi --serve | --help | --settings | --settings-sample | --settings-markdown | --version\n\n"
+    puts("usage: pollux.fcgi --serve | --help | --settings | --settings-sample | --settings-markdown | "
+         "--version\n\n"
          "The worker of Pollux, a gateway for the Gemini API. Settings come from the environment or from\n"
          "$POLLUX_HOME/pollux.conf:\n");
     conf_print_help(stdout);
@@ -138,7 +141,8 @@ int main(int argc, char **argv)
     if (!conf_load(&f))
         return die(&f);
     if (!log_level_set(conf.log_level)) {
-        fault_set(&f, FAULT_BAD_REQUEST, "POLLUX_LOG_LEVEL is '%s': write error, warn, info or debug", conf.log_level);
+        fault_set(&f, FAULT_BAD_REQUEST, "POLLUX_LOG_LEVEL is '%s': write error, warn, info or debug",
+                  conf.log_level);
         return die(&f);
     }
     if (strcmp(option, "--settings") == 0)

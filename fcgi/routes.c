@@ -70,7 +70,8 @@ static bool origin_allowed(const char *origin)
         return true;
     size_t n = strlen(origin);
     for (const char *p = conf.cors_origins; n > 0 && (p = strstr(p, origin)) != NULL; p += n)
-        if ((p == conf.cors_origins || p[-1] == ',' || p[-1] == ' ') && (p[n] == '\0' || p[n] == ',' || p[n] == ' '))
+        if ((p == conf.cors_origins || p[-1] == ',' || p[-1] == ' ') &&
+            (p[n] == '\0' || p[n] == ',' || p[n] == ' '))
             return true;
     return false;
 }
@@ -82,10 +83,12 @@ static void add_cors(struct request *r)
     if (origin == NULL || strpbrk(origin, "\r\n") != NULL || !origin_allowed(origin))
         return;
     bool any = strcmp(conf.cors_origins, "*") == 0;
-    buf_printf(&r->always, "Access-Control-Allow-Origin: %s\r\n%s", any ? "*" : origin, any ? "" : "Vary: Origin\r\n");
-    buf_puts(&r->always, "Access-Control-Expose-Headers: x-request-id, retry-after, x-goog-upload-url, "
-                         "x-goog-upload-status, x-goog-upload-chunk-granularity, x-goog-upload-size-received, "
-                         "x-goog-upload-control-url\r\n");
+    buf_printf(&r->always, "Access-Control-Allow-Origin: %s\r\n%s", any ? "*" : origin,
+               any ? "" : "Vary: Origin\r\n");
+    buf_puts(&r->always,
+             "Access-Control-Expose-Headers: x-request-id, retry-after, x-goog-upload-url, "
+             "x-goog-upload-status, x-goog-upload-chunk-granularity, x-goog-upload-size-received, "
+             "x-goog-upload-control-url\r\n");
 }
 
 static void answer_preflight(struct request *r)
@@ -94,7 +97,8 @@ static void answer_preflight(struct request *r)
     response_begin(r, 204);
     if (r->always.n > 0) {
         response_header(r, "Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE");
-        response_header(r, "Access-Control-Allow-Headers", wanted != NULL ? wanted : "authorization, content-type");
+        response_header(r, "Access-Control-Allow-Headers",
+                        wanted != NULL ? wanted : "authorization, content-type");
         response_header(r, "Access-Control-Max-Age", "86400");
     }
     response_flush(r);
@@ -136,7 +140,8 @@ static void dispatch(struct request *r, const struct uri *u)
     if (known != NULL)
         fault_set(&f, FAULT_METHOD, "this path does not take the method %.16s", r->method);
     else
-        fault_set(&f, FAULT_NOT_FOUND, "there is nothing at this path; the API is below /v1 (OpenAI) and /v1beta (Gemini)");
+        fault_set(&f, FAULT_NOT_FOUND,
+                  "there is nothing at this path; the API is below /v1 (OpenAI) and /v1beta (Gemini)");
     gateway_refuse(r, path, &f);
 }
 
@@ -156,7 +161,8 @@ void routes_serve(struct request *r)
         fault_set(&ours, FAULT_INTERNAL, "internal error");
         gateway_refuse(r, r->uri, &ours);
     }
-    log_debug("%s %s: %d, %lld ms", r->method, buf_str(&u.path), r->status, (long long)(clock_ms() - r->began_ms));
+    log_debug("%s %s: %d, %lld ms", r->method, buf_str(&u.path), r->status,
+              (long long)(clock_ms() - r->began_ms));
     uri_free(&u);
     log_request_set(NULL);
 }

@@ -36,8 +36,8 @@ static inline void auto_unlock_(pthread_mutex_t **m)
 #define auto_file __attribute__((cleanup(auto_fclose_))) FILE *
 
 /* Holds the mutex until the end of the scope. */
-#define auto_lock(mutex)                                                                            \
-    __attribute__((cleanup(auto_unlock_), unused)) pthread_mutex_t *auto_lock_held_ = (mutex);      \
+#define auto_lock(mutex)                                                                       \
+    __attribute__((cleanup(auto_unlock_), unused)) pthread_mutex_t *auto_lock_held_ = (mutex); \
     pthread_mutex_lock(auto_lock_held_)
 
 #endif

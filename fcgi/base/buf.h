@@ -15,9 +15,9 @@
 #include <stddef.h>
 
 struct buf {
-    char *p;     /* owned by the buffer; NULL while nothing was added */
-    size_t n;    /* bytes in use */
-    size_t cap;  /* bytes allocated, counting the NUL */
+    char *p;    /* owned by the buffer; NULL while nothing was added */
+    size_t n;   /* bytes in use */
+    size_t cap; /* bytes allocated, counting the NUL */
 };
 
 /* Makes room for `more` bytes beyond `n` (and the NUL). */

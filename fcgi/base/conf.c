@@ -33,6 +33,7 @@ struct setting {
 
 #define AT(field) offsetof(struct conf, field)
 
+/* clang-format off */
 static const struct setting settings[] = {
     {.name = "POLLUX_HOME", .at = AT(home), .preset_doc = "var/ of the checkout",
      .help = "directory of everything Pollux writes: database, sockets, logs, master key"},
@@ -73,11 +74,13 @@ static const struct setting settings[] = {
     {.name = "POLLUX_CONNECT_TIMEOUT", .type = NUMBER, .at = AT(connect_timeout), .preset = "10", .min = 1,
      .max = 600, .unit = "s", .help = "time to connect to the upstream"},
     {.name = "POLLUX_FIRST_BYTE_TIMEOUT", .type = NUMBER, .at = AT(first_byte_timeout), .preset = "120",
-     .min = 1, .max = 3600, .unit = "s", .help = "time until the upstream's first useful byte; then another credential is tried"},
+     .min = 1, .max = 3600, .unit = "s",
+     .help = "time until the upstream's first useful byte; then another credential is tried"},
     {.name = "POLLUX_IDLE_TIMEOUT", .type = NUMBER, .at = AT(idle_timeout), .preset = "300", .min = 1,
      .max = 3600, .unit = "s", .help = "silence within an upstream answer after which it is given up"},
     {.name = "POLLUX_TOTAL_TIMEOUT", .type = NUMBER, .at = AT(total_timeout), .preset = "900", .min = 1,
-     .max = 86400, .unit = "s", .help = "time that one request may take in all, waiting and retries included"},
+     .max = 86400, .unit = "s",
+     .help = "time that one request may take in all, waiting and retries included"},
     {.name = "POLLUX_WRITE_TIMEOUT", .type = NUMBER, .at = AT(write_timeout), .preset = "60", .min = 1,
      .max = 3600, .unit = "s", .help = "time that a client may take to accept the next bytes"},
     {.name = "POLLUX_HEARTBEAT", .type = NUMBER, .at = AT(heartbeat), .preset = "15", .min = 0, .max = 3600,
@@ -87,12 +90,15 @@ static const struct setting settings[] = {
     {.name = "POLLUX_BODY_MAX", .type = NUMBER, .at = AT(body_max), .preset = "209715200", .min = 1024,
      .max = 1LL << 40, .unit = "bytes", .help = "largest request body (file uploads are not limited by it)"},
     {.name = "POLLUX_BODY_BUDGET", .type = NUMBER, .at = AT(body_budget), .preset = "2147483648",
-     .min = 1024, .max = 1LL << 45, .unit = "bytes", .help = "request bodies that one worker holds in memory at the same time"},
+     .min = 1024, .max = 1LL << 45, .unit = "bytes",
+     .help = "request bodies that one worker holds in memory at the same time"},
     {.name = "POLLUX_ANSWER_MAX", .type = NUMBER, .at = AT(answer_max), .preset = "268435456",
-     .min = 65536, .max = 1LL << 40, .unit = "bytes", .help = "largest single answer or stream event that is held in memory"},
+     .min = 65536, .max = 1LL << 40, .unit = "bytes",
+     .help = "largest single answer or stream event that is held in memory"},
     {.name = "POLLUX_LOG_LEVEL", .at = AT(log_level), .preset = "info",
      .help = "error, warn, info or debug"},
 };
+/* clang-format on */
 
 enum { SETTINGS = sizeof settings / sizeof *settings };
 
@@ -189,8 +195,8 @@ static bool store_number(const struct setting *s, const char *text, struct fault
     errno = 0;
     long long v = strtoll(text, &end, 10);
     if (errno != 0 || end == text || *end != '\0' || v < s->min || v > s->max)
-        return fault_set(f, FAULT_BAD_REQUEST, "%s is '%s': give a whole number from %lld to %lld%s%s", s->name,
-                         text, s->min, s->max, s->unit ? " " : "", s->unit ? s->unit : "");
+        return fault_set(f, FAULT_BAD_REQUEST, "%s is '%s': give a whole number from %lld to %lld%s%s",
+                         s->name, text, s->min, s->max, s->unit ? " " : "", s->unit ? s->unit : "");
     memcpy((char *)&conf + s->at, &v, sizeof v);
     return true;
 }
@@ -247,7 +253,8 @@ static bool check_urls(struct fault *f)
     bool http = strncmp(conf.upstream, "http://", 7) == 0 || strncmp(conf.upstream, "https://", 8) == 0;
     if (!http || conf.upstream[n - 1] == '/')
         return fault_set(f, FAULT_BAD_REQUEST,
-                         "POLLUX_UPSTREAM is '%s': write https://host without a slash at the end", conf.upstream);
+                         "POLLUX_UPSTREAM is '%s': write https://host without a slash at the end",
+                         conf.upstream);
     n = strlen(conf.prefix);
     if (n > 0 && (conf.prefix[0] != '/' || conf.prefix[n - 1] == '/'))
         return fault_set(f, FAULT_BAD_REQUEST,
@@ -256,7 +263,8 @@ static bool check_urls(struct fault *f)
     for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++)
         if (*conf.proxy == '\0' || strncmp(conf.proxy, proxies[i], strlen(proxies[i])) == 0)
             return true;
-    return fault_set(f, FAULT_BAD_REQUEST, "POLLUX_PROXY: write http://, socks5:// or socks5h:// and host:port");
+    return fault_set(f, FAULT_BAD_REQUEST,
+                     "POLLUX_PROXY: write http://, socks5:// or socks5h:// and host:port");
 }
 
 /* The home as an absolute path: new. It also follows the link that an unreachable checkout gets. */

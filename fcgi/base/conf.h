@@ -17,26 +17,26 @@
 #include <stdio.h>
 
 struct conf {
-    const char *home;             /* directory of everything Pollux writes */
-    const char *listen;           /* address:port of the web server (used by the run scripts) */
-    const char *server;           /* lighttpd or apache (used by the run scripts) */
-    const char *database;         /* libpq connection string of the workers */
-    const char *database_owner;   /* libpq connection string of migrate and the command line */
-    const char *upstream;         /* scheme://host[:port] of the Gemini API, without a slash at the end */
-    const char *proxy;            /* http://, socks5:// or socks5h:// proxy for all upstream calls, or "" */
-    const char *socket;           /* path of the FastCGI socket */
-    const char *prefix;           /* path prefix below which everything is served, "" or "/x" */
+    const char *home;           /* directory of everything Pollux writes */
+    const char *listen;         /* address:port of the web server (used by the run scripts) */
+    const char *server;         /* lighttpd or apache (used by the run scripts) */
+    const char *database;       /* libpq connection string of the workers */
+    const char *database_owner; /* libpq connection string of migrate and the command line */
+    const char *upstream;       /* scheme://host[:port] of the Gemini API, without a slash at the end */
+    const char *proxy;          /* http://, socks5:// or socks5h:// proxy for all upstream calls, or "" */
+    const char *socket;         /* path of the FastCGI socket */
+    const char *prefix;         /* path prefix below which everything is served, "" or "/x" */
     const char *master_key_file;
-    const char *keys;             /* GEMINI_API_KEYS, imported at start */
+    const char *keys; /* GEMINI_API_KEYS, imported at start */
     const char *keys_dir;
-    const char *cors_origins;     /* comma separated origins, "*", or "" for none */
+    const char *cors_origins; /* comma separated origins, "*", or "" for none */
     const char *log_level;
-    bool fetch_urls;              /* may http(s) image URLs of clients be fetched? */
+    bool fetch_urls; /* may http(s) image URLs of clients be fetched? */
     long long workers, threads, db_connections;
-    long long body_max, body_budget, answer_max;                      /* bytes */
-    long long connect_timeout, first_byte_timeout, idle_timeout;      /* seconds */
-    long long total_timeout, heartbeat, drain, write_timeout;         /* seconds */
-    long long attempts;           /* upstream calls per request at the most */
+    long long body_max, body_budget, answer_max;                 /* bytes */
+    long long connect_timeout, first_byte_timeout, idle_timeout; /* seconds */
+    long long total_timeout, heartbeat, drain, write_timeout;    /* seconds */
+    long long attempts;                                          /* upstream calls per request at the most */
 };
 
 /* The settings of this process; valid after conf_load(). */

@@ -15,30 +15,30 @@
 
 enum fault_kind {
     FAULT_NONE = 0,
-    FAULT_BAD_REQUEST,      /* 400: the caller's body, path or header is wrong */
-    FAULT_UNAUTHENTICATED,  /* 401: no client token, or one that is not (or no longer) valid */
-    FAULT_FORBIDDEN,        /* 403: the client may not do this (a model it is not allowed) */
-    FAULT_NOT_FOUND,        /* 404: no such route or resource */
-    FAULT_MODEL_NOT_FOUND,  /* 404: no such model */
-    FAULT_METHOD,           /* 405 */
-    FAULT_TOO_LARGE,        /* 413 */
-    FAULT_MEDIA_TYPE,       /* 415: a compressed request body and the like */
-    FAULT_RATE_LIMITED,     /* 429: the client's own limit */
-    FAULT_BUDGET,           /* 429: the client's daily budget is spent */
-    FAULT_EXHAUSTED,        /* 429: no credential has quota left within the wait limit */
-    FAULT_CLIENT_GONE,      /* 499: nobody is there to hear it */
-    FAULT_INTERNAL,         /* 500: our own mistake */
-    FAULT_UPSTREAM,         /* 502: the upstream answered something that is no answer */
-    FAULT_UNAVAILABLE,      /* 503: no database, no credential, overload */
-    FAULT_TIMEOUT,          /* 504: the upstream did not answer in time */
+    FAULT_BAD_REQUEST,     /* 400: the caller's body, path or header is wrong */
+    FAULT_UNAUTHENTICATED, /* 401: no client token, or one that is not (or no longer) valid */
+    FAULT_FORBIDDEN,       /* 403: the client may not do this (a model it is not allowed) */
+    FAULT_NOT_FOUND,       /* 404: no such route or resource */
+    FAULT_MODEL_NOT_FOUND, /* 404: no such model */
+    FAULT_METHOD,          /* 405 */
+    FAULT_TOO_LARGE,       /* 413 */
+    FAULT_MEDIA_TYPE,      /* 415: a compressed request body and the like */
+    FAULT_RATE_LIMITED,    /* 429: the client's own limit */
+    FAULT_BUDGET,          /* 429: the client's daily budget is spent */
+    FAULT_EXHAUSTED,       /* 429: no credential has quota left within the wait limit */
+    FAULT_CLIENT_GONE,     /* 499: nobody is there to hear it */
+    FAULT_INTERNAL,        /* 500: our own mistake */
+    FAULT_UPSTREAM,        /* 502: the upstream answered something that is no answer */
+    FAULT_UNAVAILABLE,     /* 503: no database, no credential, overload */
+    FAULT_TIMEOUT,         /* 504: the upstream did not answer in time */
 };
 
 struct fault {
     enum fault_kind kind;
-    int64_t retry_after_ms;  /* when trying again makes sense; -1 when it never does; 0 when unknown */
-    char param[96];          /* the field of the request that is wrong, or "" (OpenAI's error.param) */
-    char said[640];          /* for the caller; holds no secret */
-    char meant[640];         /* for the log: what really happened; "" when `said` says it all */
+    int64_t retry_after_ms; /* when trying again makes sense; -1 when it never does; 0 when unknown */
+    char param[96];         /* the field of the request that is wrong, or "" (OpenAI's error.param) */
+    char said[640];         /* for the caller; holds no secret */
+    char meant[640];        /* for the log: what really happened; "" when `said` says it all */
 };
 
 /* Records the failure unless one is there already. Returns false, for `return fault_set(...)`. */

@@ -36,14 +36,14 @@ void log_request_set(const char *id)
  * only where a word begins. */
 static const struct {
     const char *mark;
-    size_t least;   /* a shorter run after the mark is no secret */
+    size_t least; /* a shorter run after the mark is no secret */
     bool anywhere;
 } secret_marks[] = {
-    {"AIza", 12, true},       {"plx_", 12, true},      {"ya29.", 8, true},   {"GOCSPX-", 8, true},
-    {"AQ.", 12, false},       {"1//", 16, false},      {"Bearer ", 8, false}, {"Basic ", 6, false},
-    {"key=", 8, false},       {"api_key:", 8, false},  {"api-key: ", 8, false}, {"api-key:", 8, false},
-    {"token=", 8, false},     {"token\": \"", 8, false}, {"token\":\"", 8, false}, {"upload_id=", 8, false},
-    {"secret=", 8, false},    {"password=", 1, false},
+    {"AIza", 12, true},    {"plx_", 12, true},        {"ya29.", 8, true},       {"GOCSPX-", 8, true},
+    {"AQ.", 12, false},    {"1//", 16, false},        {"Bearer ", 8, false},    {"Basic ", 6, false},
+    {"key=", 8, false},    {"api_key:", 8, false},    {"api-key: ", 8, false},  {"api-key:", 8, false},
+    {"token=", 8, false},  {"token\": \"", 8, false}, {"token\":\"", 8, false}, {"upload_id=", 8, false},
+    {"secret=", 8, false}, {"password=", 1, false},
 };
 
 static bool token_char(unsigned char c)
@@ -90,7 +90,7 @@ void log_redact(struct buf *out, const char *text, size_t n)
 /* Control characters (C0, DEL, and C1, which terminals obey too) and broken UTF-8 as \xNN. */
 static void add_escaped(struct buf *out, const char *text, size_t n)
 {
-    for (size_t i = 0, len; i < n; i += len > 0 ? len : 1) {
+    for (size_t i = 0, len; i<n; i += len> 0 ? len : 1) {
         len = utf8_length(text + i, n - i);
         unsigned char c = (unsigned char)text[i];
         bool c1 = len == 2 && c == 0xc2 && (unsigned char)text[i + 1] < 0xa0;
@@ -103,8 +103,7 @@ static void add_escaped(struct buf *out, const char *text, size_t n)
     }
 }
 
-static void log_line(enum log_level level, const char *fmt, va_list ap)
-    __attribute__((format(printf, 2, 0)));
+static void log_line(enum log_level level, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 static void log_line(enum log_level level, const char *fmt, va_list ap)
 {
     if (level > log_limit)
@@ -118,21 +117,21 @@ static void log_line(enum log_level level, const char *fmt, va_list ap)
     gmtime_r(&now.tv_sec, &utc);
     char stamp[32];
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
-    buf_printf(&line, "%s.%03ldZ %s %d %s ", stamp, now.tv_nsec / 1000000, level_names[level],
-               (int)getpid(), log_request[0] ? log_request : "-");
+    buf_printf(&line, "%s.%03ldZ %s %d %s ", stamp, now.tv_nsec / 1000000, level_names[level], (int)getpid(),
+               log_request[0] ? log_request : "-");
     add_escaped(&line, buf_str(&masked), masked.n);
     buf_putc(&line, '\n');
     ssize_t ignored = write(STDERR_FILENO, line.p, line.n);
     (void)ignored;
 }
 
-#define LOG_FUNCTION(name, level)        \
-    void name(const char *fmt, ...)      \
-    {                                    \
-        va_list ap;                      \
-        va_start(ap, fmt);               \
-        log_line(level, fmt, ap);        \
-        va_end(ap);                      \
+#define LOG_FUNCTION(name, level)   \
+    void name(const char *fmt, ...) \
+    {                               \
+        va_list ap;                 \
+        va_start(ap, fmt);          \
+        log_line(level, fmt, ap);   \
+        va_end(ap);                 \
     }
 
 LOG_FUNCTION(log_error, LOG_LEVEL_ERROR)

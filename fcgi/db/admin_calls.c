@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 
-#define CALL(db, ret, f, sql, ...)                                                                   \
-    db_json(db, ret, f, sql, (int)(sizeof(const char *[]){__VA_ARGS__} / sizeof(const char *)),      \
+#define CALL(db, ret, f, sql, ...)                                                              \
+    db_json(db, ret, f, sql, (int)(sizeof(const char *[]){__VA_ARGS__} / sizeof(const char *)), \
             (const char *const[]){__VA_ARGS__})
 
 /* An array of text out of JSON text; SQL NULL stays NULL. */
@@ -39,8 +39,8 @@ bool admin_credential_remove(struct db *db, json_t **ret, struct fault *f, const
 
 bool admin_client_add(struct db *db, json_t **ret, struct fault *f, const struct admin_client *c)
 {
-    static const char sql[] = "select admin.client_add($1, $2, $3, $4::int, $5::bigint, $6::bigint, " TEXTS(7)
-                              ", coalesce($8::timestamptz, pollux.now() + $9::interval))";
+    static const char sql[] = "select admin.client_add($1, $2, $3, $4::int, $5::bigint, $6::bigint, " TEXTS(
+        7) ", coalesce($8::timestamptz, pollux.now() + $9::interval))";
     return CALL(db, ret, f, sql, c->name, c->hash, c->hint, c->rpm, c->tpm, c->daily_tokens, c->models,
                 c->expires, c->expires_in);
 }

@@ -28,12 +28,12 @@ bool admin_credential_remove(struct db *db, json_t **ret, struct fault *f, const
 
 struct admin_client {
     const char *name;
-    const char *hash;          /* of the token, SHA-256 in hexadecimal */
-    const char *hint;          /* how the token ends */
+    const char *hash; /* of the token, SHA-256 in hexadecimal */
+    const char *hint; /* how the token ends */
     const char *rpm, *tpm, *daily_tokens;
-    const char *models;        /* JSON text of an array of names; NULL: all */
-    const char *expires;       /* a time */
-    const char *expires_in;    /* or how long from now ("30 days"), by the database's clock */
+    const char *models;     /* JSON text of an array of names; NULL: all */
+    const char *expires;    /* a time */
+    const char *expires_in; /* or how long from now ("30 days"), by the database's clock */
 };
 
 /* The client as stored: {"id", "name", ...}. */

@@ -45,9 +45,11 @@ bool calls_remember(json_t *resources, int64_t project, int64_t credential, int6
     auto_str names = json_dumps(resources, JSON_COMPACT);
     const char *const params[] = {names, id_text(project, p), id_text(credential, c), id_text(client, cl),
                                   id_text(hours, h)};
-    return call_void(f,
-                     "select to_jsonb(1) from api.remember(array(select jsonb_array_elements_text($1::jsonb)), "
-                     "$2::bigint, $3::bigint, $4::bigint, $5::int)", 5, params);
+    return call_void(
+        f,
+        "select to_jsonb(1) from api.remember(array(select jsonb_array_elements_text($1::jsonb)), "
+        "$2::bigint, $3::bigint, $4::bigint, $5::int)",
+        5, params);
 }
 
 bool calls_forget(const char *resource, struct fault *f)
@@ -60,17 +62,19 @@ bool calls_upload_open(const char *hash, const char *url, int64_t project, int64
                        int64_t hours, struct fault *f)
 {
     char p[NUMBER_MAX], c[NUMBER_MAX], cl[NUMBER_MAX], h[NUMBER_MAX];
-    const char *const params[] = {hash, url, id_text(project, p), id_text(credential, c), id_text(client, cl),
-                                  id_text(hours, h)};
+    const char *const params[] = {
+        hash, url, id_text(project, p), id_text(credential, c), id_text(client, cl), id_text(hours, h)};
     return call_void(f,
                      "select to_jsonb(1) from api.upload_open(decode($1, 'hex'), $2, $3::bigint, $4::bigint, "
-                     "$5::bigint, $6::int)", 6, params);
+                     "$5::bigint, $6::int)",
+                     6, params);
 }
 
 bool calls_upload_find(const char *hash, json_t **ret, struct fault *f)
 {
     const char *const params[] = {hash};
-    return call(ret, f, "select (select to_jsonb(u) from api.upload_find(decode($1, 'hex')) as u)", 1, params);
+    return call(ret, f, "select (select to_jsonb(u) from api.upload_find(decode($1, 'hex')) as u)", 1,
+                params);
 }
 
 bool calls_upload_done(const char *hash, struct fault *f)

@@ -8,9 +8,9 @@
 #include <string.h>
 
 struct db {
-    PGconn *conn;      /* NULL while not connected */
+    PGconn *conn; /* NULL while not connected */
     char *conninfo;
-    bool lost;         /* the last statement broke the connection */
+    bool lost; /* the last statement broke the connection */
     char sqlstate[6];
 };
 

@@ -38,9 +38,9 @@ bool db_lost(const struct db *db);
 const char *db_sqlstate(const struct db *db);
 
 /* Runs one statement with `n` text parameters (NULL is SQL NULL) that answers one row with one column of
- * type json, jsonb or text holding JSON: *ret is new (json_null() for SQL NULL). False with a fault otherwise;
- * an exception raised by our own functions (SQLSTATE P0001 or 22xxx/23xxx) becomes FAULT_BAD_REQUEST with its
- * message as `said`. */
+ * type json, jsonb or text holding JSON: *ret is new (json_null() for SQL NULL). False with a fault
+ * otherwise; an exception raised by our own functions (SQLSTATE P0001 or 22xxx/23xxx) becomes
+ * FAULT_BAD_REQUEST with its message as `said`. */
 bool db_json(struct db *db, json_t **ret, struct fault *f, const char *sql, int n, const char *const *params);
 
 /* Runs one statement whose answer does not matter. */

@@ -11,20 +11,20 @@
 #include <unistd.h>
 
 enum {
-    BATCH = 200,            /* wishes in one exchange at the most */
-    SECOND_MS = 25,         /* a second exchange begins beside one that has taken so long: one at a time makes
+    BATCH = 200,      /* wishes in one exchange at the most */
+    SECOND_MS = 25,   /* a second exchange begins beside one that has taken so long: one at a time makes
                                the largest batches, and one that hangs must not hold up the rest */
-    OUTAGE_MS = 5000,       /* how long a request waits for a database that is away */
+    OUTAGE_MS = 5000, /* how long a request waits for a database that is away */
     OUTAGE_PAUSE_MS = 200,
-    TURN_MS = 1500,         /* a waiting request asks at least this often: its place in the queue is a short lease */
-    LOOK_MS = 250,          /* how often a waiting request looks whether its client is still there */
+    TURN_MS = 1500, /* a waiting request asks at least this often: its place in the queue is a short lease */
+    LOOK_MS = 250,  /* how often a waiting request looks whether its client is still there */
 };
 
 /* A wish in the queue; lives on the stack of the thread that waits for it. */
 struct slot {
-    const char *text;       /* the wish as JSON */
-    json_t *answer;         /* new, when done */
-    struct fault fault;     /* or why there is none */
+    const char *text;   /* the wish as JSON */
+    json_t *answer;     /* new, when done */
+    struct fault fault; /* or why there is none */
     bool done;
     pthread_cond_t changed; /* done, or this thread shall lead the next batch */
     struct slot *next;
@@ -32,11 +32,11 @@ struct slot {
 
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t freed;   /* a connection came back */
-    struct db **dbs;        /* those not in use are dbs[0 .. free_n - 1], the latest used last */
+    pthread_cond_t freed; /* a connection came back */
+    struct db **dbs;      /* those not in use are dbs[0 .. free_n - 1], the latest used last */
     int free_n, all_n;
-    int under_way;          /* exchanges that have not come back */
-    int64_t latest_ms;      /* when the latest of them began */
+    int under_way;     /* exchanges that have not come back */
+    int64_t latest_ms; /* when the latest of them began */
     struct slot *first, **last;
     char *worker_id;
 } ledger = {.lock = PTHREAD_MUTEX_INITIALIZER, .freed = PTHREAD_COND_INITIALIZER};
@@ -298,7 +298,8 @@ static const struct refusal {
     {"no_credentials", FAULT_UNAVAILABLE,
      "no working upstream credential is there: the operator adds one with `pollux key add`"},
     {"resource_conflict", FAULT_BAD_REQUEST,
-     "the files or caches named in this request belong to different upstream projects: upload them again with "
+     "the files or caches named in this request belong to different upstream projects: upload them again "
+     "with "
      "one client token"},
     {"malformed", FAULT_BAD_REQUEST, "the request cannot be understood by the gateway"},
     {"model_unavailable", FAULT_EXHAUSTED, "no upstream project may use this model"},
@@ -350,8 +351,13 @@ static bool worth_waiting(const struct wish *w, const json_t *answer, int64_t wa
 
 bool ledger_reserve(const struct wish *w, struct permit *ret, struct fault *f)
 {
-    *ret = (struct permit){.client = "", .kind = "", .sealed = "", .fingerprint = "", .model = "",
-                           .upstream_model = "", .started_at = ""};
+    *ret = (struct permit){.client = "",
+                           .kind = "",
+                           .sealed = "",
+                           .fingerprint = "",
+                           .model = "",
+                           .upstream_model = "",
+                           .started_at = ""};
     int64_t began = clock_ms(), down_since = 0;
     bool repeat = false, reported = false;
     for (;;) {

@@ -27,9 +27,9 @@ struct db;
 
 struct ledger_options {
     const char *conninfo;
-    int connections;        /* for reservations; one more settles */
-    const char *worker_id;  /* a UUID */
-    const char *spool_dir;  /* made when it is needed */
+    int connections;       /* for reservations; one more settles */
+    const char *worker_id; /* a UUID */
+    const char *spool_dir; /* made when it is needed */
     const char *version;
 };
 
@@ -42,35 +42,35 @@ void ledger_stop(void);
 
 /* What a request asks for. All pointers are borrowed for the duration of the call. */
 struct wish {
-    const char *id;             /* request id */
-    bool auth_only;             /* only authenticate the client; nothing is reserved */
-    int attempt;                /* 1, 2, ... */
-    const char *token_hash;     /* hexadecimal SHA-256 of the client token; NULL when none came */
-    const char *dialect;        /* "native" or "openai" */
-    const char *verb;           /* "generateContent", ... or "" */
-    const char *model;          /* as the client named it; "" for calls that have no model */
-    bool no_waiting;            /* rather fail than wait */
+    const char *id;         /* request id */
+    bool auth_only;         /* only authenticate the client; nothing is reserved */
+    int attempt;            /* 1, 2, ... */
+    const char *token_hash; /* hexadecimal SHA-256 of the client token; NULL when none came */
+    const char *dialect;    /* "native" or "openai" */
+    const char *verb;       /* "generateContent", ... or "" */
+    const char *model;      /* as the client named it; "" for calls that have no model */
+    bool no_waiting;        /* rather fail than wait */
     bool stream;
-    int64_t est_tokens;         /* estimate of the prompt's tokens */
-    const int64_t *exclude;     /* projects not to use again */
+    int64_t est_tokens;     /* estimate of the prompt's tokens */
+    const int64_t *exclude; /* projects not to use again */
     size_t exclude_n;
     const char *const *resources; /* names whose project must serve ("files/abc") */
     size_t resources_n;
-    bool prefer_own;            /* rather the project in which this client last made something */
-    int64_t credential;         /* exactly this one; 0: any */
-    const char *remote;         /* client address */
-    json_t *failed;             /* the attempt that just failed, or NULL */
-    int64_t deadline_ms;        /* clock_ms() by which the caller gives up altogether */
-    bool (*gone)(void *ctx);    /* has the client left? asked while waiting */
+    bool prefer_own;         /* rather the project in which this client last made something */
+    int64_t credential;      /* exactly this one; 0: any */
+    const char *remote;      /* client address */
+    json_t *failed;          /* the attempt that just failed, or NULL */
+    int64_t deadline_ms;     /* clock_ms() by which the caller gives up altogether */
+    bool (*gone)(void *ctx); /* has the client left? asked while waiting */
     void *gone_ctx;
 };
 
 /* What was granted. The strings live as long as the permit. */
 struct permit {
-    json_t *json;               /* owned: everything below is borrowed from it */
+    json_t *json; /* owned: everything below is borrowed from it */
     int64_t client_id, credential_id, project_id;
-    const char *client;         /* the client's name, "" if none */
-    const char *kind;           /* "api_key" */
+    const char *client; /* the client's name, "" if none */
+    const char *kind;   /* "api_key" */
     const char *sealed, *fingerprint;
     const char *model;          /* resolved name, under which quota is counted */
     const char *upstream_model; /* name that goes upstream */

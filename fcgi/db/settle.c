@@ -24,14 +24,14 @@ enum { BATCH = 200, GATHER_MS = 4, BEAT_MS = 1000, PAUSE_MIN_MS = 100, PAUSE_MAX
 
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t changed;  /* something was queued, or the end is near */
+    pthread_cond_t changed; /* something was queued, or the end is near */
     pthread_t thread;
     bool stopping;
-    json_t *queue;           /* array of settlements, oldest first */
-    json_t *settings;        /* object name -> value, from the last heartbeat */
-    struct db *db;           /* this thread's own connection */
+    json_t *queue;    /* array of settlements, oldest first */
+    json_t *settings; /* object name -> value, from the last heartbeat */
+    struct db *db;    /* this thread's own connection */
     char *worker_id, *spool_dir, *version;
-    bool away;               /* the database was away when last asked: said once */
+    bool away; /* the database was away when last asked: said once */
 } settle = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 void settle_queue(json_t *settlement)
@@ -115,7 +115,8 @@ static bool exchange(const json_t *batch, struct fault *f)
         return fault_set(f, FAULT_INTERNAL, "a settlement is not valid UTF-8");
     const char *const params[] = {settle.worker_id, text};
     json_auto_t *ignored = NULL;
-    return db_json(settle.db, &ignored, f, "select api.exchange($1::uuid, $2::jsonb, '[]'::jsonb)", 2, params);
+    return db_json(settle.db, &ignored, f, "select api.exchange($1::uuid, $2::jsonb, '[]'::jsonb)", 2,
+                   params);
 }
 
 /* Settles a batch that failed as a whole one by one; those that the database refuses are kept aside. */
@@ -341,7 +342,8 @@ bool settle_start(const struct ledger_options *o, struct fault *f)
     settle.spool_dir = xstrdup(o->spool_dir);
     settle.version = xstrdup(o->version);
     if (mkdir(o->spool_dir, 0770) != 0 && errno != EEXIST)
-        return fault_set(f, FAULT_UNAVAILABLE, "cannot make the directory %s: %s", o->spool_dir, strerror(errno));
+        return fault_set(f, FAULT_UNAVAILABLE, "cannot make the directory %s: %s", o->spool_dir,
+                         strerror(errno));
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

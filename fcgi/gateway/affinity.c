@@ -17,8 +17,8 @@ enum { WALK_DEPTH = 64, NAMES_MAX = 500, AFFINITY_HOURS = 50 };
 
 /* Collections whose members belong to a project. */
 static const char *const collections[] = {
-    "files/", "cachedContents/", "batches/", "operations/", "interactions/", "fileSearchStores/", "corpora/",
-    "tunedModels/", "models/",
+    "files/",   "cachedContents/", "batches/", "operations/", "interactions/", "fileSearchStores/",
+    "corpora/", "tunedModels/",    "models/",
 };
 
 /* A resource's name out of a string that may be a name or a URL of the Gemini API; "" if it is neither.
@@ -45,7 +45,8 @@ static void name_of(const char *text, char name[static 512])
 }
 
 /* Calls `found` for every string under one of `keys`. */
-static void walk(json_t *value, const char *const *keys, void (*found)(void *, const char *), void *ctx, int depth)
+static void walk(json_t *value, const char *const *keys, void (*found)(void *, const char *), void *ctx,
+                 int depth)
 {
     const char *key;
     json_t *child;
@@ -71,8 +72,9 @@ static void note_wanted(void *ctx, const char *text)
 }
 
 /* Keys under which a request names resources, in both spellings that Google accepts. */
-static const char *const wanted_keys[] = {"fileUri", "file_uri", "cachedContent", "cached_content", "fileName",
-                                          "file_name", "previous_interaction_id", NULL};
+static const char *const wanted_keys[] = {
+    "fileUri",  "file_uri",  "cachedContent",           "cached_content",
+    "fileName", "file_name", "previous_interaction_id", NULL};
 
 void affinity_of_body(struct journey *j)
 {

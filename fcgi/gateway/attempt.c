@@ -20,15 +20,32 @@
 
 /* Request headers that go upstream; everything else is the client's own business. */
 static const char *const forwarded[] = {
-    "accept", "accept-language", "if-none-match", "range", "x-goog-api-client", "x-goog-field-mask",
-    "x-goog-upload-command", "x-goog-upload-offset", "x-goog-upload-protocol", "x-goog-upload-file-name",
-    "x-goog-upload-header-content-length", "x-goog-upload-header-content-type", "x-server-timeout",
+    "accept",
+    "accept-language",
+    "if-none-match",
+    "range",
+    "x-goog-api-client",
+    "x-goog-field-mask",
+    "x-goog-upload-command",
+    "x-goog-upload-offset",
+    "x-goog-upload-protocol",
+    "x-goog-upload-file-name",
+    "x-goog-upload-header-content-length",
+    "x-goog-upload-header-content-type",
+    "x-server-timeout",
 };
 
 /* Answer headers that reach the client. */
 static const char *const returned[] = {
-    "Accept-Ranges", "Content-Disposition", "Content-Range", "ETag", "Last-Modified", "X-Gemini-Service-Tier",
-    "X-Goog-Upload-Chunk-Granularity", "X-Goog-Upload-Size-Received", "X-Goog-Upload-Status",
+    "Accept-Ranges",
+    "Content-Disposition",
+    "Content-Range",
+    "ETag",
+    "Last-Modified",
+    "X-Gemini-Service-Tier",
+    "X-Goog-Upload-Chunk-Granularity",
+    "X-Goog-Upload-Size-Received",
+    "X-Goog-Upload-Status",
 };
 
 static void add_headers(struct journey *j)
@@ -50,7 +67,8 @@ static bool add_credential(struct journey *j)
     auto_secret key = {0};
     struct fault f = {0};
     if (!vault_credential_unseal(j->permit.sealed, j->permit.fingerprint, &key, &f)) {
-        fault_set(&j->fault, FAULT_UNAVAILABLE, "the gateway cannot read its credentials; the operator runs `pollux check`");
+        fault_set(&j->fault, FAULT_UNAVAILABLE,
+                  "the gateway cannot read its credentials; the operator runs `pollux check`");
         fault_meant(&j->fault, "credential %lld: %s %s", (long long)j->permit.credential_id, f.said, f.meant);
         return false;
     }
@@ -159,8 +177,8 @@ static bool commit(struct journey *j)
     return ok;
 }
 
-/* Passes an event on, or keeps it back while nothing meaningful has come. `event` is NULL for bytes that carry
- * none. */
+/* Passes an event on, or keeps it back while nothing meaningful has come. `event` is NULL for bytes that
+ * carry none. */
 static bool forward(struct journey *j, const struct event *e, json_t *event)
 {
     bool native = j->mode == ANSWER_STREAM;
@@ -293,10 +311,12 @@ static bool on_head(void *ctx, int status)
     return true;
 }
 
-/* Bytes that nobody here reads. Asked when the first of them come: an answer without any is an ordinary one. */
+/* Bytes that nobody here reads. Asked when the first of them come: an answer without any is an ordinary one.
+ */
 static bool is_to_pass(const struct journey *j)
 {
-    return j->mode == ANSWER_PASS && j->call.status >= 200 && j->call.status < 300 && !type_is(j, "application/json");
+    return j->mode == ANSWER_PASS && j->call.status >= 200 && j->call.status < 300 &&
+           !type_is(j, "application/json");
 }
 
 static bool on_data(void *ctx, const char *bytes, size_t n)

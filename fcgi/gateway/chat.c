@@ -88,7 +88,8 @@ static bool translate(struct journey *j, const char *upstream_model, struct faul
 static bool prepare_chat(struct journey *j, struct buf *url, struct fault *f)
 {
     const char *model = j->permit.upstream_model;
-    if ((strcmp(model, j->translated_for) != 0 || j->adjust != j->translated_adjust) && !translate(j, model, f))
+    if ((strcmp(model, j->translated_for) != 0 || j->adjust != j->translated_adjust) &&
+        !translate(j, model, f))
         return false;
     buf_puts(url, "/v1beta/models/");
     uri_path_encode(url, model);
@@ -159,7 +160,8 @@ static bool prepare_embed(struct journey *j, struct buf *url, struct fault *f)
     buf_puts(url, "/v1beta/models/");
     uri_path_encode(url, j->permit.upstream_model);
     buf_puts(url, ":batchEmbedContents");
-    return j->sending != NULL || fault_set(f, FAULT_BAD_REQUEST, "the request holds text that is not valid UTF-8");
+    return j->sending != NULL ||
+           fault_set(f, FAULT_BAD_REQUEST, "the request holds text that is not valid UTF-8");
 }
 
 /* One upstream call for every EMBED_BATCH inputs; their answers in `answers`. */

@@ -25,8 +25,8 @@
 
 enum {
     BARE_STOPS = 5, /* so often a STOP without content is tried elsewhere; then it is the answer */
-    TWICE = 2,      /* what follows the request to a second project, or keeps us from connecting at all, is nobody's
-                       fault there */
+    TWICE = 2,      /* what follows the request to a second project, or keeps us from connecting at all, is
+                       nobody's      fault there */
 };
 
 static bool client_gone(void *ctx)
@@ -163,8 +163,9 @@ static void fault_of_attempt(struct journey *j)
     else if (o->kind == OUTCOME_CREDENTIAL_DEAD || o->kind == OUTCOME_AUTH_EXPIRED)
         fault_set(f, FAULT_UNAVAILABLE, "%s", ERROR_UPSTREAM_AUTH);
     else if (o->kind == OUTCOME_LOCATION)
-        fault_set(f, FAULT_UNAVAILABLE,
-                  "the upstream does not serve the location of this gateway; the operator may set POLLUX_PROXY");
+        fault_set(
+            f, FAULT_UNAVAILABLE,
+            "the upstream does not serve the location of this gateway; the operator may set POLLUX_PROXY");
     else if (o->kind == OUTCOME_TIMEOUT_FIRST_BYTE || o->kind == OUTCOME_TIMEOUT_IDLE ||
              o->kind == OUTCOME_TIMEOUT_TOTAL)
         fault_set(f, FAULT_TIMEOUT, "the upstream did not answer in time");
@@ -196,8 +197,9 @@ bool gateway_run(struct journey *j)
         failed = attempt_record(j);
         json_array_append_new(j->attempts, failed);
         if (j->judged.kind != OUTCOME_OK)
-            log_info("attempt %d: %s %s (credential %lld, project %lld)", j->attempt, outcome_name(j->judged.kind),
-                     j->judged.error, (long long)j->permit.credential_id, (long long)j->permit.project_id);
+            log_info("attempt %d: %s %s (credential %lld, project %lld)", j->attempt,
+                     outcome_name(j->judged.kind), j->judged.error, (long long)j->permit.credential_id,
+                     (long long)j->permit.project_id);
         bool last = j->attempt - before >= conf.attempts;
         if (j->fault.kind != FAULT_NONE || j->judged.kind == OUTCOME_OK || last || !may_try_again(j))
             break;

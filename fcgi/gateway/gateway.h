@@ -26,15 +26,15 @@ void gateway_models(struct request *r, const struct uri *u);
 /* Everything below /v1beta, /v1alpha, /v1 that is native: bodies pass untouched in both directions. */
 void gateway_native(struct request *r, const struct uri *u);
 
-/* Whatever else is below /v1: native for a Gemini client (Google's SDKs use /v1 for everything), and nothing in the
- * OpenAI dialect. */
+/* Whatever else is below /v1: native for a Gemini client (Google's SDKs use /v1 for everything), and nothing
+ * in the OpenAI dialect. */
 void gateway_rest(struct request *r, const struct uri *u);
 
 /* Everything below /upload/: resumable and multipart uploads, streamed. */
 void gateway_upload(struct request *r, const struct uri *u);
 
-/* GET /health, /healthz, /wake: {"status","version","database","credentials","ready"}; 503 when nothing can be
- * served. */
+/* GET /health, /healthz, /wake: {"status","version","database","credentials","ready"}; 503 when nothing can
+ * be served. */
 void gateway_health(struct request *r, const struct uri *u);
 
 /* Answers with a failure in the dialect that a client of this path expects. */

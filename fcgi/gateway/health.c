@@ -37,10 +37,13 @@ void gateway_health(struct request *r, const struct uri *u)
     json_auto_t *credentials = look(&f);
     json_int_t ready = json_integer_value(json_object_get(credentials, "ready"));
     json_int_t resting = json_integer_value(json_object_get(credentials, "resting"));
-    const char *status = credentials == NULL ? "the database is away" : ready > 0 ? "ok" : resting > 0
-                       ? "every credential is resting" : "no working credential";
-    json_auto_t *health = json_pack("{s:s, s:s, s:s, s:O?}", "status", status, "version", POLLUX_VERSION, "database",
-                                    credentials != NULL ? "ok" : "away", "credentials", credentials);
+    const char *status = credentials == NULL ? "the database is away"
+                         : ready > 0         ? "ok"
+                         : resting > 0       ? "every credential is resting"
+                                             : "no working credential";
+    json_auto_t *health =
+        json_pack("{s:s, s:s, s:s, s:O?}", "status", status, "version", POLLUX_VERSION, "database",
+                  credentials != NULL ? "ok" : "away", "credentials", credentials);
     auto_str text = json_dumps(health, JSON_COMPACT);
     response_begin(r, ready > 0 || resting > 0 ? 200 : 503);
     response_header(r, "Content-Type", "application/json");

@@ -17,7 +17,10 @@ static atomic_llong bodies_held; /* bytes of request bodies in this process */
 
 static void gather_credentials(const struct request *r, const struct uri *uri, struct credential_source *src)
 {
-    static const struct { const char *name; enum credential_place place; } places[] = {
+    static const struct {
+        const char *name;
+        enum credential_place place;
+    } places[] = {
         {"authorization", CREDENTIAL_AUTHORIZATION},
         {"x-goog-api-key", CREDENTIAL_X_GOOG_API_KEY},
         {"x-api-key", CREDENTIAL_X_API_KEY},
@@ -47,9 +50,14 @@ bool journey_open(struct journey *j, struct request *req, const struct uri *uri,
 
 bool journey_authenticate(struct journey *j)
 {
-    struct wish w = {.id = j->req->id, .auth_only = true, .token_hash = *j->token_hash ? j->token_hash : NULL,
-                     .dialect = j->dialect == DIALECT_OPENAI ? "openai" : "native", .verb = "", .model = "",
-                     .remote = j->req->remote, .deadline_ms = j->deadline_ms};
+    struct wish w = {.id = j->req->id,
+                     .auth_only = true,
+                     .token_hash = *j->token_hash ? j->token_hash : NULL,
+                     .dialect = j->dialect == DIALECT_OPENAI ? "openai" : "native",
+                     .verb = "",
+                     .model = "",
+                     .remote = j->req->remote,
+                     .deadline_ms = j->deadline_ms};
     permit_free(&j->permit);
     bool ok = ledger_reserve(&w, &j->permit, &j->fault);
     j->client_id = j->permit.client_id;
@@ -63,7 +71,8 @@ static bool take_budget(struct journey *j)
     if (atomic_fetch_add(&bodies_held, j->body_counted) + j->body_counted <= conf.body_budget)
         return true;
     j->fault.retry_after_ms = 2000;
-    return fault_set(&j->fault, FAULT_UNAVAILABLE, "too many large requests at the same time; try again shortly");
+    return fault_set(&j->fault, FAULT_UNAVAILABLE,
+                     "too many large requests at the same time; try again shortly");
 }
 
 bool journey_body(struct journey *j, size_t max)
@@ -131,15 +140,20 @@ void answer_json(struct journey *j, int status, json_t *value)
 static const char *outcome_of_fault(enum fault_kind kind)
 {
     switch (kind) {
-    case FAULT_UNAUTHENTICATED: case FAULT_FORBIDDEN: case FAULT_RATE_LIMITED: case FAULT_BUDGET:
+    case FAULT_UNAUTHENTICATED:
+    case FAULT_FORBIDDEN:
+    case FAULT_RATE_LIMITED:
+    case FAULT_BUDGET:
         return "refused";
     case FAULT_EXHAUSTED:
         return "exhausted";
     case FAULT_CLIENT_GONE:
         return "client_gone";
-    case FAULT_UPSTREAM: case FAULT_TIMEOUT:
+    case FAULT_UPSTREAM:
+    case FAULT_TIMEOUT:
         return "upstream_error";
-    case FAULT_UNAVAILABLE: case FAULT_INTERNAL:
+    case FAULT_UNAVAILABLE:
+    case FAULT_INTERNAL:
         return "unavailable";
     default:
         return "caller";
@@ -159,14 +173,18 @@ static const char *outcome_of(const struct journey *j)
         return "caller";
     case OUTCOME_CLIENT_GONE:
         return "client_gone";
-    case OUTCOME_TRUNCATED: case OUTCOME_RESET: case OUTCOME_TIMEOUT_IDLE: case OUTCOME_TIMEOUT_TOTAL:
+    case OUTCOME_TRUNCATED:
+    case OUTCOME_RESET:
+    case OUTCOME_TIMEOUT_IDLE:
+    case OUTCOME_TIMEOUT_TOTAL:
         return "truncated";
     default:
         return "upstream_error";
     }
 }
 
-/* Text that came from outside, without what looks like a secret: valid UTF-8 of a bounded length, or NULL. New. */
+/* Text that came from outside, without what looks like a secret: valid UTF-8 of a bounded length, or NULL.
+ * New. */
 static json_t *outside_text(const char *s, size_t max)
 {
     auto_buf masked = {0};

@@ -50,27 +50,27 @@ struct journey {
 
     /* what is asked; set by the handler before gateway_run() */
     const char *method;
-    char model[MODEL_MAX];          /* as the client named it; "" if the call has none */
+    char model[MODEL_MAX]; /* as the client named it; "" if the call has none */
     char verb[64];
-    bool metered;                   /* counts against the model's quota */
-    bool generates;                 /* an answer without content is worth another try */
-    bool stream;                    /* for the log */
+    bool metered;   /* counts against the model's quota */
+    bool generates; /* an answer without content is worth another try */
+    bool stream;    /* for the log */
     enum answer_mode mode;
     char *resources[RESOURCES_MAX]; /* owned */
     size_t resources_n;
     bool prefer_own;
-    int64_t credential;             /* exactly this one, 0: any */
-    bool once;                      /* the body is a stream that cannot be sent twice */
-    bool keyless;                   /* the URL itself is the permission (upload sessions) */
-    bool bearer;                    /* Google's OpenAI layer takes the key as a Bearer token */
+    int64_t credential; /* exactly this one, 0: any */
+    bool once;          /* the body is a stream that cannot be sent twice */
+    bool keyless;       /* the URL itself is the permission (upload sessions) */
+    bool bearer;        /* Google's OpenAI layer takes the key as a Bearer token */
     /* Writes the upstream's path and query into `path` and the body into j->sending, for this permit. */
     bool (*prepare)(struct journey *j, struct buf *path, struct fault *f);
     void *prepare_ctx;
-    const char *url;                /* a whole URL instead of path and query (upload sessions), or NULL */
-    struct chat *chat;              /* OpenAI chat only; owned */
-    json_t *chat_body;              /* owned */
-    unsigned adjust;                /* forms of the chat request that the upstream refused */
-    const char *sending;            /* the body to send: borrowed */
+    const char *url;     /* a whole URL instead of path and query (upload sessions), or NULL */
+    struct chat *chat;   /* OpenAI chat only; owned */
+    json_t *chat_body;   /* owned */
+    unsigned adjust;     /* forms of the chat request that the upstream refused */
+    const char *sending; /* the body to send: borrowed */
     size_t sending_n;
     char *sending_owned;
     char translated_for[MODEL_MAX]; /* the upstream model and the form that `sending` was made for */
@@ -81,7 +81,7 @@ struct journey {
     struct upstream_call call;
     int attempt;
     int64_t attempt_began;
-    json_t *attempts;               /* array of attempt objects for the ledger */
+    json_t *attempts;                                       /* array of attempt objects for the ledger */
     int64_t quota_tried[TRIED_MAX], other_tried[TRIED_MAX]; /* projects not to be used again; rather not */
     size_t quota_tried_n, other_tried_n;
     int64_t deadline_ms;
@@ -89,26 +89,26 @@ struct journey {
     /* the answer on its way back */
     struct sse sse;
     struct events events;
-    bool streaming;                 /* the answer is a stream of events */
-    struct buf held;                /* bytes of a native stream held back until something meaningful comes */
-    json_t *held_events;            /* the same for a chat stream: parsed events */
-    bool committed;                 /* meaningful bytes have gone to the client: no more retries */
-    bool passing;                   /* ANSWER_PASS: bytes go straight through */
-    enum gemini_content seen;       /* of this attempt */
-    struct outcome judged;          /* of this attempt */
+    bool streaming;           /* the answer is a stream of events */
+    struct buf held;          /* bytes of a native stream held back until something meaningful comes */
+    json_t *held_events;      /* the same for a chat stream: parsed events */
+    bool committed;           /* meaningful bytes have gone to the client: no more retries */
+    bool passing;             /* ANSWER_PASS: bytes go straight through */
+    enum gemini_content seen; /* of this attempt */
+    struct outcome judged;    /* of this attempt */
     bool judged_set;
-    int followed;                   /* failures that look like the request's or the network's own */
-    int bare_stops;                 /* answers with a STOP and nothing in them so far */
+    int followed;   /* failures that look like the request's or the network's own */
+    int bare_stops; /* answers with a STOP and nothing in them so far */
 
     /* what came of it */
-    struct buf answer;              /* the body of a whole answer */
+    struct buf answer; /* the body of a whole answer */
     int answer_status;
     char answer_type[128];
     struct usage usage;
     bool usage_known;
-    int64_t first_byte_at;          /* clock_ms(), 0 if nothing went out */
+    int64_t first_byte_at; /* clock_ms(), 0 if nothing went out */
     int64_t waited_ms;
-    const char *outcome;            /* for the ledger; NULL: from the fault */
+    const char *outcome; /* for the ledger; NULL: from the fault */
     struct fault fault;
     int64_t client_id;
     char logged_model[MODEL_MAX];

@@ -12,7 +12,8 @@
 
 enum { FRESH_MS = 60000, ENTRIES = 64, PAGES = 20 };
 
-/* Answers by path and query. A slot is taken by hash: an entry is overwritten by another, never looked for. */
+/* Answers by path and query. A slot is taken by hash: an entry is overwritten by another, never looked for.
+ */
 static struct {
     pthread_mutex_t lock;
     struct entry {
@@ -60,8 +61,9 @@ bool models_is_listing(const struct uri_call *call)
 {
     if (call->upload || *call->verb != '\0')
         return false;
-    return strcmp(call->resource, "models") == 0 || (*call->model != '\0' && strncmp(call->resource, "models/", 7) == 0
-                                                     && strchr(call->resource + 7, '/') == NULL);
+    return strcmp(call->resource, "models") == 0 ||
+           (*call->model != '\0' && strncmp(call->resource, "models/", 7) == 0 &&
+            strchr(call->resource + 7, '/') == NULL);
 }
 
 bool models_get(struct journey *j, const struct uri_call *call)
@@ -105,8 +107,9 @@ static bool prepare(struct journey *j, struct buf *url, struct fault *f)
 
 static bool token_ok(const char *token)
 {
-    return token != NULL && strlen(token) < 500 && strspn(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                                                 "0123456789-_.~=+/%") == strlen(token);
+    return token != NULL && strlen(token) < 500 &&
+           strspn(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                         "0123456789-_.~=+/%") == strlen(token);
 }
 
 /* All pages, one after another, as an array: new. NULL with j->fault. */
@@ -150,8 +153,8 @@ static void add_aliases(json_t *list)
     json_array_foreach (configured, i, row) {
         const char *name = json_string_value(json_object_get(row, "name"));
         if (name != NULL && json_is_string(json_object_get(row, "alias_of")))
-            json_array_append_new(data, json_pack("{s:s, s:s, s:i, s:s}", "id", name, "object", "model", "created",
-                                                  0, "owned_by", "google"));
+            json_array_append_new(data, json_pack("{s:s, s:s, s:i, s:s}", "id", name, "object", "model",
+                                                  "created", 0, "owned_by", "google"));
     }
 }
 
@@ -193,7 +196,8 @@ void gateway_rest(struct request *r, const struct uri *u)
         return;
     }
     struct fault f = {0};
-    fault_set(&f, FAULT_NOT_FOUND, "there is nothing at this path of the OpenAI dialect; Gemini's own API is below /v1beta");
+    fault_set(&f, FAULT_NOT_FOUND,
+              "there is nothing at this path of the OpenAI dialect; Gemini's own API is below /v1beta");
     gateway_refuse(r, buf_str(&u->path), &f);
 }
 

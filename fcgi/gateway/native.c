@@ -19,14 +19,10 @@ static const struct verb {
     bool metered, generates;
     enum answer_mode mode;
 } verbs[] = {
-    {"generateContent", true, true, ANSWER_WHOLE},
-    {"streamGenerateContent", true, true, ANSWER_STREAM},
-    {"embedContent", true, false, ANSWER_WHOLE},
-    {"batchEmbedContents", true, false, ANSWER_WHOLE},
-    {"predict", true, false, ANSWER_WHOLE},
-    {"predictLongRunning", true, false, ANSWER_WHOLE},
-    {"generateAnswer", true, false, ANSWER_WHOLE},
-    {"countTokens", false, false, ANSWER_WHOLE},
+    {"generateContent", true, true, ANSWER_WHOLE}, {"streamGenerateContent", true, true, ANSWER_STREAM},
+    {"embedContent", true, false, ANSWER_WHOLE},   {"batchEmbedContents", true, false, ANSWER_WHOLE},
+    {"predict", true, false, ANSWER_WHOLE},        {"predictLongRunning", true, false, ANSWER_WHOLE},
+    {"generateAnswer", true, false, ANSWER_WHOLE}, {"countTokens", false, false, ANSWER_WHOLE},
 };
 
 static const struct verb *verb_of(const char *name)
@@ -38,7 +34,8 @@ static const struct verb *verb_of(const char *name)
     return &other;
 }
 
-/* The path as the client wrote it, with the model that an alias stands for, and the query without credentials. */
+/* The path as the client wrote it, with the model that an alias stands for, and the query without
+ * credentials. */
 static bool prepare(struct journey *j, struct buf *url, struct fault *f)
 {
     (void)f;
@@ -89,7 +86,8 @@ static bool read_native(struct journey *j, struct uri_call *call)
     j->mode = v->mode;
     j->stream = v->mode == ANSWER_STREAM;
     j->bearer = strncmp(call->resource, "openai/", 7) == 0;
-    bool below_model = *call->model != '\0' && strchr(call->resource + strcspn(call->resource, "/") + 1, '/') != NULL;
+    bool below_model =
+        *call->model != '\0' && strchr(call->resource + strcspn(call->resource, "/") + 1, '/') != NULL;
     if (*call->model == '\0' || below_model) /* models/x/operations/y, say, is somebody's */
         resources_of_path(j, call);
     if (!has_body(j->method))

@@ -89,8 +89,8 @@ static bool open_session(struct journey *j)
     seal_url(buf_str(&theirs), &sealed);
     if (!our_url(j, id, &ours))
         return false;
-    if (!calls_upload_open(hash, buf_str(&sealed), j->permit.project_id, j->permit.credential_id, j->client_id,
-                           SESSION_HOURS, &j->fault))
+    if (!calls_upload_open(hash, buf_str(&sealed), j->permit.project_id, j->permit.credential_id,
+                           j->client_id, SESSION_HOURS, &j->fault))
         return false;
     buf_printf(&j->req->always, "X-Goog-Upload-URL: %s\r\nX-Goog-Upload-Control-URL: %s\r\n", buf_str(&ours),
                buf_str(&ours));
@@ -135,8 +135,14 @@ static void start_upload(struct journey *j)
 static void fill_permit(struct journey *j, json_t *session)
 {
     struct permit *p = &j->permit;
-    *p = (struct permit){.json = json_incref(session), .kind = "api_key", .model = "", .upstream_model = "",
-                         .started_at = "", .client = "", .sealed = "", .fingerprint = ""};
+    *p = (struct permit){.json = json_incref(session),
+                         .kind = "api_key",
+                         .model = "",
+                         .upstream_model = "",
+                         .started_at = "",
+                         .client = "",
+                         .sealed = "",
+                         .fingerprint = ""};
     p->project_id = json_integer_value(json_object_get(session, "project_id"));
     p->credential_id = json_integer_value(json_object_get(session, "credential_id"));
     p->client_id = j->client_id = json_integer_value(json_object_get(session, "client_id"));
@@ -173,7 +179,8 @@ static void continue_upload(struct journey *j, const char *id)
     j->prepare = prepare_session;
     attempt_make(j);
     if (j->fault.kind == FAULT_NONE && j->judged.kind != OUTCOME_OK && j->judged.kind != OUTCOME_CALLER)
-        fault_set(&j->fault, FAULT_UPSTREAM, "the upload broke off: ask with X-Goog-Upload-Command: query, then resume");
+        fault_set(&j->fault, FAULT_UPSTREAM,
+                  "the upload broke off: ask with X-Goog-Upload-Command: query, then resume");
     if (j->fault.kind != FAULT_NONE)
         return;
     if (upload_final(j)) {

@@ -68,7 +68,8 @@ void request_open(struct request *r, char *const *env, const struct request_io *
     r->content_length = read_length(env_get(env, "CONTENT_LENGTH"));
     r->remote = or_empty(env_get(env, "REMOTE_ADDR"));
     const char *https = env_get(env, "HTTPS"), *scheme = env_get(env, "REQUEST_SCHEME");
-    r->https = (https != NULL && strcasecmp(https, "on") == 0) || (scheme != NULL && strcmp(scheme, "https") == 0);
+    r->https =
+        (https != NULL && strcasecmp(https, "on") == 0) || (scheme != NULL && strcmp(scheme, "https") == 0);
     read_headers(r, env);
     r->host = request_header(r, "host");
     if (r->host == NULL)
@@ -117,7 +118,8 @@ static bool body_allowed(const struct request *r, size_t max, struct fault *f)
     if (r->content_length > (int64_t)max)
         return fault_set(f, FAULT_TOO_LARGE,
                          "the request body is larger than %zu bytes: upload large media as a file, or raise "
-                         "POLLUX_BODY_MAX", max);
+                         "POLLUX_BODY_MAX",
+                         max);
     return true;
 }
 
@@ -152,13 +154,30 @@ bool request_gone(struct request *r)
 
 static const char *reason_of(int status)
 {
-    static const struct { int status; const char *reason; } reasons[] = {
-        {200, "OK"}, {204, "No Content"}, {206, "Partial Content"}, {302, "Found"}, {304, "Not Modified"},
-        {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"},
-        {405, "Method Not Allowed"}, {409, "Conflict"}, {413, "Content Too Large"},
-        {415, "Unsupported Media Type"}, {429, "Too Many Requests"}, {499, "Client Closed Request"},
-        {500, "Internal Server Error"}, {501, "Not Implemented"}, {502, "Bad Gateway"},
-        {503, "Service Unavailable"}, {504, "Gateway Timeout"},
+    static const struct {
+        int status;
+        const char *reason;
+    } reasons[] = {
+        {200, "OK"},
+        {204, "No Content"},
+        {206, "Partial Content"},
+        {302, "Found"},
+        {304, "Not Modified"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {409, "Conflict"},
+        {413, "Content Too Large"},
+        {415, "Unsupported Media Type"},
+        {429, "Too Many Requests"},
+        {499, "Client Closed Request"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
     };
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
         if (reasons[i].status == status)

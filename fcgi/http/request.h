@@ -23,33 +23,33 @@ struct http_header {
 
 /* How bytes come and go: one implementation for FastCGI, one for CGI (worker.c). */
 struct request_io {
-    long (*read)(void *ctx, char *to, size_t n);              /* bytes, 0 at the end, -1 on failure */
+    long (*read)(void *ctx, char *to, size_t n); /* bytes, 0 at the end, -1 on failure */
     bool (*write)(void *ctx, const char *bytes, size_t n);
     bool (*flush)(void *ctx);
-    bool (*gone)(void *ctx);                                  /* has the web server hung up? */
+    bool (*gone)(void *ctx); /* has the web server hung up? */
     void *ctx;
 };
 
 struct request {
-    char id[40];                   /* a version 7 UUID, in every log line and in x-request-id */
+    char id[40]; /* a version 7 UUID, in every log line and in x-request-id */
     const char *method;
-    const char *uri;               /* REQUEST_URI: raw and complete */
-    const char *content_type;      /* "" when absent */
-    int64_t content_length;        /* -1 when absent; -2 when it is not a number */
-    const char *remote;            /* address of the peer of the web server */
+    const char *uri;          /* REQUEST_URI: raw and complete */
+    const char *content_type; /* "" when absent */
+    int64_t content_length;   /* -1 when absent; -2 when it is not a number */
+    const char *remote;       /* address of the peer of the web server */
     bool https;
-    const char *host;              /* Host header, or SERVER_NAME:SERVER_PORT */
-    struct http_header *headers;   /* in the order of the environment; duplicates possible */
+    const char *host;            /* Host header, or SERVER_NAME:SERVER_PORT */
+    struct http_header *headers; /* in the order of the environment; duplicates possible */
     size_t headers_n;
-    struct request_io io;          /* borrowed ctx */
-    int64_t began_ms;              /* clock_ms() when the request was read */
+    struct request_io io; /* borrowed ctx */
+    int64_t began_ms;     /* clock_ms() when the request was read */
 
     /* the answer */
-    int status;                    /* 0 until response_begin() */
-    struct buf always;             /* header lines that every answer to this request gets (CORS) */
-    struct buf head;               /* header lines waiting for the first byte */
+    int status;        /* 0 until response_begin() */
+    struct buf always; /* header lines that every answer to this request gets (CORS) */
+    struct buf head;   /* header lines waiting for the first byte */
     bool head_sent;
-    bool broken;                   /* a read or write failed: the client is gone */
+    bool broken; /* a read or write failed: the client is gone */
     int64_t bytes_in, bytes_out;
 };
 

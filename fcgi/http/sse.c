@@ -19,7 +19,8 @@ void sse_open(struct sse *s)
     if (response_begun(s->r))
         return;
     response_begin(s->r, 200);
-    response_header(s->r, "Content-Type", s->native ? "text/event-stream" : "text/event-stream; charset=utf-8");
+    response_header(s->r, "Content-Type",
+                    s->native ? "text/event-stream" : "text/event-stream; charset=utf-8");
     response_header(s->r, "Cache-Control", "no-cache");
     response_header(s->r, "X-Accel-Buffering", "no");
 }

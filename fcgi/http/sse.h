@@ -13,10 +13,10 @@
 #include "http/request.h"
 
 struct sse {
-    struct request *r;   /* borrowed */
-    bool native;         /* heartbeats by an early prefix instead of comments */
-    bool pending;        /* an early `data: ` waits for its event */
-    int64_t last_ms;     /* when bytes last went to the client */
+    struct request *r; /* borrowed */
+    bool native;       /* heartbeats by an early prefix instead of comments */
+    bool pending;      /* an early `data: ` waits for its event */
+    int64_t last_ms;   /* when bytes last went to the client */
 };
 
 /* Prepares; nothing is sent yet. */

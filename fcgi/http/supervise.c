@@ -19,19 +19,21 @@
 enum { BACKLOG = 4096, RESTART_MS = 200, RESTART_MAX_MS = 10000, STEADY_MS = 10000 };
 
 struct child {
-    pid_t pid;         /* 0 while not running */
+    pid_t pid; /* 0 while not running */
     int64_t began_ms;
-    int64_t again_ms;  /* when it may be started */
-    int64_t pause_ms;  /* grows while it keeps dying young */
+    int64_t again_ms; /* when it may be started */
+    int64_t pause_ms; /* grows while it keeps dying young */
 };
 
 static bool address_of(const char *path, struct sockaddr_un *a, struct fault *f)
 {
     *a = (struct sockaddr_un){.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof a->sun_path)
-        return fault_set(f, FAULT_BAD_REQUEST,
-                         "the socket path %s has %zu bytes and may have %zu: choose a shorter POLLUX_HOME or set "
-                         "POLLUX_SOCKET", path, strlen(path), sizeof a->sun_path - 1);
+        return fault_set(
+            f, FAULT_BAD_REQUEST,
+            "the socket path %s has %zu bytes and may have %zu: choose a shorter POLLUX_HOME or set "
+            "POLLUX_SOCKET",
+            path, strlen(path), sizeof a->sun_path - 1);
     memcpy(a->sun_path, path, strlen(path) + 1);
     return true;
 }
@@ -51,7 +53,8 @@ int supervise_listen(const char *path, struct fault *f)
     if (!address_of(path, &a, f))
         return -1;
     if (in_use(&a)) {
-        fault_set(f, FAULT_UNAVAILABLE, "somebody serves %s already: stop that instance, or set POLLUX_HOME", path);
+        fault_set(f, FAULT_UNAVAILABLE, "somebody serves %s already: stop that instance, or set POLLUX_HOME",
+                  path);
         return -1;
     }
     unlink(path);

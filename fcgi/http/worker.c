@@ -38,7 +38,7 @@ struct runner {
 
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t ended;  /* a thread left the list */
+    pthread_cond_t ended; /* a thread left the list */
     struct runner *first;
     long threads, idle;
     int listen_fd;

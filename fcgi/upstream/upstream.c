@@ -205,7 +205,7 @@ static void set_options(CURL *h, struct upstream_call *c, struct flight *fl, str
     curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, c->follow ? 1L : 0L);
     curl_easy_setopt(h, CURLOPT_MAXREDIRS, 5L);
     curl_easy_setopt(h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1); /* one stream a handle anyway */
-    curl_easy_setopt(h, CURLOPT_PROXY, c->proxy != NULL ? c->proxy : ""); /* "" also hides http_proxy */
+    curl_easy_setopt(h, CURLOPT_PROXY, c->proxy != NULL ? c->proxy : "");   /* "" also hides http_proxy */
     curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(h, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER);

@@ -20,35 +20,36 @@
 struct upstream_call {
     /* what is asked */
     const char *method;
-    const char *url;             /* whole and encoded, without any credential */
-    struct buf headers;          /* "Name: value" lines, each ended by a NUL: upstream_header_add() */
-    const char *proxy;           /* "" for none */
-    const char *body;            /* the whole body, or NULL */
+    const char *url;    /* whole and encoded, without any credential */
+    struct buf headers; /* "Name: value" lines, each ended by a NUL: upstream_header_add() */
+    const char *proxy;  /* "" for none */
+    const char *body;   /* the whole body, or NULL */
     size_t body_n;
-    long (*body_read)(void *ctx, char *to, size_t n); /* or its source: bytes, 0 at the end, -1 to break off */
+    long (*body_read)(void *ctx, char *to,
+                      size_t n); /* or its source: bytes, 0 at the end, -1 to break off */
     int64_t body_length;         /* of that source; -1 unknown */
     int64_t connect_ms, first_byte_ms, idle_ms;
-    int64_t deadline_ms;         /* clock_ms() by which it must be over */
-    bool trickles;               /* the answer comes in small pieces over a long time: smaller buffers */
-    bool follow;                 /* follow redirects: only for calls that carry no credential */
+    int64_t deadline_ms; /* clock_ms() by which it must be over */
+    bool trickles;       /* the answer comes in small pieces over a long time: smaller buffers */
+    bool follow;         /* follow redirects: only for calls that carry no credential */
 
     /* what happens meanwhile; each false ends the call as UPSTREAM_ABORTED. May be NULL. */
-    bool (*on_head)(void *ctx, int status);                  /* before the first byte of the body */
+    bool (*on_head)(void *ctx, int status); /* before the first byte of the body */
     bool (*on_data)(void *ctx, const char *bytes, size_t n);
-    bool (*on_tick)(void *ctx);                              /* at least once a second */
+    bool (*on_tick)(void *ctx); /* at least once a second */
     void *ctx;
 
     /* what came of it */
-    int status;                  /* 0 if there was no answer */
-    int64_t first_byte_at;       /* clock_ms() of the first byte of the body or the end of the head; 0 if none */
-    char error[160];             /* the network's words; hold no secret */
+    int status;            /* 0 if there was no answer */
+    int64_t first_byte_at; /* clock_ms() of the first byte of the body or the end of the head; 0 if none */
+    char error[160];       /* the network's words; hold no secret */
 
     /* private */
-    struct buf head;             /* header lines of the final answer */
-    int64_t began, last;         /* clock_ms(): of the call, of the last bytes either way */
-    int64_t sent;                /* bytes of the body that were handed over */
+    struct buf head;     /* header lines of the final answer */
+    int64_t began, last; /* clock_ms(): of the call, of the last bytes either way */
+    int64_t sent;        /* bytes of the body that were handed over */
     bool head_told, stopped;
-    enum upstream_end why;       /* why a callback stopped it */
+    enum upstream_end why; /* why a callback stopped it */
 };
 
 /* Once per process, before any thread. */
@@ -61,7 +62,8 @@ void upstream_header_add(struct upstream_call *c, const char *name, const char *
 /* Performs the call; fills in what came of it. */
 enum upstream_end upstream_perform(struct upstream_call *c);
 
-/* The value of a header of the answer by its name (any case): appended to `value`. False if it is not there. */
+/* The value of a header of the answer by its name (any case): appended to `value`. False if it is not there.
+ */
 bool upstream_header_get(const struct upstream_call *c, const char *name, struct buf *value);
 
 /* Frees what the call holds; not the caller's body. */
