@@ -205,7 +205,7 @@ static json_t *last_usage(const struct journey *j)
 }
 
 /* Set piece by piece: one field that is odd must not lose the row. */
-static json_t *settlement_of(const struct journey *j)
+static json_t *settlement_of(struct journey *j)
 {
     const struct request *r = j->req;
     const char *model = *j->logged_model ? j->logged_model : j->model;
@@ -232,7 +232,8 @@ static json_t *settlement_of(const struct journey *j)
     json_object_set_new(s, "bytes_out", json_integer(r->bytes_out));
     json_object_set_new(s, "remote", outside_text(r->remote, 64));
     json_object_set_new(s, "user_agent", outside_text(request_header(r, "user-agent"), 200));
-    json_object_set(s, "attempts", j->attempts);
+    json_object_set_new(s, "attempts", j->attempts); /* given away whole: another thread reads and frees it */
+    j->attempts = NULL;
     return s;
 }
 
@@ -261,7 +262,6 @@ void journey_close(struct journey *j)
     events_free(&j->events);
     chat_free(j->chat);
     json_decref(j->chat_body);
-    json_decref(j->attempts);
     json_decref(j->held_events);
     free(j->sending_owned);
     buf_free(&j->body);
