@@ -19,7 +19,7 @@ const chatting = (words) => ({ model, stream: true, messages: [{ role: 'user', c
 
 let pollux;
 before(async () => {
-  pollux = await startPollux({ sim: { projects: projects(4) }, settings: { POLLUX_IDLE_TIMEOUT: '2' } });
+  pollux = await startPollux({ sim: { projects: projects(4) }, settings: { POLLUX_IDLE_TIMEOUT: '5' } });
 });
 beforeEach(() => pollux.sim.reset());
 after(() => pollux?.stop());
