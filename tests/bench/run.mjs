@@ -113,11 +113,13 @@ async function fillPool(pollux) {
 
 // Every project has its quota row; nine of ten have spent their day.
 async function spendPool(pollux) {
-  await pollux.sql(`insert into pollux.quota (project_id, model) select id, '${model}' from pollux.project on conflict do nothing`);
-  await pollux.sql(`update pollux.quota set ready_at = now() + interval '6 hours', reason = 'rpd' where project_id % 10 <> 0`);
+  await pollux.sql(`select pollux.model_seen('${model}', true)`);
+  await pollux.sql(`select pollux.quota_seed('${model}', ${poolSize}, true)`);
+  await pollux.sql(`update pollux.quota set ready_at = now() + interval '6 hours', reason = 'spent_rpd' where project_id % 10 <> 0`);
   await pollux.sql('vacuum (analyze) pollux.quota');
   const [{ ready, spent }] = await pollux.sql("select count(*) filter (where ready_at = '-infinity') as ready, count(*) filter (where ready_at > now()) as spent from pollux.quota");
   console.log(`quota rows: ${ready} ready, ${spent} spent`);
+  if (spent < 0.85 * poolSize || ready < 0.05 * poolSize) throw new Error('the pool was not made as it should be: nothing would be measured');
 }
 
 const poolOf = (upstream) => startPollux({ upstream, models: { [model]: { rpm: 1_000_000, rpd: 1_000_000_000, tpm: 1_000_000_000_000 } } });
