@@ -16,7 +16,7 @@ language sql immutable as $$ select p_day::timestamp at time zone 'America/Los_A
 comment on function pollux.pacific_midnight(date) is 'The moment at which that day begins in America/Los_Angeles.';
 
 create or replace function pollux.second_of(p_at timestamptz) returns bigint
-language sql immutable as $$ select floor(extract(epoch from p_at))::bigint $$;
+language sql stable as $$ select floor(extract(epoch from p_at))::bigint $$;
 comment on function pollux.second_of(timestamptz) is 'The second (Unix time) a moment lies in.';
 
 -- What counts at Google is when a request arrives there, which is up to `margin` seconds after its reservation, and

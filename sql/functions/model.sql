@@ -2,25 +2,6 @@
 -- Model: names, aliases, limits. A model that nobody configured is forwarded as it is.
 set check_function_bodies = off;
 
--- A model comes into being when it is asked for. Its rows are made a few at a time until it has answered once, so that a
--- made-up name costs a few rows and not one per project.
-create or replace function pollux.model_seen(p_model text, p_configured boolean) returns pollux.model_state
-language plpgsql volatile as $$
-declare
-    s pollux.model_state;
-begin
-    select * into s from pollux.model_state where model = p_model;
-    if s.model is null then
-        insert into pollux.model_state (model, confirmed, asked_at)
-        values (p_model, p_configured or p_model = '', pollux.now())
-        on conflict do nothing;
-        select * into s from pollux.model_state where model = p_model;
-    end if;
-    return s;
-end
-$$;
-comment on function pollux.model_seen(text, boolean) is 'The state of a model; made when it is asked for the first time.';
-
 create or replace function pollux.model_confirm(p_models text[]) returns void
 language plpgsql volatile as $$
 begin

@@ -2,6 +2,7 @@
 -- Pick: permits for the wishes of one model.
 --
 --   pick                the story: rounds of take a hand, deal, book, until everybody is served or nothing is left
+--     pick_terms        limits of the model, and whether all its rows are there
 --     pick_company      who waits elsewhere and came earlier: they get their share of a hand, but only in thought
 --     pick_slots        how many more requests the model's max_concurrency lets in
 --     pick_hold         locks rows that were named in advance
@@ -14,34 +15,65 @@
 -- again and waited for it. How locks are ordered is told in quota.sql.
 set check_function_bodies = off;
 
-create or replace function pollux.pick_company(p_model text, p_seats pollux.seat[], p_at timestamptz)
-returns pollux.seat[]
-language plpgsql stable as $$
+create or replace function pollux.pick_terms(p_model text) returns pollux.terms
+language plpgsql volatile as $$
+declare
+    v_terms pollux.terms;
 begin
-    return (
-        select array_agg(row(null, w.id, null, null, null, null, null, null, null, null, null, w.est_tokens, w.since, true,
-                             null, null, null, null, w.exclude, w.pin, null, null, null, null, null, null, null, null, null
-                            )::pollux.seat)
-        from (select * from pollux.waiter
-              where model = p_model and lease_until > p_at
-                and since < (select max(s.since) from unnest(p_seats) s)
-                and id <> all (array(select s.id from unnest(p_seats) s))
-              order by since limit 400) w);
+    for v_try in 1..2 loop
+        select m.rpm, m.tpm, m.rpd, m.max_concurrency, s.model is not null, s.confirmed,
+               s.seeded_to < (select max(id) from pollux.project)
+        into v_terms
+        from (select) one
+        left join pollux.model m on m.name = p_model
+        left join pollux.model_state s on s.model = p_model;
+        exit when v_terms.seen;
+        insert into pollux.model_state (model, confirmed, asked_at)
+        values (p_model, p_model = '' or exists (select from pollux.model where name = p_model), pollux.now())
+        on conflict do nothing;
+    end loop;
+    return v_terms;
 end
 $$;
-comment on function pollux.pick_company(text, pollux.seat[], timestamptz) is
-    'Seats of those who wait for the model in other batches and came before the youngest of these.';
+comment on function pollux.pick_terms(text) is
+    'What there is to know of a model. It comes into being when it is asked for; its rows a few at a time until it has '
+    'answered once, so that a made-up name costs a few rows and not one per project.';
 
-create or replace function pollux.pick_slots(p_limits pollux.model, p_seats pollux.seat[]) returns integer
+create or replace function pollux.pick_company(p_model text, p_seats pollux.seat[]) returns pollux.seat[]
+language plpgsql stable as $$
+declare
+    v_company pollux.seat[];
+    v_now timestamptz;
+begin
+    if not exists (select from pollux.waiter where model = p_model) then
+        return p_seats;
+    end if;
+    v_now := pollux.now();
+    select array_agg(row(null, w.id, null, null, null, null, null, null, null, null, null, w.est_tokens, w.since, true,
+                         null, null, null, null, w.exclude, w.pin, null, null, null, null, null, null, null, null,
+                         null)::pollux.seat)
+    into v_company
+    from (select * from pollux.waiter
+          where model = p_model and lease_until > v_now
+            and since < (select max(s.since) from unnest(p_seats) s)
+            and id <> all (array(select s.id from unnest(p_seats) s))
+          order by since limit 400) w;
+    return array(select s from unnest(p_seats || v_company) s order by s.since, s.ord);
+end
+$$;
+comment on function pollux.pick_company(text, pollux.seat[]) is
+    'Seats by age, with seats for those who wait for the model in other batches and came before the youngest of these.';
+
+create or replace function pollux.pick_slots(p_model text, p_most integer, p_seats pollux.seat[]) returns integer
 language plpgsql volatile as $$
 begin
-    perform 1 from pollux.model where name = p_limits.name for no key update;
-    return p_limits.max_concurrency - (select count(*) from pollux.open_request o
-                                       where o.model = p_limits.name and o.gated
-                                         and o.id <> all (array(select s.id from unnest(p_seats) s)));
+    perform 1 from pollux.model where name = p_model for no key update;
+    return p_most - (select count(*) from pollux.open_request o
+                     where o.model = p_model and o.gated
+                       and o.id <> all (array(select s.id from unnest(p_seats) s)));
 end
 $$;
-comment on function pollux.pick_slots(pollux.model, pollux.seat[]) is
+comment on function pollux.pick_slots(text, integer, pollux.seat[]) is
     'How many requests may be open besides those that are. The model row stays locked, so that the count is exact.';
 
 create or replace function pollux.pick_hold(p_model text, p_projects bigint[]) returns integer
@@ -115,11 +147,11 @@ begin
                            order by priority, id limit 1) c on true,
         lateral (select pollux.quota_limit(p_rpm, q.learned_rpm, q.learned_at, v_learned) as rpm,
                         pollux.quota_limit(p_tpm, q.learned_tpm, q.learned_at, v_learned) as tpm,
-                        pollux.quota_limit(p_rpd, q.learned_rpd, q.learned_at, v_learned) as rpd offset 0) l,
+                        pollux.quota_limit(p_rpd, q.learned_rpd, q.learned_at, v_learned) as rpd) l,
         lateral (select pollux.window_sum(q.seconds, q.starts, v_since) as used,
                         case when l.tpm is not null
                              then pollux.window_sum(q.seconds, q.tokens, v_since) end as tokens,
-                        pollux.quota_today(q.day, q.day_requests, q.late_requests, v_day) as today offset 0) u
+                        pollux.quota_today(q.day, q.day_requests, q.late_requests, v_day) as today) u
     ), ranked as (
         select project_id, credential_id, common,
                case when credential_id is null then 0
@@ -283,7 +315,7 @@ comment on function pollux.pick_classes(text) is 'The priority classes among the
 
 create or replace function pollux.pick_rounds(
     inout p_seats pollux.seat[], inout p_slots integer, inout p_held integer, out p_left integer,
-    p_model text, p_named bigint[], p_limits pollux.model, p_policy pollux.policy
+    p_model text, p_named bigint[], p_terms pollux.terms, p_policy pollux.policy
 )
 language plpgsql volatile as $$
 declare
@@ -297,7 +329,7 @@ begin
     p_left := cardinality(p_seats);
     foreach v_class in array v_classes loop
         for v_round in 1..4 loop
-            v_hand := pollux.pick_hand(p_model, v_class, v_want, p_named, p_limits.rpm, p_limits.tpm, p_limits.rpd,
+            v_hand := pollux.pick_hand(p_model, v_class, v_want, p_named, p_terms.rpm, p_terms.tpm, p_terms.rpd,
                                        v_moment, p_policy);
             if v_hand.projects is null then
                 exit when p_held > 0 or not pollux.pick_wait_busy(p_model, v_class, v_want, v_moment.at);
@@ -309,7 +341,7 @@ begin
             p_seats := v_deal.p_seats;
             p_slots := v_deal.p_slots;
             p_left := v_deal.p_left;
-            perform pollux.pick_book(p_model, v_deal.p_hand, p_limits.rpm, p_limits.tpm, p_limits.rpd, v_moment, p_policy);
+            perform pollux.pick_book(p_model, v_deal.p_hand, p_terms.rpm, p_terms.tpm, p_terms.rpd, v_moment, p_policy);
             p_held := p_held + cardinality(v_hand.projects);
             exit when p_left = 0 or p_slots <= 0 or cardinality(v_hand.projects) < v_want;
             v_want := v_want * 3;
@@ -318,7 +350,7 @@ begin
     end loop;
 end
 $$;
-comment on function pollux.pick_rounds(pollux.seat[], integer, integer, text, bigint[], pollux.model, pollux.policy) is
+comment on function pollux.pick_rounds(pollux.seat[], integer, integer, text, bigint[], pollux.terms, pollux.policy) is
     'Serves seats from what is ready, class by class; each further round looks at more rows. p_left: how many went empty.';
 
 create or replace function pollux.pick_soonest(
@@ -337,7 +369,7 @@ comment on function pollux.pick_soonest(text, bigint, bigint[]) is
     'When the first row that may serve such a seat is ready, and what it rests for; null if there is none.';
 
 create or replace function pollux.pick_fuelled(
-    p_model text, p_pin bigint, p_est bigint, p_limits pollux.model, p_moment pollux.moment, p_policy pollux.policy
+    p_model text, p_pin bigint, p_est bigint, p_terms pollux.terms, p_moment pollux.moment, p_policy pollux.policy
 ) returns timestamptz
 language plpgsql stable as $$
 begin
@@ -349,16 +381,16 @@ begin
         from (select * from pollux.quota
               where model = p_model and ready_at = '-infinity' and (p_pin is null or project_id = p_pin)
               limit 200) q,
-             lateral (select pollux.quota_limit(p_limits.tpm, q.learned_tpm, q.learned_at, p_policy.learned_since) as tpm
+             lateral (select pollux.quota_limit(p_terms.tpm, q.learned_tpm, q.learned_at, p_policy.learned_since) as tpm
                       offset 0) l);
 end
 $$;
-comment on function pollux.pick_fuelled(text, bigint, bigint, pollux.model, pollux.moment, pollux.policy) is
+comment on function pollux.pick_fuelled(text, bigint, bigint, pollux.terms, pollux.moment, pollux.policy) is
     'When a row that is ready, but has too few tokens left this minute, has enough: the soonest of up to 200.';
 
 -- Who comes again too early costs a little time; the further behind in the queue, the later it need come.
 create or replace function pollux.pick_refuse(
-    p_seat pollux.seat, p_place integer, p_slots integer, p_model text, p_limits pollux.model, p_policy pollux.policy
+    p_seat pollux.seat, p_place integer, p_slots integer, p_model text, p_terms pollux.terms, p_policy pollux.policy
 ) returns pollux.seat
 language plpgsql stable as $$
 declare
@@ -377,7 +409,7 @@ begin
     if v_at is null or v_at = 'infinity' then
         return pollux.pick_deny(p_seat, p_model, v_at is null, v_moment.at);
     elsif v_at <= v_moment.at then
-        v_at := greatest(pollux.pick_fuelled(p_model, p_seat.pin, p_seat.est, p_limits, v_moment, p_policy), v_at);
+        v_at := greatest(pollux.pick_fuelled(p_model, p_seat.pin, p_seat.est, p_terms, v_moment, p_policy), v_at);
     end if;
     if v_at <= v_moment.at then
         p_seat.reason := 'turn';
@@ -389,7 +421,7 @@ begin
     return p_seat;
 end
 $$;
-comment on function pollux.pick_refuse(pollux.seat, integer, integer, text, pollux.model, pollux.policy) is
+comment on function pollux.pick_refuse(pollux.seat, integer, integer, text, pollux.terms, pollux.policy) is
     'What a seat that went empty is told: wait for quota, for its turn, for concurrency, or no. A trial may end any moment.';
 
 create or replace function pollux.pick_deny(p_seat pollux.seat, p_model text, p_none boolean, p_at timestamptz)
@@ -420,62 +452,61 @@ create or replace function pollux.pick(
 ) returns pollux.seat[]
 language plpgsql volatile as $$
 declare
-    v_limits pollux.model;
-    v_state pollux.model_state;
-    v_company pollux.seat[];
+    s pollux.seat;
+    v_terms pollux.terms;
+    v_open boolean := false;
+    v_hold bigint[] := '{}';
+    v_named bigint[] := '{}';
     v_slots integer;
-    v_left integer;
     v_held integer := 0;
-    v_wide boolean;
-    v_open bigint;
-    v_pins bigint[];
-    v_named bigint[];
+    v_left integer;
 begin
-    select count(*), coalesce(array_agg(distinct s.pin) filter (where s.pin is not null), '{}'),
-           coalesce(array_agg(distinct coalesce(s.pin, s.prefer)) filter (where coalesce(s.pin, s.prefer) is not null), '{}')
-    into v_open, v_pins, v_named from unnest(p_seats) s where s.verdict is null;
-    if v_open = 0 and p_effects is null then
+    foreach s in array coalesce(p_seats, '{}') loop
+        continue when s.verdict is not null;
+        v_open := true;
+        if s.pin is not null then
+            v_hold := v_hold || s.pin;
+        end if;
+        if coalesce(s.pin, s.prefer) is not null then
+            v_named := v_named || coalesce(s.pin, s.prefer);
+        end if;
+    end loop;
+    if p_effects is not null then
+        v_hold := v_hold || array(select e.project_id from unnest(p_effects) e);
+    elsif not v_open then
         return p_seats;
     end if;
-    if p_effects is not null then
-        v_pins := v_pins || array(select e.project_id from unnest(p_effects) e);
+    v_terms := pollux.pick_terms(p_model);
+    if v_terms.max_concurrency is not null then
+        v_slots := pollux.pick_slots(p_model, v_terms.max_concurrency, p_seats);
     end if;
-    select * into v_limits from pollux.model where name = p_model;
-    v_state := pollux.model_seen(p_model, v_limits.name is not null);
-    if v_limits.max_concurrency is not null then
-        v_slots := pollux.pick_slots(v_limits, p_seats);
-    end if;
-    if v_pins <> '{}' then
-        v_held := pollux.pick_hold(p_model, v_pins);
+    if v_hold <> '{}' then
+        v_held := pollux.pick_hold(p_model, v_hold);
     end if;
     if p_effects is not null then
         perform pollux.quota_apply(p_effects, pollux.moment(p_policy), p_policy);
     end if;
-    if v_open = 0 then
-        return p_seats;
+    if v_open then
+        p_seats := pollux.pick_company(p_model, p_seats);
+        for v_try in 1..4 loop
+            if v_terms.wide and (v_try > 1 or v_terms.confirmed) then
+                v_left := case when v_terms.confirmed then 256 else 8 * v_left end;
+                exit when pollux.quota_seed(p_model, v_left, v_try > 1 and v_held = 0) = 0 and v_try > 1;
+            end if;
+            select * into p_seats, v_slots, v_held, v_left
+            from pollux.pick_rounds(p_seats, v_slots, v_held, p_model, v_named, v_terms, p_policy);
+            exit when v_left = 0 or v_slots <= 0 or not v_terms.wide;
+        end loop;
+        p_seats := pollux.pick_close(p_seats, v_slots, p_model, v_terms, p_policy);
     end if;
-    v_company := pollux.pick_company(p_model, p_seats, pollux.now());
-    if v_company is not null then
-        p_seats := array(select s from unnest(p_seats || v_company) s order by s.since, s.ord);
-    end if;
-    v_wide := v_state.seeded_to < (select max(id) from pollux.project);
-    if v_wide and v_state.confirmed then
-        perform pollux.quota_seed(p_model, 256, false);
-    end if;
-    for v_try in 1..4 loop
-        select * into p_seats, v_slots, v_held, v_left
-        from pollux.pick_rounds(p_seats, v_slots, v_held, p_model, v_named, v_limits, p_policy);
-        exit when v_left = 0 or v_slots <= 0 or not v_wide
-               or pollux.quota_seed(p_model, case when v_state.confirmed then 256 else 8 * v_left end, v_held = 0) = 0;
-    end loop;
-    return pollux.pick_close(p_seats, v_slots, p_model, v_limits, p_policy);
+    return p_seats;
 end
 $$;
 comment on function pollux.pick(text, pollux.seat[], pollux.effect[], pollux.policy) is
     'Permits for the wishes of one model, oldest first, after the effects of attempts on it. Answers them with their verdicts.';
 
 create or replace function pollux.pick_close(
-    p_seats pollux.seat[], p_slots integer, p_model text, p_limits pollux.model, p_policy pollux.policy
+    p_seats pollux.seat[], p_slots integer, p_model text, p_terms pollux.terms, p_policy pollux.policy
 ) returns pollux.seat[]
 language plpgsql volatile as $$
 declare
@@ -489,14 +520,14 @@ begin
         end if;
         continue when s.ord is null;
         if s.verdict is null then
-            s := pollux.pick_refuse(s, v_place, p_slots, p_model, p_limits, p_policy);
+            s := pollux.pick_refuse(s, v_place, p_slots, p_model, p_terms, p_policy);
         elsif s.verdict = 'go' then
-            s.gated := p_limits.max_concurrency is not null;
+            s.gated := p_terms.max_concurrency is not null;
         end if;
         v_served := v_served || s;
     end loop;
     return v_served;
 end
 $$;
-comment on function pollux.pick_close(pollux.seat[], integer, text, pollux.model, pollux.policy) is
+comment on function pollux.pick_close(pollux.seat[], integer, text, pollux.terms, pollux.policy) is
     'Gives each seat its verdict; those who wait elsewhere are left out.';

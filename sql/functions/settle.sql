@@ -176,7 +176,7 @@ comment on function pollux.settle_clients(bigint[], timestamptz[], bigint[], boo
 create or replace function pollux.settle_batch(p_worker uuid, p_settlements jsonb) returns void
 language plpgsql volatile as $$
 declare
-    v_policy pollux.policy := pollux.policy();
+    v_policy pollux.policy;
     v_effects pollux.effect[];
     v_models text[];
     l record;
@@ -189,12 +189,15 @@ begin
     if l.clients is not null then
         perform pollux.settle_clients(l.clients, l.moments, l.more, l.anew);
     end if;
-    select array_agg(distinct pollux.quota_model(a ->> 'model', verb)) into v_models
-    from unnest(l.attempts, l.verbs) x(a, verb) where a ->> 'outcome' = 'ok';
-    if exists (select from pollux.model_state where model = any (v_models) and not confirmed) then
+    select array_agg(s.model) into v_models
+    from (select distinct pollux.quota_model(a ->> 'model', verb) as model
+          from unnest(l.attempts, l.verbs) x(a, verb) where a ->> 'outcome' = 'ok' offset 0) o
+    join pollux.model_state s on s.model = o.model and not s.confirmed;
+    if v_models is not null then
         perform pollux.model_confirm(v_models);
     end if;
     if v_effects is not null then
+        v_policy := pollux.policy();
         perform pollux.quota_apply(v_effects, pollux.moment(v_policy), v_policy);
     end if;
     if exists (select from pollux.waiter) then

@@ -67,6 +67,12 @@ declare
     v_at integer;
     s pollux.seat;
 begin
+    foreach s in array p_seats loop
+        exit when s.limited;
+    end loop;
+    if s.limited is not true then
+        return p_seats;
+    end if;
     for v_at in select i from generate_subscripts(p_seats, 1) i
                 where p_seats[i].limited and p_seats[i].attempt = 1 and p_seats[i].verdict is null
                 order by p_seats[i].client_id, p_seats[i].since loop

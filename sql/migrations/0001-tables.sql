@@ -552,6 +552,13 @@ create type pollux.seat as (
 );
 comment on type pollux.seat is 'A wish on its way to a verdict. Without ord: somebody who waits elsewhere and came earlier.';
 
+create type pollux.terms as (
+    rpm bigint, tpm bigint, rpd bigint, max_concurrency integer, seen boolean, confirmed boolean, wide boolean
+);
+comment on type pollux.terms is
+    'What a pick has to know of a model: configured limits; whether it was asked for before, has answered before, and has '
+    'rows still to come into being.';
+
 create type pollux.hand as (
     projects bigint[], credentials bigint[], common boolean[], room integer[], fuel bigint[], tank bigint[],
     dealt integer[], spent bigint[]
