@@ -113,7 +113,9 @@ export async function refuseLate(call) {
 export function reset(call) {
   call.broken = 'reset';
   call.stats.answered(call, 0);
-  call.req.socket.resetAndDestroy();
+  /* resetAndDestroy() ends the stream first: a FIN may overtake the RST. This closes at once. */
+  call.req.socket.resetAndClosing = true;
+  call.req.socket.destroy();
 }
 
 /** Closes the connection where it stands: no end of the chunked body. */

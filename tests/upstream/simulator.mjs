@@ -99,9 +99,11 @@ export class Simulator {
     });
   }
 
+  /** Stops listening and cuts every connection. */
   close() {
+    this.server.close();
     this.server.closeAllConnections();
-    return new Promise((resolve) => this.server.close(resolve));
+    this.server.unref();
   }
 
   async handle(req, res) {

@@ -25,9 +25,9 @@ before(async () => {
   base = 'http://127.0.0.1:' + (await sim.listen());
 });
 
-after(async () => {
+after(() => {
   rmSync(dir, { recursive: true });
-  await sim.close();
+  sim.close();
 });
 
 beforeEach(() => {
