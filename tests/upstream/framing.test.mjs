@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   KEY,
+  THREE,
   FLASH,
   sim,
   base,
@@ -165,7 +166,7 @@ test('a stall before the first byte, and one in mid-stream, end when the client 
 
 test('events are paced and stamped', async () => {
   const asked = Date.now();
-  const { text } = await stream(ask('[[sim:chunks=5,delay=20,stamp]]'));
+  const { text } = await stream(ask('[[sim:chunks=5,delay=20,stamp]]'), THREE);
   const times = [...text.matchAll(/ t=(\d+\.\d+) /g)].map((m) => Number(m[1]));
   assert.equal(times.length, 5);
   times.forEach((time, i) => assert.ok(time >= asked + 20 * i - 3, `${asked}: ${times}`));

@@ -89,5 +89,8 @@ function signedEnd(call, list, words) {
   return { length, at: (i) => (i < length - 1 ? list.at(i) : withSignature(list.at(i), thoughtSignature)) };
 }
 
-const withSignature = (parts, thoughtSignature) =>
-  parts.length > 0 ? [...parts.slice(0, -1), { ...parts[parts.length - 1], thoughtSignature }] : parts;
+/** Signs the last part where it stands: a copy would read the clock of a stamped text too early. */
+function withSignature(parts, thoughtSignature) {
+  if (parts.length > 0) parts[parts.length - 1].thoughtSignature = thoughtSignature;
+  return parts;
+}
