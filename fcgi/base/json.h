@@ -5,13 +5,19 @@
  * Jansson parses by recursion and allows a nesting of 2048, which is more than
  * the small stack of a request thread can hold. Whatever comes from a client or
  * an upstream is read here, where the nesting is measured first.
+ *
+ * What is only written (for the ledger, on every request) is written as text at
+ * once, member by member, without a tree in between.
  */
 #ifndef POLLUX_BASE_JSON_H
 #define POLLUX_BASE_JSON_H
 
+#include "base/buf.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The deepest nesting that is read; a request thread's stack holds several times as much. */
 #define JSON_DEPTH_MAX 200
@@ -22,5 +28,17 @@ bool json_depth_ok(const char *text, size_t n);
 /* Parses any JSON value: new, or NULL when it is none, or nests too deeply. NUL characters in strings are
  * accepted, and integers beyond 64 bits become reals. */
 json_t *json_read(const char *text, size_t n);
+
+/* Members of an object, each followed by a comma: begin with json_open(), end with json_close(), which takes
+ * the last comma back. Names are written as they are. NULL texts become null; broken UTF-8 becomes U+FFFD. */
+void json_open(struct buf *out);
+void json_close(struct buf *out);
+void json_member_text(struct buf *out, const char *name, const char *text);
+void json_member_number(struct buf *out, const char *name, int64_t number);
+void json_member_bool(struct buf *out, const char *name, bool yes);
+void json_member_raw(struct buf *out, const char *name, const char *json); /* NULL or "" is null */
+
+/* One text in quotes. */
+void json_quote(struct buf *out, const char *text);
 
 #endif

@@ -54,10 +54,12 @@ static bool token_char(unsigned char c)
 /* The length of the secret that starts at `text` after one of the marks, 0 if none does. */
 static size_t secret_at(const char *text, size_t n, bool word_begins, size_t *mark_len)
 {
+    int first = n > 0 ? tolower((unsigned char)*text) : 0;
     for (size_t i = 0; i < sizeof secret_marks / sizeof *secret_marks; i++) {
-        size_t m = strlen(secret_marks[i].mark);
-        if (!word_begins && !secret_marks[i].anywhere)
+        if (tolower((unsigned char)secret_marks[i].mark[0]) != first ||
+            (!word_begins && !secret_marks[i].anywhere))
             continue;
+        size_t m = strlen(secret_marks[i].mark);
         if (n <= m || strncasecmp(text, secret_marks[i].mark, m) != 0)
             continue;
         size_t run = 0;
@@ -73,18 +75,20 @@ static size_t secret_at(const char *text, size_t n, bool word_begins, size_t *ma
 
 void log_redact(struct buf *out, const char *text, size_t n)
 {
+    size_t shown = 0; /* up to where it has been copied */
     buf_reserve(out, n);
     for (size_t i = 0; i < n;) {
         bool word_begins = i == 0 || !isalnum((unsigned char)text[i - 1]);
         size_t mark = 0, secret = secret_at(text + i, n - i, word_begins, &mark);
         if (secret == 0) {
-            buf_putc(out, text[i++]);
+            i++;
             continue;
         }
-        buf_add(out, text + i, mark);
+        buf_add(out, text + shown, i + mark - shown);
         buf_puts(out, "***");
-        i += secret;
+        shown = i += secret;
     }
+    buf_add(out, text + shown, n - shown);
 }
 
 /* Control characters (C0, DEL, and C1, which terminals obey too) and broken UTF-8 as \xNN. */

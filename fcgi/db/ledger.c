@@ -5,6 +5,7 @@
 #include "db/settle.h"
 #include "base/auto.h"
 #include "base/clock.h"
+#include "base/json.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -63,7 +64,7 @@ void ledger_stop(void)
     ledger.worker_id = NULL;
 }
 
-void ledger_settle(json_t *settlement)
+void ledger_settle(char *settlement)
 {
     settle_queue(settlement);
 }
@@ -213,39 +214,50 @@ static json_t *ask(const char *text, struct fault *f)
 
 /* ------------------------------------------------------------------ a wish in words */
 
-static json_t *integers(const int64_t *v, size_t n)
+static void add_exclude(struct buf *out, const struct wish *w)
 {
-    json_t *a = json_array();
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(a, json_integer(v[i]));
-    return a;
+    buf_puts(out, "\"exclude\":[");
+    for (size_t i = 0; i < w->exclude_n; i++)
+        buf_printf(out, "%s%lld", i > 0 ? "," : "", (long long)w->exclude[i]);
+    buf_puts(out, "],");
 }
 
-static json_t *texts(const char *const *v, size_t n)
+static void add_resources(struct buf *out, const struct wish *w)
 {
-    json_t *a = json_array();
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(a, json_string(v[i]));
-    return a;
+    buf_puts(out, "\"resources\":[");
+    for (size_t i = 0; i < w->resources_n; i++) {
+        if (i > 0)
+            buf_putc(out, ',');
+        json_quote(out, w->resources[i]);
+    }
+    buf_puts(out, "],");
 }
 
-/* The JSON shape is documented above api.exchange() in sql/functions. New. */
-static char *wish_text(const struct wish *w, int64_t since_ms, bool repeat, bool with_failed)
+/* The JSON shape is documented above api.exchange() in sql/functions. */
+static void write_wish(struct buf *out, const struct wish *w, int64_t since_ms, bool repeat, bool with_failed)
 {
-    json_auto_t *o = json_pack(
-        "{s:s, s:s, s:i, s:s?, s:s, s:s, s:s, s:b, s:I, s:I, s:o, s:o, s:b, s:b, s:s}", "id", w->id, "kind",
-        w->auth_only ? "auth" : "permit", "attempt", w->attempt, "token_hash", w->token_hash, "dialect",
-        w->dialect, "verb", w->verb, "model", w->model, "stream", w->stream, "est_tokens",
-        (json_int_t)w->est_tokens, "since_ms", (json_int_t)since_ms, "exclude",
-        integers(w->exclude, w->exclude_n), "resources", texts(w->resources, w->resources_n), "prefer_own",
-        w->prefer_own, "repeat", repeat, "remote", w->remote);
-    if (o == NULL)
-        return NULL;
+    buf_clear(out);
+    json_open(out);
+    json_member_text(out, "id", w->id);
+    json_member_text(out, "kind", w->auth_only ? "auth" : "permit");
+    json_member_number(out, "attempt", w->attempt);
+    json_member_text(out, "token_hash", w->token_hash);
+    json_member_text(out, "dialect", w->dialect);
+    json_member_text(out, "verb", w->verb);
+    json_member_text(out, "model", w->model);
+    json_member_bool(out, "stream", w->stream);
+    json_member_number(out, "est_tokens", w->est_tokens);
+    json_member_number(out, "since_ms", since_ms);
+    add_exclude(out, w);
+    add_resources(out, w);
+    json_member_bool(out, "prefer_own", w->prefer_own);
+    json_member_bool(out, "repeat", repeat);
+    json_member_text(out, "remote", w->remote);
     if (w->credential != 0)
-        json_object_set_new(o, "credential", json_integer(w->credential));
-    if (w->failed != NULL && with_failed)
-        json_object_set(o, "failed", w->failed);
-    return json_dumps(o, JSON_COMPACT);
+        json_member_number(out, "credential", w->credential);
+    if (with_failed)
+        json_member_raw(out, "failed", w->failed);
+    json_close(out);
 }
 
 /* ------------------------------------------------------------------ an answer in C */
@@ -360,12 +372,11 @@ bool ledger_reserve(const struct wish *w, struct permit *ret, struct fault *f)
                            .started_at = ""};
     int64_t began = clock_ms(), down_since = 0;
     bool repeat = false, reported = false;
+    auto_buf text = {0};
     for (;;) {
-        auto_str text = wish_text(w, clock_ms() - began, repeat, !reported);
-        if (text == NULL)
-            return fault_set(f, FAULT_BAD_REQUEST, "the request holds text that is not valid UTF-8");
+        write_wish(&text, w, clock_ms() - began, repeat, !reported);
         struct fault problem = {0};
-        json_t *answer = ask(text, &problem);
+        json_t *answer = ask(buf_str(&text), &problem);
         if (answer == NULL) {
             repeat = true;
             if (down_since == 0)

@@ -59,7 +59,7 @@ struct wish {
     bool prefer_own;         /* rather the project in which this client last made something */
     int64_t credential;      /* exactly this one; 0: any */
     const char *remote;      /* client address */
-    json_t *failed;          /* the attempt that just failed, or NULL */
+    const char *failed;      /* the attempt that just failed, as JSON text, or NULL */
     int64_t deadline_ms;     /* clock_ms() by which the caller gives up altogether */
     bool (*gone)(void *ctx); /* has the client left? asked while waiting */
     void *gone_ctx;
@@ -83,8 +83,8 @@ struct permit {
 bool ledger_reserve(const struct wish *w, struct permit *ret, struct fault *f);
 void permit_free(struct permit *p);
 
-/* Queues a settlement (takes the reference). Never fails. */
-void ledger_settle(json_t *settlement);
+/* Queues a settlement: JSON text from malloc(), which is taken. Never fails. */
+void ledger_settle(char *settlement);
 
 /* A connection for another call, and its way back. NULL with a fault when none came free in time. */
 struct db *ledger_take(struct fault *f);

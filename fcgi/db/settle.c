@@ -22,23 +22,47 @@
 
 enum { BATCH = 200, GATHER_MS = 4, BEAT_MS = 1000, PAUSE_MIN_MS = 100, PAUSE_MAX_MS = 2000, STOP_MS = 3000 };
 
+/* Settlements as JSON texts, each owned. */
+struct batch {
+    char **texts;
+    size_t n, cap;
+};
+
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* something was queued, or the end is near */
     pthread_t thread;
     bool stopping;
-    json_t *queue;    /* array of settlements, oldest first */
-    json_t *settings; /* object name -> value, from the last heartbeat */
-    struct db *db;    /* this thread's own connection */
+    struct batch queue; /* settlements, oldest first */
+    json_t *settings;   /* object name -> value, from the last heartbeat */
+    struct db *db;      /* this thread's own connection */
     char *worker_id, *spool_dir, *version;
     bool away; /* the database was away when last asked: said once */
 } settle = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-void settle_queue(json_t *settlement)
+static void batch_add(struct batch *b, char *text)
+{
+    if (b->n == b->cap) {
+        b->cap = b->cap > 0 ? 2 * b->cap : 64;
+        b->texts = xrealloc(b->texts, b->cap * sizeof *b->texts);
+    }
+    b->texts[b->n++] = text;
+}
+
+static void batch_free(struct batch *b)
+{
+    for (size_t i = 0; i < b->n; i++)
+        free(b->texts[i]);
+    free(b->texts);
+    *b = (struct batch){0};
+}
+#define auto_batch __attribute__((cleanup(batch_free))) struct batch
+
+void settle_queue(char *settlement)
 {
     auto_lock(&settle.lock);
-    json_array_append_new(settle.queue, settlement);
-    if (json_array_size(settle.queue) == 1)
+    batch_add(&settle.queue, settlement);
+    if (settle.queue.n == 1)
         pthread_cond_signal(&settle.changed);
 }
 
@@ -82,25 +106,19 @@ static bool write_all(int fd, const char *p, size_t n)
 }
 
 /* Appends settlements, a line each, to SPOOL/WORKER.jsonl (or .rejected) and syncs. */
-static bool spool(const json_t *batch, const char *suffix)
+static bool spool(char *const *texts, size_t n, const char *suffix)
 {
     auto_buf path = {0}, lines = {0};
     buf_printf(&path, "%s/%s.%s", settle.spool_dir, settle.worker_id, suffix);
-    size_t i;
-    json_t *one;
-    json_array_foreach (batch, i, one) {
-        auto_str text = json_dumps(one, JSON_COMPACT);
-        if (text != NULL)
-            buf_printf(&lines, "%s\n", text);
-    }
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&lines, "%s\n", texts[i]);
     mkdir(settle.spool_dir, 0770);
     int fd = open(buf_str(&path), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0660);
     bool ok = fd >= 0 && write_all(fd, buf_str(&lines), lines.n) && fsync(fd) == 0;
     if (!ok)
-        log_error("cannot write %s: %s; %zu settlements are lost", buf_str(&path), strerror(errno),
-                  json_array_size(batch));
+        log_error("cannot write %s: %s; %zu settlements are lost", buf_str(&path), strerror(errno), n);
     else
-        log_warn("%zu settlements are kept in %s", json_array_size(batch), buf_str(&path));
+        log_warn("%zu settlements are kept in %s", n, buf_str(&path));
     if (fd >= 0)
         close(fd);
     return ok;
@@ -108,77 +126,72 @@ static bool spool(const json_t *batch, const char *suffix)
 
 /* ------------------------------------------------------------------ settling */
 
-static bool exchange(const json_t *batch, struct fault *f)
+static bool exchange(char *const *texts, size_t n, struct fault *f)
 {
-    auto_str text = json_dumps(batch, JSON_COMPACT);
-    if (text == NULL)
-        return fault_set(f, FAULT_INTERNAL, "a settlement is not valid UTF-8");
-    const char *const params[] = {settle.worker_id, text};
+    auto_buf all = {0};
+    for (size_t i = 0; i < n; i++) {
+        buf_putc(&all, i == 0 ? '[' : ',');
+        buf_puts(&all, texts[i]);
+    }
+    buf_putc(&all, ']');
+    const char *const params[] = {settle.worker_id, all.p};
     json_auto_t *ignored = NULL;
     return db_json(settle.db, &ignored, f, "select api.exchange($1::uuid, $2::jsonb, '[]'::jsonb)", 2,
                    params);
 }
 
 /* Settles a batch that failed as a whole one by one; those that the database refuses are kept aside. */
-static bool settle_singly(const json_t *batch)
+static bool settle_singly(const struct batch *b)
 {
-    size_t i;
-    json_t *one;
-    json_array_foreach (batch, i, one) {
-        json_auto_t *single = json_pack("[O]", one);
+    for (size_t i = 0; i < b->n; i++) {
         struct fault f = {0};
-        if (exchange(single, &f))
+        if (exchange(&b->texts[i], 1, &f))
             continue;
         if (db_lost(settle.db))
             return false;
         log_error("a settlement was refused: %s", *f.meant ? f.meant : f.said);
-        spool(single, "rejected");
+        spool(&b->texts[i], 1, "rejected");
     }
     return true;
 }
 
 /* True when the batch is done with, false when it has to be tried again later. */
-static bool settle_batch(const json_t *batch)
+static bool settle_batch(const struct batch *b)
 {
     struct fault f = {0};
-    if (exchange(batch, &f)) {
+    if (exchange(b->texts, b->n, &f)) {
         note_back();
         return true;
     }
     if (!db_lost(settle.db) && strncmp(db_sqlstate(settle.db), "53", 2) != 0 &&
         strncmp(db_sqlstate(settle.db), "40", 2) != 0)
-        return settle_singly(batch);
+        return settle_singly(b);
     note_away(&f);
     return false;
 }
 
-static json_t *take_batch(void)
+/* Up to BATCH of the oldest. */
+static void take_batch(struct batch *to)
 {
     auto_lock(&settle.lock);
-    size_t n = json_array_size(settle.queue);
-    if (n == 0)
-        return NULL;
-    if (n <= BATCH) {
-        json_t *all = settle.queue;
-        settle.queue = json_array();
-        return all;
-    }
-    json_t *batch = json_array(), *rest = json_array();
-    size_t i;
-    json_t *one;
-    json_array_foreach (settle.queue, i, one)
-        json_array_append(i < BATCH ? batch : rest, one);
-    json_decref(settle.queue);
-    settle.queue = rest;
-    return batch;
+    struct batch *q = &settle.queue;
+    size_t n = q->n < BATCH ? q->n : BATCH;
+    for (size_t i = 0; i < n; i++)
+        batch_add(to, q->texts[i]);
+    q->n -= n;
+    if (q->n > 0)
+        memmove(q->texts, q->texts + n, q->n * sizeof *q->texts);
 }
 
-static void put_back(json_t *batch)
+/* Puts a batch back before what has been queued since; it is empty then. */
+static void put_back(struct batch *b)
 {
     auto_lock(&settle.lock);
-    json_array_extend(batch, settle.queue);
-    json_decref(settle.queue);
-    settle.queue = batch;
+    for (size_t i = 0; i < settle.queue.n; i++)
+        batch_add(b, settle.queue.texts[i]);
+    free(settle.queue.texts);
+    settle.queue = *b;
+    *b = (struct batch){0};
 }
 
 /* ------------------------------------------------------------------ replay */
@@ -188,11 +201,13 @@ static bool replay_lines(FILE *in)
     auto_str line = NULL;
     size_t cap = 0;
     while (getline(&line, &cap, in) >= 0) {
-        json_t *one = json_loads(line, 0, NULL);
-        if (one == NULL)
+        line[strcspn(line, "\n")] = '\0';
+        json_auto_t *whole = json_loads(line, 0, NULL);
+        if (whole == NULL)
             continue; /* the last line of a file that was being written when the machine went down */
-        json_auto_t *batch = json_pack("[o]", one);
-        if (!settle_batch(batch))
+        char *texts[] = {line};
+        const struct batch one = {.texts = texts, .n = 1};
+        if (!settle_batch(&one))
             return false;
     }
     return true;
@@ -264,7 +279,7 @@ static bool wait_for_work(int64_t ms)
 {
     struct timespec until = clock_in(ms);
     auto_lock(&settle.lock);
-    while (json_array_size(settle.queue) == 0 && !settle.stopping)
+    while (settle.queue.n == 0 && !settle.stopping)
         if (pthread_cond_timedwait(&settle.changed, &settle.lock, &until) != 0)
             break;
     return settle.stopping;
@@ -290,11 +305,15 @@ static void gather(void)
 static void finish(void)
 {
     int64_t limit = clock_ms() + STOP_MS;
-    for (json_t *batch; (batch = take_batch()) != NULL; json_decref(batch)) {
-        while (!settle_batch(batch) && clock_ms() < limit)
+    for (;;) {
+        auto_batch batch = {0};
+        take_batch(&batch);
+        if (batch.n == 0)
+            break;
+        while (!settle_batch(&batch) && clock_ms() < limit)
             usleep(PAUSE_MIN_MS * 1000);
         if (settle.away)
-            spool(batch, "jsonl");
+            spool(batch.texts, batch.n, "jsonl");
     }
     if (!settle.away)
         say_goodbye();
@@ -315,12 +334,12 @@ static void *settle_main(void *arg)
             replay();
             replayed = true;
         }
-        json_t *batch = well ? take_batch() : NULL;
-        if (batch != NULL && !settle_batch(batch)) {
-            put_back(batch);
+        auto_batch batch = {0};
+        if (well)
+            take_batch(&batch);
+        if (batch.n > 0 && !settle_batch(&batch)) {
+            put_back(&batch);
             well = false;
-        } else {
-            json_decref(batch);
         }
         pause = well ? PAUSE_MIN_MS : pause * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : pause * 2;
         if (!well)
@@ -335,7 +354,6 @@ static void *settle_main(void *arg)
 
 bool settle_start(const struct ledger_options *o, struct fault *f)
 {
-    settle.queue = json_array();
     settle.settings = json_object();
     settle.db = db_new(o->conninfo);
     settle.worker_id = xstrdup(o->worker_id);
@@ -362,7 +380,7 @@ void settle_stop(void)
     pthread_mutex_unlock(&settle.lock);
     pthread_join(settle.thread, NULL);
     db_free(settle.db);
-    json_decref(settle.queue);
+    batch_free(&settle.queue);
     json_decref(settle.settings);
     free(settle.worker_id);
     free(settle.spool_dir);

@@ -10,8 +10,8 @@
 bool settle_start(const struct ledger_options *o, struct fault *f);
 void settle_stop(void);
 
-/* Takes the reference. */
-void settle_queue(json_t *settlement);
+/* Takes the text, which is from malloc(). */
+void settle_queue(char *settlement);
 
 int64_t settle_setting(const char *name, int64_t preset);
 

@@ -11,6 +11,7 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/conf.h"
+#include "base/json.h"
 #include "translate/error.h"
 
 #include <string.h>
@@ -487,28 +488,53 @@ void attempt_make(struct journey *j)
 
 /* ------------------------------------------------------------------ the record */
 
-static json_t *usage_json(const struct usage *u)
+void usage_member(struct buf *out, const struct journey *j)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "prompt", (json_int_t)u->prompt, "cached",
-                     (json_int_t)u->cached, "candidates", (json_int_t)u->candidates, "thoughts",
-                     (json_int_t)u->thoughts, "tool", (json_int_t)u->tool, "total", (json_int_t)u->total);
+    const struct usage *u = &j->usage;
+    if (!j->usage_known) {
+        json_member_raw(out, "usage", NULL);
+        return;
+    }
+    buf_puts(out, "\"usage\":");
+    json_open(out);
+    json_member_number(out, "prompt", u->prompt);
+    json_member_number(out, "cached", u->cached);
+    json_member_number(out, "candidates", u->candidates);
+    json_member_number(out, "thoughts", u->thoughts);
+    json_member_number(out, "tool", u->tool);
+    json_member_number(out, "total", u->total);
+    json_close(out);
+    buf_putc(out, ',');
 }
 
-json_t *attempt_record(const struct journey *j)
+void attempt_record(struct journey *j)
 {
     const struct permit *p = &j->permit;
     const struct outcome *o = &j->judged;
+    struct buf *out = &j->attempts;
+    json_auto_t *penalty = outcome_penalty_json(o);
+    auto_str penalty_text = penalty != NULL ? json_dumps(penalty, JSON_COMPACT) : NULL;
     int64_t first = j->call.first_byte_at;
-    json_t *penalty = outcome_penalty_json(o), *error = *o->error ? json_string(o->error) : NULL;
-    return json_pack("{s:i, s:I, s:I, s:s, s:s, s:o, s:I, s:i, s:s, s:o, s:I, s:o, s:o}", "n", j->attempt,
-                     "credential_id", (json_int_t)p->credential_id, "project_id", (json_int_t)p->project_id,
-                     "model", p->model, "started_at", p->started_at, "first_byte_ms",
-                     first > 0 ? json_integer(first - j->attempt_began) : json_null(), "duration_ms",
-                     (json_int_t)(clock_ms() - j->attempt_began), "status", j->call.status, "outcome",
-                     outcome_name(o->kind), "error", error ? error : json_null(), "est_tokens",
-                     (json_int_t)(j->metered ? estimate_tokens(&j->body) : 0), "usage",
-                     j->usage_known ? usage_json(&j->usage) : json_null(), "penalty",
-                     penalty ? penalty : json_null());
+    if (out->n == 0)
+        snprintf(j->first_started_at, sizeof j->first_started_at, "%s", p->started_at);
+    j->last_attempt = out->n;
+    json_open(out);
+    json_member_number(out, "n", j->attempt);
+    json_member_number(out, "credential_id", p->credential_id);
+    json_member_number(out, "project_id", p->project_id);
+    json_member_text(out, "model", p->model);
+    json_member_text(out, "started_at", p->started_at);
+    if (first > 0)
+        json_member_number(out, "first_byte_ms", first - j->attempt_began);
+    json_member_number(out, "duration_ms", clock_ms() - j->attempt_began);
+    json_member_number(out, "status", j->call.status);
+    json_member_text(out, "outcome", outcome_name(o->kind));
+    json_member_text(out, "error", *o->error != '\0' ? o->error : NULL);
+    json_member_number(out, "est_tokens", j->est_tokens);
+    usage_member(out, j);
+    json_member_raw(out, "penalty", penalty_text);
+    json_close(out);
+    buf_putc(out, ',');
 }
 
 void answer_pass(struct journey *j)

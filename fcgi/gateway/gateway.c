@@ -16,6 +16,7 @@
  * POLLUX_ATTEMPTS times, within one deadline, and not once the client has left.
  */
 #include "gateway/journey.h"
+#include "base/auto.h"
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/log.h"
@@ -35,7 +36,7 @@ static bool client_gone(void *ctx)
     return request_gone(j->req);
 }
 
-static struct wish wish_of(struct journey *j, const int64_t *exclude, size_t exclude_n, json_t *failed)
+static struct wish wish_of(struct journey *j, const int64_t *exclude, size_t exclude_n, const char *failed)
 {
     return (struct wish){
         .id = j->req->id,
@@ -45,7 +46,7 @@ static struct wish wish_of(struct journey *j, const int64_t *exclude, size_t exc
         .verb = j->verb,
         .model = j->model,
         .stream = j->stream,
-        .est_tokens = j->metered ? estimate_tokens(&j->body) : 0,
+        .est_tokens = j->est_tokens,
         .exclude = exclude,
         .exclude_n = exclude_n,
         .resources = (const char *const *)j->resources,
@@ -69,7 +70,7 @@ static void note_client(struct journey *j)
     j->waited_ms += j->permit.waited_ms;
 }
 
-static bool reserve_once(struct journey *j, bool avoid_others, json_t *failed, struct fault *f)
+static bool reserve_once(struct journey *j, bool avoid_others, const char *failed, struct fault *f)
 {
     int64_t exclude[2 * TRIED_MAX];
     size_t n = j->quota_tried_n;
@@ -88,9 +89,11 @@ static bool reserve_once(struct journey *j, bool avoid_others, json_t *failed, s
 
 /* A credential for the next attempt. Projects that failed for reasons other than quota are avoided as long as
  * there are others, and used again (after their rest) when there are none. */
-static bool reserve(struct journey *j, json_t *failed)
+static bool reserve(struct journey *j, bool again)
 {
     struct fault f = {0};
+    size_t n = j->attempts.n;
+    auto_str failed = again ? xstrndup(j->attempts.p + j->last_attempt, n - j->last_attempt - 1) : NULL;
     if (reserve_once(j, true, failed, &f))
         return true;
     if (j->other_tried_n > 0 && (f.kind == FAULT_EXHAUSTED || f.kind == FAULT_UNAVAILABLE)) {
@@ -98,7 +101,7 @@ static bool reserve(struct journey *j, json_t *failed)
         if (reserve_once(j, false, failed, &f))
             return true;
     }
-    if (failed == NULL || f.kind == FAULT_CLIENT_GONE)
+    if (!again || f.kind == FAULT_CLIENT_GONE)
         j->fault = f;
     return false;
 }
@@ -180,13 +183,14 @@ static void fault_of_attempt(struct journey *j)
 
 bool gateway_run(struct journey *j)
 {
-    json_t *failed = NULL; /* borrowed from j->attempts */
     int before = j->attempt;
+    j->est_tokens = j->metered ? estimate_tokens(&j->body) : 0;
     for (;;) {
         j->attempt++;
-        if (!reserve(j, failed)) {
+        bool again = j->attempt > before + 1;
+        if (!reserve(j, again)) {
             j->attempt--;
-            if (j->fault.kind == FAULT_NONE && failed != NULL)
+            if (j->fault.kind == FAULT_NONE)
                 fault_of_attempt(j);
             return false;
         }
@@ -194,8 +198,7 @@ bool gateway_run(struct journey *j)
         attempt_make(j);
         if (accept_bare_stop(j))
             attempt_release(j);
-        failed = attempt_record(j);
-        json_array_append_new(j->attempts, failed);
+        attempt_record(j);
         if (j->judged.kind != OUTCOME_OK)
             log_info("attempt %d: %s %s (credential %lld, project %lld)", j->attempt,
                      outcome_name(j->judged.kind), j->judged.error, (long long)j->permit.credential_id,

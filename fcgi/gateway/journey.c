@@ -5,7 +5,9 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/conf.h"
+#include "base/json.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "translate/error.h"
 
 #include <stdatomic.h>
@@ -35,7 +37,6 @@ static void gather_credentials(const struct request *r, const struct uri *uri, s
 bool journey_open(struct journey *j, struct request *req, const struct uri *uri, enum dialect dialect)
 {
     *j = (struct journey){.req = req, .uri = uri, .dialect = dialect, .method = req->method};
-    j->attempts = json_array();
     j->held_events = json_array();
     j->deadline_ms = req->began_ms + conf.total_timeout * 1000;
     sse_init(&j->sse, req, dialect == DIALECT_NATIVE);
@@ -164,7 +165,7 @@ static const char *outcome_of(const struct journey *j)
 {
     if (j->fault.kind != FAULT_NONE)
         return outcome_of_fault(j->fault.kind);
-    if (json_array_size(j->attempts) == 0)
+    if (j->attempts.n == 0)
         return "ok";
     switch (j->judged.kind) {
     case OUTCOME_OK:
@@ -183,58 +184,52 @@ static const char *outcome_of(const struct journey *j)
     }
 }
 
-/* Text that came from outside, without what looks like a secret: valid UTF-8 of a bounded length, or NULL.
- * New. */
-static json_t *outside_text(const char *s, size_t max)
+/* A member for text that came from outside: without what looks like a secret, cut, null when empty. */
+static void outside_member(struct buf *out, const char *name, const char *text, size_t max)
 {
     auto_buf masked = {0};
-    if (s != NULL)
-        log_redact(&masked, s, strlen(s));
-    size_t n = masked.n;
-    while (n > max || (n > 0 && n < masked.n && ((unsigned char)masked.p[n] & 0xC0) == 0x80))
-        n--;
-    json_t *text = n > 0 ? json_stringn(masked.p, n) : NULL;
-    return text != NULL ? text : json_null();
+    if (text != NULL)
+        log_redact(&masked, text, strlen(text));
+    if (masked.n > max) {
+        masked.n = utf8_whole(masked.p, max);
+        masked.p[masked.n] = '\0';
+    }
+    json_member_text(out, name, masked.n > 0 ? masked.p : NULL);
 }
 
-static json_t *last_usage(const struct journey *j)
-{
-    json_t *last = json_array_get(j->attempts, json_array_size(j->attempts) - 1);
-    json_t *usage = json_object_get(last, "usage");
-    return usage != NULL ? json_incref(usage) : json_null();
-}
-
-/* Set piece by piece: one field that is odd must not lose the row. */
-static json_t *settlement_of(struct journey *j)
+/* The JSON shape is documented above api.exchange() in sql/functions. New. */
+static char *settlement_of(const struct journey *j)
 {
     const struct request *r = j->req;
     const char *model = *j->logged_model ? j->logged_model : j->model;
     const char *error = *j->fault.meant ? j->fault.meant : *j->fault.said ? j->fault.said : j->judged.error;
-    json_t *s = json_object();
-    json_object_set_new(s, "id", json_string(r->id));
-    json_object_set_new(s, "client_id", j->client_id != 0 ? json_integer(j->client_id) : json_null());
-    json_object_set_new(s, "dialect", json_string(j->dialect == DIALECT_OPENAI ? "openai" : "native"));
-    json_object_set_new(s, "verb", outside_text(j->verb, 64));
-    json_object_set_new(s, "model", outside_text(model, MODEL_MAX - 1));
-    json_object_set_new(s, "asked_model", outside_text(j->model, MODEL_MAX - 1));
-    json_object_set_new(s, "stream", json_boolean(j->stream));
-    json_t *first = json_array_get(j->attempts, 0);
-    json_object_set_new(s, "started_at", json_deep_copy(json_object_get(first, "started_at")));
-    json_object_set_new(s, "status", json_integer(r->broken && r->status == 0 ? 499 : r->status));
-    json_object_set_new(s, "outcome", json_string(outcome_of(j)));
-    json_object_set_new(s, "error", outside_text(error, 400));
-    json_object_set_new(s, "duration_ms", json_integer(clock_ms() - r->began_ms));
-    json_object_set_new(s, "first_byte_ms",
-                        j->first_byte_at > 0 ? json_integer(j->first_byte_at - r->began_ms) : json_null());
-    json_object_set_new(s, "waited_ms", json_integer(j->waited_ms));
-    json_object_set_new(s, "usage", last_usage(j));
-    json_object_set_new(s, "bytes_in", json_integer(r->bytes_in));
-    json_object_set_new(s, "bytes_out", json_integer(r->bytes_out));
-    json_object_set_new(s, "remote", outside_text(r->remote, 64));
-    json_object_set_new(s, "user_agent", outside_text(request_header(r, "user-agent"), 200));
-    json_object_set_new(s, "attempts", j->attempts); /* given away whole: another thread reads and frees it */
-    j->attempts = NULL;
-    return s;
+    auto_buf s = {0};
+    json_open(&s);
+    json_member_text(&s, "id", r->id);
+    if (j->client_id != 0)
+        json_member_number(&s, "client_id", j->client_id);
+    json_member_text(&s, "dialect", j->dialect == DIALECT_OPENAI ? "openai" : "native");
+    outside_member(&s, "verb", j->verb, 64);
+    outside_member(&s, "model", model, MODEL_MAX - 1);
+    outside_member(&s, "asked_model", j->model, MODEL_MAX - 1);
+    json_member_bool(&s, "stream", j->stream);
+    json_member_text(&s, "started_at", j->attempts.n > 0 ? j->first_started_at : NULL);
+    json_member_number(&s, "status", r->broken && r->status == 0 ? 499 : r->status);
+    json_member_text(&s, "outcome", outcome_of(j));
+    outside_member(&s, "error", error, 400);
+    json_member_number(&s, "duration_ms", clock_ms() - r->began_ms);
+    if (j->first_byte_at > 0)
+        json_member_number(&s, "first_byte_ms", j->first_byte_at - r->began_ms);
+    json_member_number(&s, "waited_ms", j->waited_ms);
+    usage_member(&s, j);
+    json_member_number(&s, "bytes_in", r->bytes_in);
+    json_member_number(&s, "bytes_out", r->bytes_out);
+    outside_member(&s, "remote", r->remote, 64);
+    outside_member(&s, "user_agent", request_header(r, "user-agent"), 200);
+    buf_printf(&s, "\"attempts\":[%.*s]", (int)(j->attempts.n > 0 ? j->attempts.n - 1 : 0),
+               buf_str(&j->attempts));
+    json_close(&s);
+    return buf_take(&s);
 }
 
 static void answer_if_needed(struct journey *j)
@@ -262,6 +257,7 @@ void journey_close(struct journey *j)
     events_free(&j->events);
     chat_free(j->chat);
     json_decref(j->chat_body);
+    buf_free(&j->attempts);
     json_decref(j->held_events);
     free(j->sending_owned);
     buf_free(&j->body);

@@ -52,9 +52,10 @@ struct journey {
     const char *method;
     char model[MODEL_MAX]; /* as the client named it; "" if the call has none */
     char verb[64];
-    bool metered;   /* counts against the model's quota */
-    bool generates; /* an answer without content is worth another try */
-    bool stream;    /* for the log */
+    bool metered;       /* counts against the model's quota */
+    int64_t est_tokens; /* of the prompt; 0 when not metered */
+    bool generates;     /* an answer without content is worth another try */
+    bool stream;        /* for the log */
     enum answer_mode mode;
     char *resources[RESOURCES_MAX]; /* owned */
     size_t resources_n;
@@ -81,7 +82,9 @@ struct journey {
     struct upstream_call call;
     int attempt;
     int64_t attempt_began;
-    json_t *attempts;                                       /* array of attempt objects for the ledger */
+    struct buf attempts;       /* attempt objects for the ledger, as JSON text, a comma after each */
+    size_t last_attempt;       /* where the latest of them begins */
+    char first_started_at[40]; /* when the first of them was granted */
     int64_t quota_tried[TRIED_MAX], other_tried[TRIED_MAX]; /* projects not to be used again; rather not */
     size_t quota_tried_n, other_tried_n;
     int64_t deadline_ms;
@@ -143,8 +146,11 @@ void attempt_release(struct journey *j);
 /* Tells the client within a stream that has begun that it ends badly. (attempt.c) */
 void attempt_fault_event(struct journey *j, const struct fault *f);
 
-/* The attempt object of the call just made, for the ledger: new. (attempt.c) */
-json_t *attempt_record(const struct journey *j);
+/* Adds the attempt object of the call just made to j->attempts. (attempt.c) */
+void attempt_record(struct journey *j);
+
+/* Writes a member for tokens used. (attempt.c) */
+void usage_member(struct buf *out, const struct journey *j);
 
 /* Sends j->answer as it came: status, type, safe headers, bytes. (attempt.c) */
 void answer_pass(struct journey *j);
