@@ -23,8 +23,9 @@ begin
 end
 $$;
 
--- Views read with the rights of their owner, but functions in them run with those of the reader: these few, which take
--- values and give values, are open to readers. Their schema is not, so they cannot be called by name.
+-- Views read with the rights of their owner, but functions in them run with those of the reader: these few,
+-- which take values and give values, are open to readers. Their schema is not, so they cannot be called by
+-- name.
 do $$
 declare
     v_function regprocedure;
@@ -33,8 +34,10 @@ begin
         for v_function in
                 select p.oid from pg_proc p
                 where p.pronamespace = 'pollux'::regnamespace
-                  and p.proname in ('now', 'pacific_date', 'pacific_midnight', 'second_of', 'window_sum', 'client_today',
-                                    'quota_limit', 'quota_today', 'report_moment', 'usage_rolled', 'maintained_by') loop
+                  and p.proname in ('now', 'pacific_date', 'pacific_midnight', 'second_of', 'window_sum',
+                                    'client_today',
+                                    'quota_limit', 'quota_today', 'report_moment', 'usage_rolled',
+                                    'maintained_by') loop
             execute format('grant execute on function %s to pollux_read', v_function);
         end loop;
     end if;

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Roles: pollux_owner owns everything, pollux_app may execute api.* and nothing else, pollux_read reads report.*.
--- Where the connection may not create roles (shared hosting) everything works with its one role.
+-- Roles: pollux_owner owns everything, pollux_app may execute api.* and nothing else, pollux_read reads
+-- report.*. Where the connection may not create roles (shared hosting) everything works with its one role.
 
 do $$
 declare

@@ -1,29 +1,29 @@
 -- SPDX-License-Identifier: MIT
--- Views: all that Pollux knows, for people in psql and for dashboards. No key, token, hash or ciphertext is among it.
--- They are made anew each time, so that columns may come and go.
+-- Views: all that Pollux knows, for people in psql and for dashboards. No key, token, hash or ciphertext is
+-- among it. They are stated again each time. New columns go to the end; for any other change of columns a
+-- migration drops the view.
 
-drop schema if exists report cascade;
-create schema report;
-comment on schema report is 'Views for people, psql and dashboards. No secret is readable here.';
-
-create view report.settings as
+create or replace view report.settings as
 select name, value, preset as "default", unit, help, changed_at from pollux.setting order by position, name;
 comment on view report.settings is 'Settings an operator may change while Pollux runs.';
 
-create view report.clients as
+create or replace view report.clients as
 select c.id, c.name, c.hint, c.rpm, c.tpm, c.daily_tokens, c.models, c.created_at, c.expires_at, c.revoked_at,
        pollux.window_sum(c.seconds, c.starts, pollux.second_of(pollux.now()) - 61) as requests_this_minute,
        pollux.client_today(c, pollux.pacific_date(pollux.now())) as tokens_today
 from pollux.client c;
-comment on view report.clients is 'Clients and their limits. What they used is counted here only if they have limits.';
+comment on view report.clients is
+    'Clients and their limits. What they used is counted here only if they have limits.';
 
-create view report.credentials as
+create or replace view report.credentials as
 select c.id, p.name as project, c.project_id, c.kind, c.label, c.hint, c.priority,
        case when c.removed_at is not null then 'removed' when not c.enabled then 'disabled'
-            when c.dead_reason is not null then 'dead' when q.resting then 'resting' else 'ready' end as state,
+            when c.dead_reason is not null then 'dead' when q.resting then 'resting'
+            else 'ready' end as state,
        coalesce(c.dead_reason, case when q.resting then q.reason end) as reason,
        case when q.resting and q.until < 'infinity' then q.until end as until,
-       q.last_used_at as project_last_used_at, q.today as project_requests_today, c.created_at, c.dead_at, c.removed_at
+       q.last_used_at as project_last_used_at, q.today as project_requests_today, c.created_at, c.dead_at,
+       c.removed_at
 from pollux.credential c
 join pollux.project p on p.id = c.project_id
 left join (select project_id, bool_and(ready_at > pollux.now()) as resting, min(ready_at) as until,
@@ -31,11 +31,13 @@ left join (select project_id, bool_and(ready_at > pollux.now()) as resting, min(
                   sum(day_requests) filter (where day = pollux.pacific_date(pollux.now())) as today
            from pollux.quota group by project_id) q on q.project_id = c.project_id;
 comment on view report.credentials is
-    'Credentials and how they are: ready, resting (their project rests for every model it was used for), dead, disabled, removed.';
+    'Credentials and how they are: ready, resting (their project rests for every model it was used for), '
+    'dead, disabled, removed.';
 
-create view report.quota as
+create or replace view report.quota as
 select p.name as project, q.project_id, nullif(q.model, '') as model,
-       case when q.ready_at <= t.now then 'ready' when q.ready_at = 'infinity' then 'out' else 'resting' end as state,
+       case when q.ready_at <= t.now then 'ready' when q.ready_at = 'infinity' then 'out'
+            else 'resting' end as state,
        case when q.ready_at > t.now then q.reason end as reason,
        case when q.ready_at > t.now and q.ready_at < 'infinity' then q.ready_at end as until,
        pollux.window_sum(q.seconds, q.starts, t.since) as requests_this_minute,
@@ -50,12 +52,13 @@ cross join pollux.quota q
 join pollux.project p on p.id = q.project_id
 left join pollux.model m on m.name = q.model;
 comment on view report.quota is
-    'Every project and model now: ready or not and until when, use and limit of the minute (as it counts, margin included) '
-    'and of the day; limits that are unknown are null.';
+    'Every project and model now: ready or not and until when, use and limit of the minute (as it counts, '
+    'margin included) and of the day; limits that are unknown are null.';
 
-create view report.models as
-select nullif(s.model, '') as model, m.name is not null as configured, s.confirmed, m.upstream_name, m.rpm, m.tpm, m.rpd,
-       m.max_concurrency, (select array_agg(a.alias order by a.alias) from pollux.model_alias a where a.model = m.name) as aliases,
+create or replace view report.models as
+select nullif(s.model, '') as model, m.name is not null as configured, s.confirmed, m.upstream_name, m.rpm,
+       m.tpm, m.rpd, m.max_concurrency,
+       array(select a.alias from pollux.model_alias a where a.model = m.name order by a.alias) as aliases,
        q.projects, q.ready, q.spent, q.resting, q.gone as out, coalesce(q.requests_today, 0) as requests_today
 from pollux.model_state s
 full join pollux.model m on m.name = s.model
@@ -68,62 +71,69 @@ left join (select model, count(*) as projects, count(*) filter (where ready_at <
            from pollux.quota group by model) q on q.model = coalesce(s.model, m.name);
 comment on view report.models is 'Models, configured or asked for, and how many projects are ready for them.';
 
-create view report.requests as
-select r.id, r.started_at, r.ended_at, r.outcome, r.status, c.name as client, r.dialect, r.verb, nullif(r.model, '') as model,
-       nullif(r.asked_model, '') as asked_model, r.stream, r.attempts, p.name as project, r.credential_id,
-       r.duration_ms, r.first_byte_ms, r.waited_ms, r.prompt_tokens, r.cached_tokens, r.output_tokens, r.thoughts_tokens,
+create or replace view report.requests as
+select r.id, r.started_at, r.ended_at, r.outcome, r.status, c.name as client, r.dialect, r.verb,
+       nullif(r.model, '') as model, nullif(r.asked_model, '') as asked_model, r.stream, r.attempts,
+       p.name as project, r.credential_id, r.duration_ms, r.first_byte_ms, r.waited_ms, r.prompt_tokens,
+       r.cached_tokens, r.output_tokens, r.thoughts_tokens,
        r.tool_tokens, r.total_tokens, r.bytes_in, r.bytes_out, r.error, r.remote, r.user_agent, r.worker
-from (select id, started_at, ended_at, outcome, status, client_id, dialect, verb, model, asked_model, stream, attempts,
-             project_id, credential_id, duration_ms, first_byte_ms, waited_ms, prompt_tokens, cached_tokens, output_tokens,
-             thoughts_tokens, tool_tokens, total_tokens, bytes_in, bytes_out, error, remote, user_agent, worker
+from (select id, started_at, ended_at, outcome, status, client_id, dialect, verb, model, asked_model, stream,
+             attempts, project_id, credential_id, duration_ms, first_byte_ms, waited_ms, prompt_tokens,
+             cached_tokens, output_tokens, thoughts_tokens, tool_tokens, total_tokens, bytes_in, bytes_out,
+             error, remote, user_agent, worker
       from pollux.request
       union all
-      select id, started_at, null, 'open', null, client_id, dialect, verb, model, asked_model, stream, attempt,
-             project_id, credential_id, null, null, null, null, null, null, null, null, null, null, null, null, remote, null,
-             worker
+      select id, started_at, null, 'open', null, client_id, dialect, verb, model, asked_model, stream,
+             attempt, project_id, credential_id, null, null, null, null, null, null, null, null, null, null,
+             null, null, remote, null, worker
       from pollux.open_request) r
 left join pollux.client c on c.id = r.client_id
 left join pollux.project p on p.id = r.project_id;
 comment on view report.requests is
-    'All requests: those that are over, and with outcome open those that are under way. Say when: where started_at > now() - '
-    'interval ''1 hour''.';
+    'All requests: those that are over, and with outcome open those that are under way. Say when: where '
+    'started_at > now() - interval ''1 hour''.';
 
-create view report.open_requests as
+create or replace view report.open_requests as
 select o.id, o.started_at, pollux.now() - o.started_at as age, c.name as client, o.dialect, o.verb,
-       nullif(o.model, '') as model, o.stream, o.attempt, p.name as project, o.credential_id, o.remote, o.worker, w.host, w.pid
+       nullif(o.model, '') as model, o.stream, o.attempt, p.name as project, o.credential_id, o.remote,
+       o.worker, w.host, w.pid
 from pollux.open_request o
 left join pollux.client c on c.id = o.client_id
 left join pollux.project p on p.id = o.project_id
 left join pollux.worker w on w.id = o.worker;
 comment on view report.open_requests is 'Requests under way: admitted and not settled.';
 
-create view report.waiting_requests as
-select id, nullif(model, '') as model, since, pollux.now() - since as waited, asks_at, pin as project_id, est_tokens
+create or replace view report.waiting_requests as
+select id, nullif(model, '') as model, since, pollux.now() - since as waited, asks_at, pin as project_id,
+       est_tokens
 from pollux.waiter where lease_until > pollux.now();
 comment on view report.waiting_requests is 'Requests that wait for their turn, first come first served.';
 
-create view report.attempts as
-select a.request_id, a.n, a.started_at, a.outcome, a.status, nullif(a.model, '') as model, p.name as project, a.credential_id,
-       a.duration_ms, a.first_byte_ms, a.est_tokens, a.prompt_tokens, a.cached_tokens, a.output_tokens, a.thoughts_tokens,
-       a.tool_tokens, a.total_tokens, a.error, a.penalty
+create or replace view report.attempts as
+select a.request_id, a.n, a.started_at, a.outcome, a.status, nullif(a.model, '') as model, p.name as project,
+       a.credential_id, a.duration_ms, a.first_byte_ms, a.est_tokens, a.prompt_tokens, a.cached_tokens,
+       a.output_tokens, a.thoughts_tokens, a.tool_tokens, a.total_tokens, a.error, a.penalty
 from pollux.attempt a
 left join pollux.project p on p.id = a.project_id;
 comment on view report.attempts is 'All upstream calls, what came of them and what it cost the credential.';
 
-create view report.usage_hourly as
+create or replace view report.usage_hourly as
 select u.hour, c.name as client, u.client_id, coalesce(k.label, p.name) as credential, u.credential_id,
-       u.model, u.requests, u.errors, u.prompt_tokens, u.cached_tokens, u.output_tokens, u.thoughts_tokens, u.tool_tokens,
-       u.total_tokens
+       u.model, u.requests, u.errors, u.prompt_tokens, u.cached_tokens, u.output_tokens, u.thoughts_tokens,
+       u.tool_tokens, u.total_tokens
 from (select * from pollux.usage_hour
       union all
-      select date_trunc('hour', ended_at), client_id, credential_id, model, count(*), count(*) filter (where outcome <> 'ok'),
-             coalesce(sum(prompt_tokens), 0), coalesce(sum(cached_tokens), 0), coalesce(sum(output_tokens), 0),
-             coalesce(sum(thoughts_tokens), 0), coalesce(sum(tool_tokens), 0), coalesce(sum(total_tokens), 0)
+      select date_trunc('hour', ended_at), client_id, credential_id, model, count(*),
+             count(*) filter (where outcome <> 'ok'),
+             coalesce(sum(prompt_tokens), 0), coalesce(sum(cached_tokens), 0),
+             coalesce(sum(output_tokens), 0), coalesce(sum(thoughts_tokens), 0),
+             coalesce(sum(tool_tokens), 0), coalesce(sum(total_tokens), 0)
       from pollux.request
       where ended_at >= pollux.usage_rolled() and outcome <> 'lost'
       group by 1, 2, 3, 4
       union all
-      select date_trunc('hour', ended_at), client_id, credential_id, model, count(*), count(*), 0, 0, 0, 0, 0, 0
+      select date_trunc('hour', ended_at), client_id, credential_id, model, count(*), count(*), 0, 0, 0, 0,
+             0, 0
       from pollux.request
       where outcome = 'lost'
       group by 1, 2, 3, 4) u
@@ -131,66 +141,74 @@ left join pollux.client c on c.id = u.client_id
 left join pollux.credential k on k.id = u.credential_id
 left join pollux.project p on p.id = k.project_id;
 comment on view report.usage_hourly is
-    'Requests and tokens by the hour they ended in, client, credential (its label, or its project) and model.';
+    'Requests and tokens by the hour they ended in, client, credential (its label, or its project) and '
+    'model.';
 
-create view report.usage_by_client as
+create or replace view report.usage_by_client as
 select pollux.pacific_date(hour) as day, client, sum(requests) as requests, sum(errors) as errors,
-       sum(prompt_tokens) as prompt_tokens, sum(cached_tokens) as cached_tokens, sum(output_tokens) as output_tokens,
-       sum(thoughts_tokens) as thoughts_tokens, sum(tool_tokens) as tool_tokens, sum(total_tokens) as total_tokens
+       sum(prompt_tokens) as prompt_tokens, sum(cached_tokens) as cached_tokens,
+       sum(output_tokens) as output_tokens, sum(thoughts_tokens) as thoughts_tokens,
+       sum(tool_tokens) as tool_tokens, sum(total_tokens) as total_tokens
 from report.usage_hourly group by 1, 2;
 comment on view report.usage_by_client is 'Usage by client and day of America/Los_Angeles.';
 
-create view report.usage_by_credential as
-select pollux.pacific_date(hour) as day, credential, credential_id, sum(requests) as requests, sum(errors) as errors,
-       sum(prompt_tokens) as prompt_tokens, sum(cached_tokens) as cached_tokens, sum(output_tokens) as output_tokens,
-       sum(thoughts_tokens) as thoughts_tokens, sum(tool_tokens) as tool_tokens, sum(total_tokens) as total_tokens
+create or replace view report.usage_by_credential as
+select pollux.pacific_date(hour) as day, credential, credential_id, sum(requests) as requests,
+       sum(errors) as errors, sum(prompt_tokens) as prompt_tokens, sum(cached_tokens) as cached_tokens,
+       sum(output_tokens) as output_tokens, sum(thoughts_tokens) as thoughts_tokens,
+       sum(tool_tokens) as tool_tokens, sum(total_tokens) as total_tokens
 from report.usage_hourly group by 1, 2, 3;
 comment on view report.usage_by_credential is
     'Usage by credential (of the last attempt of each request) and day of America/Los_Angeles.';
 
-create view report.usage_by_model as
-select pollux.pacific_date(hour) as day, nullif(model, '') as model, sum(requests) as requests, sum(errors) as errors,
-       sum(prompt_tokens) as prompt_tokens, sum(cached_tokens) as cached_tokens, sum(output_tokens) as output_tokens,
-       sum(thoughts_tokens) as thoughts_tokens, sum(tool_tokens) as tool_tokens, sum(total_tokens) as total_tokens
+create or replace view report.usage_by_model as
+select pollux.pacific_date(hour) as day, nullif(model, '') as model, sum(requests) as requests,
+       sum(errors) as errors, sum(prompt_tokens) as prompt_tokens, sum(cached_tokens) as cached_tokens,
+       sum(output_tokens) as output_tokens, sum(thoughts_tokens) as thoughts_tokens,
+       sum(tool_tokens) as tool_tokens, sum(total_tokens) as total_tokens
 from report.usage_hourly group by 1, 2;
 comment on view report.usage_by_model is 'Usage by model and day of America/Los_Angeles.';
 
-create view report.workers as
+create or replace view report.workers as
 select w.id, w.host, w.pid, w.version,
        case when w.left_at is not null then 'left' when w.swept_at is not null then 'dead'
             when w.beat_at < pollux.now() - interval '15 seconds' then 'silent' else 'alive' end as state,
        (select count(*) from pollux.open_request o where o.worker = w.id) as open_requests,
        w.started_at, w.beat_at, w.left_at, w.swept_at
 from pollux.worker w;
-comment on view report.workers is 'Worker processes of the last day: alive, silent, dead (what they had open is lost), left.';
+comment on view report.workers is
+    'Worker processes of the last day: alive, silent, dead (what they had open is lost), left.';
 
-create view report.affinities as
+create or replace view report.affinities as
 select a.resource, p.name as project, a.credential_id, c.name as client, a.created_at, a.expires_at
 from pollux.affinity a
 left join pollux.project p on p.id = a.project_id
 left join pollux.client c on c.id = a.client_id;
 comment on view report.affinities is 'Files, caches, batches and the like, and the project that owns each.';
 
-create view report.uploads as
+create or replace view report.uploads as
 select p.name as project, u.credential_id, c.name as client, u.created_at, u.expires_at
 from pollux.upload u
 left join pollux.project p on p.id = u.project_id
 left join pollux.client c on c.id = u.client_id;
 comment on view report.uploads is 'Resumable uploads under way.';
 
-create view report.events as
+create or replace view report.events as
 select id, at, kind, detail from pollux.event;
-comment on view report.events is 'What happened by itself: credentials that died, limits learned, requests lost, items refused.';
+comment on view report.events is
+    'What happened by itself: credentials that died, limits learned, requests lost, items refused.';
 
-create view report.maintenance as
+create or replace view report.maintenance as
 select name, every, done_at, result, pollux.maintained_by() as done_by,
        done_at + every < pollux.now() - interval '5 minutes' as late
 from pollux.chore;
-comment on view report.maintenance is 'Chores, when they were last done and with what result, and who does them.';
+comment on view report.maintenance is
+    'Chores, when they were last done and with what result, and who does them.';
 
-create view report.partitions as
+create or replace view report.partitions as
 select c.relname as name, i.inhparent::regclass::text as log, pg_get_expr(c.relpartbound, c.oid) as bounds,
        pg_total_relation_size(c.oid) as bytes, c.reltuples::bigint as rows
 from pg_inherits i join pg_class c on c.oid = i.inhrelid
 where i.inhparent in ('pollux.request'::regclass, 'pollux.attempt'::regclass);
-comment on view report.partitions is 'The days of the log. Rows in request_default or attempt_default want a look.';
+comment on view report.partitions is
+    'The days of the log. Rows in request_default or attempt_default want a look.';

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Chore: maintenance. pg_cron calls pollux.maintain() every minute; where it is not, workers notice with their heartbeat
--- that something is overdue and do it. All of it is driven by the state of tables: twice or late does no harm.
+-- Chore: maintenance. pg_cron calls pollux.maintain() every minute; where it is not, workers notice with
+-- their heartbeat that something is overdue and do it. All of it is driven by the state of tables: twice or
+-- late does no harm.
 set check_function_bodies = off;
 
 insert into pollux.chore (name, every) values
@@ -17,7 +18,8 @@ begin
                                       pollux.partition_drop(pollux.setting('retention_days')::integer))
         when 'usage' then format('%s rows', pollux.usage_roll(24))
         when 'expiry' then format('%s rows', pollux.expire())
-        when 'rotation' then format('%s models forgotten, %s rows back', pollux.model_forget(), pollux.quota_return())
+        when 'rotation' then format('%s models forgotten, %s rows back', pollux.model_forget(),
+                                    pollux.quota_return())
         when 'history' then format('%s runs', pollux.cron_forget())
     end;
 end
@@ -38,7 +40,8 @@ begin
     update pollux.chore set done_at = pollux.now(), result = v_result where name = p_name;
 end
 $$;
-comment on function pollux.chore_run(text) is 'Does a chore and writes down how it went; its failure is no error.';
+comment on function pollux.chore_run(text) is
+    'Does a chore and writes down how it went; its failure is no error.';
 
 create or replace function pollux.maintain() returns integer
 language plpgsql volatile as $$
@@ -55,7 +58,8 @@ begin
     return v_done;
 end
 $$;
-comment on function pollux.maintain() is 'Does the chores that are due. Answers how many. For pg_cron, or a line in crontab.';
+comment on function pollux.maintain() is
+    'Does the chores that are due. Answers how many. For pg_cron, or a line in crontab.';
 
 create or replace function pollux.chore_next() returns void
 language plpgsql volatile as $$
@@ -87,15 +91,18 @@ begin
     delete from pollux.waiter where id in (select id from pollux.waiter
                                            where lease_until < pollux.now() - interval '1 minute'
                                            for update skip locked);
-    delete from pollux.worker where beat_at < pollux.now() - interval '1 day' and (swept_at is not null or left_at is not null);
+    delete from pollux.worker where beat_at < pollux.now() - interval '1 day'
+        and (swept_at is not null or left_at is not null);
     get diagnostics v_rows = row_count;
     v_all := v_all + v_rows;
-    delete from pollux.event where at < pollux.now() - make_interval(days => pollux.setting('retention_days')::integer);
+    delete from pollux.event
+        where at < pollux.now() - make_interval(days => pollux.setting('retention_days')::integer);
     get diagnostics v_rows = row_count;
     return v_all + v_rows;
 end
 $$;
-comment on function pollux.expire() is 'Deletes affinities, uploads, places in the queue, workers and events whose time is over.';
+comment on function pollux.expire() is
+    'Deletes affinities, uploads, places in the queue, workers and events whose time is over.';
 
 create or replace function pollux.model_forget() returns integer
 language plpgsql volatile as $$
@@ -113,7 +120,8 @@ begin
     return coalesce(cardinality(v_models), 0);
 end
 $$;
-comment on function pollux.model_forget() is 'Forgets models that were asked for an hour ago or longer and have never answered.';
+comment on function pollux.model_forget() is
+    'Forgets models that were asked for an hour ago or longer and have never answered.';
 
 create or replace function pollux.quota_return() returns integer
 language plpgsql volatile as $$
@@ -127,17 +135,19 @@ begin
         perform pollux.quota_refresh(v_projects);
     end if;
     update pollux.quota
-    set ready_at = '-infinity', reason = null, failures = greatest(failures, 1), failed_at = coalesce(failed_at, rested_at)
+    set ready_at = '-infinity', reason = null, failures = greatest(failures, 1),
+        failed_at = coalesce(failed_at, rested_at)
     where (project_id, model) in (select project_id, model from pollux.quota
-                                  where reason = 'limit_0' and rested_at < (select learned_since from pollux.policy())
+                                  where reason = 'limit_0'
+                                      and rested_at < (select learned_since from pollux.policy())
                                   for no key update skip locked);
     get diagnostics v_rows = row_count;
     return v_rows + coalesce(cardinality(v_projects), 0);
 end
 $$;
 comment on function pollux.quota_return() is
-    'Every automatic state has an automatic exit: rows of projects that have a live credential again, and one trial for those '
-    'that were told "limit 0" learned_ttl_hours ago.';
+    'Every automatic state has an automatic exit: rows of projects that have a live credential again, and '
+    'one trial for those that were told "limit 0" learned_ttl_hours ago.';
 
 create or replace function pollux.cron_forget() returns integer
 language plpgsql volatile as $$
@@ -151,4 +161,5 @@ begin
     return v_rows;
 end
 $$;
-comment on function pollux.cron_forget() is 'Purges the run history of pg_cron, which grows without bound by itself.';
+comment on function pollux.cron_forget() is
+    'Purges the run history of pg_cron, which grows without bound by itself.';

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Client: who calls us, and what each may use. Only clients with limits have their row written to by requests.
+-- Client: who calls us, and what each may use. Only clients with limits have their row written to by
+-- requests.
 set check_function_bodies = off;
 
 create or replace function pollux.client_may(p_models text[], p_asked text, p_resolved text) returns boolean
@@ -7,17 +8,20 @@ language sql immutable as $$
     select p_models is null or p_asked = '' or exists (
         select from unnest(p_models) m
         where m in (p_asked, p_resolved)
-           or (right(m, 1) = '*' and (starts_with(p_asked, rtrim(m, '*')) or starts_with(p_resolved, rtrim(m, '*')))))
+           or (right(m, 1) = '*' and (starts_with(p_asked, rtrim(m, '*'))
+                                     or starts_with(p_resolved, rtrim(m, '*')))))
 $$;
 comment on function pollux.client_may(text[], text, text) is
-    'Whether an allow-list has this model, by the name asked for or the resolved one; prefix* is allowed in it.';
+    'Whether an allow-list has this model, by the name asked for or the resolved one; prefix* is allowed '
+    'in it.';
 
 create or replace function pollux.client_today(p_client pollux.client, p_day date) returns bigint
 language sql immutable as $$ select case when p_client.day = p_day then p_client.day_tokens else 0 end $$;
 comment on function pollux.client_today(pollux.client, date) is 'Tokens it has used today.';
 
--- Takes a request off a client's limits. The answer is null, or why not and when to come again. The row stays locked, so
--- that the count is exact; rows are locked in the order of client ids, before anything else.
+-- Takes a request off a client's limits. The answer is null, or why not and when to come again. The row
+-- stays locked, so that the count is exact; rows are locked in the order of client ids, before anything
+-- else.
 create or replace function pollux.client_take(
     p_client bigint, p_est bigint, p_now timestamptz, out reason text, out retry_ms bigint
 )
@@ -35,7 +39,8 @@ begin
         retry_ms := pollux.ms_until(pollux.pacific_midnight(v_day + 1), p_now);
     elsif pollux.window_sum(c.seconds, c.starts, v_since) >= c.rpm then
         reason := 'client_rpm';
-        retry_ms := pollux.ms_until(to_timestamp(61 + pollux.window_free_after(c.seconds, c.starts, c.rpm)), p_now);
+        retry_ms := pollux.ms_until(to_timestamp(61 + pollux.window_free_after(c.seconds, c.starts, c.rpm)),
+                                    p_now);
     elsif pollux.window_sum(c.seconds, c.tokens, v_since) + least(p_est, c.tpm) > c.tpm or c.tpm = 0 then
         reason := 'client_tpm';
         retry_ms := pollux.ms_until(to_timestamp(61 + pollux.window_free_after(
@@ -46,67 +51,77 @@ begin
 end
 $$;
 comment on function pollux.client_take(bigint, bigint, timestamptz) is
-    'Counts a request for a client, or says which of its limits forbids it: client_rpm, client_tpm, client_budget.';
+    'Counts a request for a client, or says which of its limits forbids it: client_rpm, client_tpm, '
+    'client_budget.';
 
-create or replace function pollux.client_count(p_client bigint, p_requests bigint, p_tokens bigint, p_at timestamptz)
-returns void
+create or replace function pollux.client_count(
+    p_client bigint, p_requests bigint, p_tokens bigint, p_at timestamptz
+) returns void
 language plpgsql volatile as $$
+declare
+    v_second bigint := pollux.second_of(p_at);
+    v_since bigint := v_second - 61;
+    v_day date := pollux.pacific_date(p_at);
 begin
     update pollux.client c
-    set day = pollux.pacific_date(p_at),
-        day_tokens = greatest(pollux.client_today(c, pollux.pacific_date(p_at)) + p_tokens, 0),
-        starts = pollux.window_total(seconds, starts, pollux.second_of(p_at), pollux.second_of(p_at) - 61, p_requests),
-        tokens = pollux.window_total(seconds, tokens, pollux.second_of(p_at), pollux.second_of(p_at) - 61, p_tokens),
-        seconds = pollux.window_seconds(seconds, pollux.second_of(p_at), pollux.second_of(p_at) - 61)
+    set day = v_day, day_tokens = greatest(pollux.client_today(c, v_day) + p_tokens, 0),
+        starts = pollux.window_total(seconds, starts, v_second, v_since, p_requests),
+        tokens = pollux.window_total(seconds, tokens, v_second, v_since, p_tokens),
+        seconds = pollux.window_seconds(seconds, v_second, v_since)
     where id = p_client;
 end
 $$;
 comment on function pollux.client_count(bigint, bigint, bigint, timestamptz) is
     'Counts requests and tokens for a client now; with negative numbers it takes back what it just counted.';
 
-create or replace function pollux.client_correct(p_client bigint, p_when bigint[], p_more bigint[], p_days date[])
-returns void
+create or replace function pollux.client_correct(
+    p_client bigint, p_when bigint[], p_more bigint[], p_days date[]
+) returns void
 language plpgsql volatile as $$
 begin
     update pollux.client c
     set tokens = pollux.window_shift(c.seconds, c.tokens, p_when, p_more),
-        day_tokens = greatest(c.day_tokens + (select coalesce(sum(m.more), 0)
-                                              from unnest(p_more, p_days) m(more, day) where m.day = c.day), 0)
+        day_tokens = greatest(0, c.day_tokens + (
+            select coalesce(sum(m.more), 0) from unnest(p_more, p_days) m(more, day) where m.day = c.day))
     where c.id = p_client;
 end
 $$;
 comment on function pollux.client_correct(bigint, bigint[], bigint[], date[]) is
-    'Replaces estimates by actual tokens: p_more[i] more were used by a request of second p_when[i] and day p_days[i].';
+    'Replaces estimates by actual tokens: p_more[i] more were used by a request of second p_when[i] and '
+    'day p_days[i].';
 
 create or replace function pollux.client_json(c pollux.client) returns jsonb
 language sql stable as $$
     select jsonb_build_object(
-        'id', c.id, 'name', c.name, 'hint', c.hint, 'rpm', c.rpm, 'tpm', c.tpm, 'daily_tokens', c.daily_tokens,
-        'models', to_jsonb(c.models), 'expires_at', c.expires_at, 'revoked_at', c.revoked_at,
-        'created_at', c.created_at,
+        'id', c.id, 'name', c.name, 'hint', c.hint, 'rpm', c.rpm, 'tpm', c.tpm,
+        'daily_tokens', c.daily_tokens, 'models', to_jsonb(c.models), 'expires_at', c.expires_at,
+        'revoked_at', c.revoked_at, 'created_at', c.created_at,
         'tokens_today', pollux.client_today(c, pollux.pacific_date(pollux.now())),
-        'state', case when c.revoked_at is not null then 'revoked' when c.expires_at <= pollux.now() then 'expired'
-                      else 'active' end)
+        'state', case when c.revoked_at is not null then 'revoked'
+                      when c.expires_at <= pollux.now() then 'expired' else 'active' end)
 $$;
-comment on function pollux.client_json(pollux.client) is 'A client as the command line sees it; no token, no hash.';
+comment on function pollux.client_json(pollux.client) is
+    'A client as the command line sees it; no token, no hash.';
 
 create or replace function admin.client_add(
-    p_name text, p_hash text, p_hint text, p_rpm integer, p_tpm bigint, p_daily_tokens bigint, p_models text[],
-    p_expires timestamptz
+    p_name text, p_hash text, p_hint text, p_rpm integer, p_tpm bigint, p_daily_tokens bigint,
+    p_models text[], p_expires timestamptz
 ) returns jsonb
-language plpgsql volatile security definer set search_path = pg_catalog as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     c pollux.client;
 begin
     if coalesce(p_name, '') !~ '^[^[:cntrl:]]{1,100}$' then
-        raise exception 'a client needs a name of 1 to 100 characters' using errcode = 'invalid_parameter_value';
+        raise exception 'a client needs a name of 1 to 100 characters'
+            using errcode = 'invalid_parameter_value';
     elsif exists (select from pollux.client where name = p_name) then
         raise exception 'there is a client named "%" already', p_name using errcode = 'unique_violation';
     elsif p_expires <= pollux.now() then
         raise exception 'that is in the past: %', p_expires using errcode = 'invalid_parameter_value';
     end if;
     insert into pollux.client (name, token_hash, hint, rpm, tpm, daily_tokens, models, expires_at, created_at)
-    values (p_name, decode(p_hash, 'hex'), p_hint, p_rpm, p_tpm, p_daily_tokens, p_models, p_expires, pollux.now())
+    values (p_name, decode(p_hash, 'hex'), p_hint, p_rpm, p_tpm, p_daily_tokens, p_models, p_expires,
+            pollux.now())
     returning * into c;
     return pollux.client_json(c);
 end
@@ -115,15 +130,15 @@ comment on function admin.client_add(text, text, text, integer, bigint, bigint, 
     'Adds a client by the hexadecimal SHA-256 of its token. Answers it as in client_list.';
 
 create or replace function admin.client_list() returns jsonb
-language sql stable security definer set search_path = pg_catalog as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select coalesce(jsonb_agg(pollux.client_json(c) order by c.id), '[]') from pollux.client c
 $$;
 comment on function admin.client_list() is
-    'Array of {id, name, hint, rpm, tpm, daily_tokens, models, expires_at, revoked_at, created_at, tokens_today, state}; '
-    'state: active, expired, revoked.';
+    'Array of {id, name, hint, rpm, tpm, daily_tokens, models, expires_at, revoked_at, created_at, '
+    'tokens_today, state}; state: active, expired, revoked.';
 
 create or replace function admin.client_revoke(p_id_or_name text) returns jsonb
-language sql volatile security definer set search_path = pg_catalog as $$
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
     update pollux.client c set revoked_at = coalesce(c.revoked_at, pollux.now())
     where c.id = coalesce((select id from pollux.client where name = p_id_or_name),
                           (select id from pollux.client where id::text = p_id_or_name))

@@ -13,15 +13,16 @@ comment on function pollux.pacific_date(timestamptz) is 'The day of America/Los_
 
 create or replace function pollux.pacific_midnight(p_day date) returns timestamptz
 language sql immutable as $$ select p_day::timestamp at time zone 'America/Los_Angeles' $$;
-comment on function pollux.pacific_midnight(date) is 'The moment at which that day begins in America/Los_Angeles.';
+comment on function pollux.pacific_midnight(date) is
+    'The moment at which that day begins in America/Los_Angeles.';
 
 create or replace function pollux.second_of(p_at timestamptz) returns bigint
 language sql stable as $$ select floor(extract(epoch from p_at))::bigint $$;
 comment on function pollux.second_of(timestamptz) is 'The second (Unix time) a moment lies in.';
 
--- What counts at Google is when a request arrives there, which is up to `margin` seconds after its reservation, and
--- Google's clock is not ours. So a second leaves the window 60 s + margin after it has passed, and starts within 2 s of
--- midnight count for both days.
+-- What counts at Google is when a request arrives there, which is up to `margin` seconds after its
+-- reservation, and Google's clock is not ours. So a second leaves the window 60 s + margin after it has
+-- passed, and starts within 2 s of midnight count for both days.
 create or replace function pollux.moment(p_policy pollux.policy) returns pollux.moment
 language plpgsql volatile as $$
 declare
@@ -41,10 +42,14 @@ language sql immutable as $$
     select case when p_then >= 'infinity' then null
                 else greatest(ceil(extract(epoch from p_then - p_now) * 1000), 0)::bigint end
 $$;
-comment on function pollux.ms_until(timestamptz, timestamptz) is 'Milliseconds until then, at least 0; null for never.';
+comment on function pollux.ms_until(timestamptz, timestamptz) is
+    'Milliseconds until then, at least 0; null for never.';
 
 create or replace function pollux.whole(p_number numeric, p_most bigint) returns bigint
 language sql immutable as $$
-    select case when p_number is null then null when p_number = 'NaN' then 0 else least(greatest(trunc(p_number), 0), p_most)::bigint end
+    select case when p_number is null then null
+                when p_number = 'NaN' then 0
+                else least(greatest(trunc(p_number), 0), p_most)::bigint end
 $$;
-comment on function pollux.whole(numeric, bigint) is 'A number from outside as an integer between 0 and p_most; null stays null.';
+comment on function pollux.whole(numeric, bigint) is
+    'A number from outside as an integer between 0 and p_most; null stays null.';

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Credential: keys come, die, are switched off and on, and go.
--- A death touches only the credential: picks find out and take the rows of a project without a live one out of rotation.
+-- Credential: keys come, die, are switched off and on, and go. A death touches only the credential: picks
+-- find out and take the rows of a project without a live one out of rotation.
 set check_function_bodies = off;
 
 create or replace function pollux.credential_die(p_effects pollux.effect[]) returns void
@@ -16,14 +16,17 @@ begin
         update pollux.credential set dead_reason = e.reason, dead_at = pollux.now()
         where id = e.credential_id and dead_reason is null;
         if found then
-            perform pollux.event('credential_dead', jsonb_build_object('credential_id', e.credential_id, 'reason', e.reason));
+            perform pollux.event('credential_dead',
+                                 jsonb_build_object('credential_id', e.credential_id, 'reason', e.reason));
         end if;
     end loop;
 end
 $$;
-comment on function pollux.credential_die(pollux.effect[]) is 'Takes out credentials that Google will not have any more.';
+comment on function pollux.credential_die(pollux.effect[]) is
+    'Takes out credentials that Google will not have any more.';
 
--- Ids of projects have to become visible in ascending order: quota rows are made by going through them (quota_seed).
+-- Ids of projects have to become visible in ascending order: quota rows are made by going through them
+-- (quota_seed).
 create or replace function pollux.project_make(p_names text[]) returns void
 language plpgsql volatile as $$
 begin
@@ -36,33 +39,39 @@ end
 $$;
 comment on function pollux.project_make(text[]) is 'Makes projects of these names, unless they are there.';
 
-create or replace function admin.credential_add(p_project text, p_label text, p_priority integer, p_keys jsonb)
+create or replace function admin.credential_add(p_project text, p_label text, p_priority integer,
+                                                p_keys jsonb)
 returns jsonb
-language plpgsql volatile security definer set search_path = pg_catalog as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_ids bigint[];
     v_new integer;
     v_projects bigint[];
 begin
     if p_project ~ '[[:cntrl:]]' or length(p_project) not between 1 and 100 then
-        raise exception 'a project needs a name of 1 to 100 characters' using errcode = 'invalid_parameter_value';
+        raise exception 'a project needs a name of 1 to 100 characters'
+            using errcode = 'invalid_parameter_value';
     elsif p_priority not between 0 and 1000000 then
         raise exception 'a priority is a number from 0 to 1000000' using errcode = 'invalid_parameter_value';
     end if;
     perform pollux.project_make(array(select coalesce(p_project, 'key-' || left(k ->> 'fingerprint', 8))
                                       from jsonb_array_elements(p_keys) k));
     with added as (
-        insert into pollux.credential as c (project_id, label, priority, fingerprint, sealed, hint, created_at)
+        insert into pollux.credential as c (
+            project_id, label, priority, fingerprint, sealed, hint, created_at)
         select p.id, p_label, coalesce(p_priority, 100), k.fingerprint, k.sealed, k.hint, pollux.now()
-        from (select distinct on (k ->> 'fingerprint') decode(k ->> 'fingerprint', 'hex') as fingerprint, decode(k ->> 'sealed', 'hex') as sealed,
-                     left(k ->> 'hint', 8) as hint, coalesce(p_project, 'key-' || left(k ->> 'fingerprint', 8)) as project, i
+        from (select distinct on (k ->> 'fingerprint')
+                     decode(k ->> 'fingerprint', 'hex') as fingerprint,
+                     decode(k ->> 'sealed', 'hex') as sealed,
+                     left(k ->> 'hint', 8) as hint, i,
+                     coalesce(p_project, 'key-' || left(k ->> 'fingerprint', 8)) as project
               from jsonb_array_elements(p_keys) with ordinality x(k, i) order by k ->> 'fingerprint', i) k
         join pollux.project p on p.name = k.project
         order by k.i
         on conflict (fingerprint) do update
         set project_id = excluded.project_id, label = excluded.label, priority = excluded.priority,
-            sealed = excluded.sealed, hint = excluded.hint, enabled = true, dead_reason = null, dead_at = null,
-            removed_at = null
+            sealed = excluded.sealed, hint = excluded.hint, enabled = true,
+            dead_reason = null, dead_at = null, removed_at = null
         where c.removed_at is not null
         returning id, project_id
     )
@@ -76,41 +85,46 @@ begin
 end
 $$;
 comment on function admin.credential_add(text, text, integer, jsonb) is
-    'Adds keys [{fingerprint: hex, sealed: hex, hint}] to a project, or each to its own. Answers {new, known, ids}: ids of '
-    'all of them, in their order. One that was removed counts as new.';
+    'Adds keys [{fingerprint: hex, sealed: hex, hint}] to a project, or each to its own. Answers {new, '
+    'known, ids}: ids of all of them, in their order. One that was removed counts as new.';
 
 create or replace function pollux.credential_json(c pollux.credential) returns jsonb
 language sql stable as $$
     select jsonb_build_object(
-        'id', c.id, 'project', p.name, 'kind', c.kind, 'label', c.label, 'hint', c.hint, 'priority', c.priority,
+        'id', c.id, 'project', p.name, 'kind', c.kind, 'label', c.label, 'hint', c.hint,
+        'priority', c.priority,
         'state', case when not c.enabled then 'disabled' when c.dead_reason is not null then 'dead'
                       when q.resting then 'resting' else 'ready' end,
         'reason', case when c.enabled then coalesce(c.dead_reason, case when q.resting then q.reason end) end,
-        'until', case when c.enabled and c.dead_reason is null and q.resting and q.until < 'infinity' then q.until end,
+        'until', case when c.enabled and c.dead_reason is null and q.resting and q.until < 'infinity'
+                      then q.until end,
         'created_at', c.created_at, 'last_used_at', q.last_used_at, 'requests_today', q.today)
     from pollux.project p,
          lateral (select bool_and(ready_at > pollux.now()) as resting, min(ready_at) as until,
-                         (array_agg(reason order by ready_at))[1] as reason, max(last_used_at) as last_used_at,
-                         coalesce(sum(day_requests) filter (where day = pollux.pacific_date(pollux.now())), 0) as today
+                         (array_agg(reason order by ready_at))[1] as reason,
+                         max(last_used_at) as last_used_at,
+                         coalesce(sum(day_requests) filter (
+                             where day = pollux.pacific_date(pollux.now())), 0) as today
                   from pollux.quota where project_id = c.project_id) q
     where p.id = c.project_id
 $$;
 comment on function pollux.credential_json(pollux.credential) is
-    'A credential as the command line sees it. It rests when its project rests for every model it was used for; '
-    'last_used_at and requests_today are those of its project.';
+    'A credential as the command line sees it. It rests when its project rests for every model it was used '
+    'for; last_used_at and requests_today are those of its project.';
 
 create or replace function admin.credential_list(p_limit integer, p_after bigint) returns jsonb
-language sql stable security definer set search_path = pg_catalog as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select coalesce(jsonb_agg(pollux.credential_json(c) order by c.id), '[]')
     from (select * from pollux.credential where removed_at is null and id > coalesce(p_after, 0)
           order by id limit p_limit) c
 $$;
 comment on function admin.credential_list(integer, bigint) is
-    'Up to p_limit credentials with ids above p_after, an array of {id, project, kind, label, hint, priority, state: ready | '
-    'resting | dead | disabled, reason, until, created_at, last_used_at, requests_today}.';
+    'Up to p_limit credentials with ids above p_after, an array of {id, project, kind, label, hint, '
+    'priority, state: ready | resting | dead | disabled, reason, until, created_at, last_used_at, '
+    'requests_today}.';
 
 create or replace function admin.credential_set_enabled(p_id bigint, p_enabled boolean) returns jsonb
-language plpgsql volatile security definer set search_path = pg_catalog as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     c pollux.credential;
 begin
@@ -127,8 +141,8 @@ begin
 end
 $$;
 comment on function admin.credential_set_enabled(bigint, boolean) is
-    'Takes a credential out, or puts it back in and forgets why it was dead or resting. Answers it as in credential_list; '
-    'null if there is none.';
+    'Takes a credential out, or puts it back in and forgets why it was dead or resting. Answers it as in '
+    'credential_list; null if there is none.';
 
 create or replace function pollux.quota_reset(p_project bigint) returns void
 language plpgsql volatile as $$
@@ -143,7 +157,7 @@ comment on function pollux.quota_reset(bigint) is
     'Ends all rests of a project. Its counters stay: what is spent goes back to rest at the next pick.';
 
 create or replace function admin.credential_remove(p_id bigint) returns jsonb
-language plpgsql volatile security definer set search_path = pg_catalog as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     c pollux.credential;
     v_was jsonb;
@@ -156,10 +170,11 @@ begin
 end
 $$;
 comment on function admin.credential_remove(bigint) is
-    'Removes a credential and its secret; its id and label stay for the log. Answers it as it was; null if there is none.';
+    'Removes a credential and its secret; its id and label stay for the log. Answers it as it was; null if '
+    'there is none.';
 
 create or replace function api.health() returns jsonb
-language sql stable security definer set search_path = pg_catalog as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     with rest as materialized (
         select project_id from pollux.quota where ready_at > pollux.now()
         group by project_id
@@ -174,4 +189,5 @@ language sql stable security definer set search_path = pg_catalog as $$
     from pollux.credential c left join rest r on r.project_id = c.project_id
     where removed_at is null
 $$;
-comment on function api.health() is 'How many credentials there are and how they are: {credentials, ready, resting, dead, disabled}.';
+comment on function api.health() is
+    'How many credentials there are and how they are: {credentials, ready, resting, dead, disabled}.';

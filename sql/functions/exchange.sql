@@ -3,50 +3,60 @@
 --
 -- api.exchange(worker, settlements, wishes) -> {"permits": [...], "refused": [...]}
 --
--- Settlements first, then wishes; arrays of up to some hundreds each. Answers to wishes come in their order. "refused" is
--- there only if an item was malformed: the rest of the batch is done without it, and an event is noted.
+-- Settlements first, then wishes; arrays of up to some hundreds each, one of them usually empty. Answers to
+-- wishes come in their order. "refused" ([{"id", "error"}]) is there only if a settlement was malformed: the
+-- rest of the batch is done without it, and an event is noted.
 --
 -- A wish: {
 --   "id": uuid of the request, "kind": "permit", or "auth" to authenticate only, "attempt": 1...,
 --   "token_hash": hexadecimal SHA-256 of the client token, or null, "dialect": "native" | "openai",
 --   "verb": "generateContent" ... or "", "model": as the client wrote it, without "models/", or "",
 --   "stream": bool, "est_tokens": n, "since_ms": how long it has been waiting, 0 at first,
---   "exclude": [projects already tried], "resources": ["files/abc", ...]: the project that made them must serve,
+--   "exclude": [projects already tried],
+--   "resources": ["files/abc", ...]: the project that made them must serve,
 --   "prefer_own": bool: rather the project in which this client last made something,
 --   "credential": id: exactly this one, or null, "remote": address,
---   "repeat": bool: the answer of this very wish was lost with the connection: what was granted is granted again,
---   "failed": the attempt that just failed (see below), or null: logged, and its penalty applied, before the pick
+--   "repeat": bool: the answer to this very wish was lost with the connection: it gets what was granted then,
+--   "failed": the attempt that just failed (see below), or null: logged, and its penalty applied, first
 -- }
 -- Its answer, one of:
---   {"id", "verdict": "go", "attempt", "client_id", "client", "credential_id", "project_id", "kind": "api_key" | "account",
---    "sealed": hex, "fingerprint": hex, "model": after aliases, "upstream_model", "started_at": ISO text, "alias_of"}
+--   {"id", "verdict": "go", "attempt", "client_id", "client", "credential_id", "project_id",
+--    "kind": "api_key" | "account", "sealed": hex, "fingerprint": hex, "model": after aliases,
+--    "upstream_model", "started_at": ISO text, "alias_of": the model if an alias was asked for}
 --   {"id", "verdict": "go", "client_id", "client", ...}   for kind "auth"
---   {"id", "verdict": "wait", "reason": "quota" | "concurrency" | "turn", "retry_in_ms", "client_id", "client"}
---   {"id", "verdict": "no", "reason": "unauthenticated" | "token_expired" | "token_revoked" | "model_denied" |
---    "client_rpm" | "client_tpm" | "client_budget" | "no_credentials" | "exhausted" | "resource_conflict" |
---    "model_unavailable" | "malformed", "retry_in_ms": n or null, "client_id", "client"}
+--   {"id", "verdict": "wait", "reason": "quota" | "concurrency" | "turn", "retry_in_ms",
+--    "client_id", "client"}
+--   {"id", "verdict": "no", "reason": "unauthenticated" | "token_expired" | "token_revoked" |
+--    "model_denied" | "client_rpm" | "client_tpm" | "client_budget" | "no_credentials" | "exhausted" |
+--    "resource_conflict" | "model_unavailable" | "malformed", "retry_in_ms": n or null,
+--    "client_id", "client"}
 --
 -- A settlement: {
 --   "id", "worker", "client_id", "dialect", "verb", "model", "asked_model", "stream", "user_agent", "remote",
---   "started_at": of the first permit; null if the request was never admitted, "status": HTTP status the client got,
---   "outcome": "ok" | "caller" | "refused" | "exhausted" | "upstream_error" | "truncated" | "client_gone" |
---   "unavailable" | "lost", "error", "duration_ms", "first_byte_ms", "waited_ms", "bytes_in", "bytes_out",
---   "usage": {"prompt", "cached", "candidates", "thoughts", "tool", "total"} or null, "attempts": [all of them]
+--   "started_at": of the first permit; null if the request was never admitted,
+--   "status": HTTP status the client got, "outcome": "ok" | "caller" | "refused" | "exhausted" |
+--   "upstream_error" | "truncated" | "client_gone" | "unavailable" | "lost", "error",
+--   "duration_ms", "first_byte_ms", "waited_ms", "bytes_in", "bytes_out",
+--   "usage": {"prompt", "cached", "candidates", "thoughts", "tool", "total"} or null,
+--   "attempts": [all of them]
 -- }
 -- An attempt: {
---   "n": 1..., "credential_id", "project_id", "model", "started_at": of its permit, "first_byte_ms", "duration_ms",
---   "status": HTTP status or 0, "outcome": see pollux.attempt.outcome, "error", "est_tokens", "usage": as above or null,
---   "penalty": null or {"scope": "quota" | "credential" | "none", "rest": "ms" | "midnight" | "never" | "backoff" |
---   "dead", "ms": n, "reason": text, "learn": {"rpm": n, "tpm": n, "rpd": n}}
+--   "n": 1..., "credential_id", "project_id", "model", "started_at": of its permit,
+--   "first_byte_ms", "duration_ms", "status": HTTP status or 0, "outcome": see pollux.attempt.outcome,
+--   "error", "est_tokens", "usage": as above or null, "penalty": null or {
+--     "scope": "quota" | "credential" | "none", "rest": "ms" | "midnight" | "never" | "backoff" | "dead",
+--     "ms": n, "reason": text, "learn": {"rpm": n, "tpm": n, "rpd": n}}
 -- }
 -- An attempt is logged, and has its effect, once: with the wish that follows it or with the settlement.
 set check_function_bodies = off;
 
--- These say that the whole call has to be done again, not that an item is bad: connection, rollback, resources,
--- interruption, system, configuration, read-only server.
+-- These say that the whole call has to be done again, not that an item is bad: connection, rollback,
+-- resources, interruption, system, configuration, read-only server.
 create or replace function pollux.exchange_again(p_sqlstate text) returns boolean
-language sql immutable as $$ select left(p_sqlstate, 2) in ('08', '25', '40', '53', '55', '57', '58', 'F0') $$;
-comment on function pollux.exchange_again(text) is 'Whether an error concerns the whole call rather than an item of it.';
+language sql immutable as $$ select left(p_sqlstate, 2) in ('08', '25', '40', '53', '55', '57', '58',
+                                                            'F0') $$;
+comment on function pollux.exchange_again(text) is
+    'Whether an error concerns the whole call rather than an item of it.';
 
 create or replace function pollux.exchange_settle(p_worker uuid, p_settlements jsonb) returns jsonb
 language plpgsql volatile as $$
@@ -70,7 +80,8 @@ begin
                 raise;
             end if;
             v_refused := v_refused || jsonb_build_object('id', v_one -> 'id', 'error', sqlerrm);
-            perform pollux.event('refused_settlement', jsonb_build_object('error', sqlerrm, 'settlement', v_one));
+            perform pollux.event('refused_settlement',
+                                 jsonb_build_object('error', sqlerrm, 'settlement', v_one));
         end;
     end loop;
     return v_refused;
@@ -99,7 +110,8 @@ begin
             if pollux.exchange_again(sqlstate) then
                 raise;
             end if;
-            v_permits := v_permits || jsonb_build_object('id', v_one -> 'id', 'verdict', 'no', 'reason', 'malformed');
+            v_permits := v_permits || jsonb_build_object('id', v_one -> 'id', 'verdict', 'no', 'reason',
+                                                         'malformed');
             perform pollux.event('refused_wish', jsonb_build_object('error', sqlerrm, 'id', v_one -> 'id'));
         end;
     end loop;
@@ -111,7 +123,7 @@ comment on function pollux.exchange_wish(uuid, jsonb) is
 
 create or replace function api.exchange(p_worker uuid, p_settlements jsonb, p_wishes jsonb) returns json
 language plpgsql volatile security definer
-set search_path = pg_catalog
+set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off

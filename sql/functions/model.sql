@@ -10,7 +10,8 @@ begin
                     where model = any (p_models) and not confirmed for no key update skip locked);
 end
 $$;
-comment on function pollux.model_confirm(text[]) is 'These models have answered: the whole pool may be used for them.';
+comment on function pollux.model_confirm(text[]) is
+    'These models have answered: the whole pool may be used for them.';
 
 create or replace function pollux.model_json(p_model pollux.model) returns jsonb
 language sql stable as $$
@@ -22,7 +23,8 @@ language sql stable as $$
 $$;
 comment on function pollux.model_json(pollux.model) is 'A model as the command line sees it.';
 
-create or replace function pollux.model_number(p_patch jsonb, p_key text, p_now bigint, p_most bigint) returns bigint
+create or replace function pollux.model_number(p_patch jsonb, p_key text, p_now bigint, p_most bigint)
+returns bigint
 language plpgsql immutable as $$
 declare
     v_new jsonb := p_patch -> p_key;
@@ -53,7 +55,8 @@ begin
     p_model.rpm := pollux.model_number(p_patch, 'rpm', p_model.rpm, 2147483647);
     p_model.tpm := pollux.model_number(p_patch, 'tpm', p_model.tpm, 1000000000000);
     p_model.rpd := pollux.model_number(p_patch, 'rpd', p_model.rpd, 2147483647);
-    p_model.max_concurrency := pollux.model_number(p_patch, 'max_concurrency', p_model.max_concurrency, 1000000);
+    p_model.max_concurrency := pollux.model_number(p_patch, 'max_concurrency', p_model.max_concurrency,
+                                                   1000000);
     if p_patch ? 'upstream_name' then
         p_model.upstream_name := p_patch ->> 'upstream_name';
     end if;
@@ -73,7 +76,8 @@ begin
     where exists (select from pollux.model_alias a where a.alias = w.alias)
        or exists (select from pollux.model m where m.name = w.alias);
     if v_taken is not null then
-        raise exception 'already the name or alias of another model: %', v_taken using errcode = 'unique_violation';
+        raise exception 'already the name or alias of another model: %', v_taken
+            using errcode = 'unique_violation';
     end if;
     insert into pollux.model_alias (alias, model)
     select distinct jsonb_array_elements_text(p_aliases), p_model where jsonb_typeof(p_aliases) = 'array';
@@ -94,15 +98,17 @@ $$;
 comment on function pollux.model_relimit(text) is 'After the limits of a model changed.';
 
 create or replace function admin.model_set(p_name text, p_patch jsonb) returns jsonb
-language plpgsql volatile security definer set search_path = pg_catalog as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     m pollux.model;
 begin
     p_name := regexp_replace(p_name, '^models/', '');
     if p_name is null or p_name !~ '^[A-Za-z0-9][A-Za-z0-9._/:@-]{0,199}$' then
-        raise exception '"%" cannot be the name of a model', left(p_name, 40) using errcode = 'invalid_parameter_value';
+        raise exception '"%" cannot be the name of a model', left(p_name, 40)
+            using errcode = 'invalid_parameter_value';
     elsif exists (select from pollux.model_alias where alias = p_name) then
-        raise exception '"%" is an alias of %', p_name, (select model from pollux.model_alias where alias = p_name)
+        raise exception '"%" is an alias of %', p_name,
+            (select model from pollux.model_alias where alias = p_name)
             using errcode = 'unique_violation';
     end if;
     insert into pollux.model (name) values (p_name) on conflict do nothing;
@@ -124,24 +130,29 @@ begin
 end
 $$;
 comment on function admin.model_set(text, jsonb) is
-    'Configures a model; an unknown one is made. Patch: {rpm, tpm, rpd, max_concurrency, upstream_name, aliases: [..]}; '
-    'null clears, what is absent stays. Answers the model as in model_list.';
+    'Configures a model; an unknown one is made. Patch: {rpm, tpm, rpd, max_concurrency, upstream_name, '
+    'aliases: [..]}; null clears, what is absent stays. Answers the model as in model_list.';
 
 create or replace function admin.model_list() returns jsonb
-language sql stable security definer set search_path = pg_catalog as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select coalesce(jsonb_agg(pollux.model_json(m) || jsonb_build_object(
                'projects', q.projects, 'ready', q.ready, 'requests_today', q.today) order by m.name), '[]')
     from pollux.model m,
          lateral (select count(*) as projects, count(*) filter (where ready_at <= pollux.now()) as ready,
-                         coalesce(sum(day_requests) filter (where day = pollux.pacific_date(pollux.now())), 0) as today
+                         coalesce(sum(day_requests) filter (
+                             where day = pollux.pacific_date(pollux.now())), 0) as today
                   from pollux.quota where model = m.name) q
 $$;
 comment on function admin.model_list() is
-    'Array of {id, name, upstream_name, rpm, tpm, rpd, max_concurrency, aliases, projects, ready, requests_today}.';
+    'Array of {id, name, upstream_name, rpm, tpm, rpd, max_concurrency, aliases, projects, ready, '
+    'requests_today}.';
 
 create or replace function api.models() returns jsonb
-language sql stable security definer set search_path = pg_catalog as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select coalesce(jsonb_agg(jsonb_build_object('name', n.name, 'alias_of', n.model) order by n.name), '[]')
-    from (select name, null as model from pollux.model union all select alias, model from pollux.model_alias) n
+    from (select name, null as model from pollux.model
+          union all
+          select alias, model from pollux.model_alias) n
 $$;
-comment on function api.models() is 'Array of {name, alias_of}: configured models (alias_of null) and aliases.';
+comment on function api.models() is
+    'Array of {name, alias_of}: configured models (alias_of null) and aliases.';

@@ -12,24 +12,29 @@ begin
     if to_regclass('pollux.' || v_name) is not null then
         return false;
     end if;
-    execute format('create table pollux.%I (like pollux.%I including defaults including constraints)', v_name, p_table);
+    execute format('create table pollux.%I (like pollux.%I including defaults including constraints)',
+                   v_name, p_table);
     execute format('comment on table pollux.%I is %L', v_name, format('Log of %s (UTC).', p_day));
-    execute format('with moved as (delete from pollux.%I where started_at >= %L and started_at < %L returning *) '
-                   'insert into pollux.%I select * from moved', p_table || '_default', v_from, v_to, v_name);
+    execute format('with moved as (delete from pollux.%I where started_at >= %L and started_at < %L '
+                   'returning *) insert into pollux.%I select * from moved',
+                   p_table || '_default', v_from, v_to, v_name);
     execute format('alter table pollux.%I attach partition pollux.%I for values from (%L) to (%L)',
                    p_table, v_name, v_from, v_to);
     return true;
 end
 $$;
 comment on function pollux.partition_make(text, date) is
-    'Makes the partition of a day, with the rows of that day from the default partition. False if it is there.';
+    'Makes the partition of a day, with the rows of that day from the default partition. False if it is '
+    'there.';
 
 create or replace function pollux.partition_ahead(p_days integer) returns integer
 language sql volatile as $$
-    select coalesce(sum(pollux.partition_make(t, (pollux.now() at time zone 'UTC')::date + d)::integer), 0)::integer
+    select coalesce(sum(pollux.partition_make(t, (pollux.now() at time zone 'UTC')::date + d)::integer),
+                    0)::integer
     from unnest(array['request', 'attempt']) t, generate_series(0, p_days) d
 $$;
-comment on function pollux.partition_ahead(integer) is 'Makes the partitions of today and that many days more. Answers how many were new.';
+comment on function pollux.partition_ahead(integer) is
+    'Makes the partitions of today and that many days more. Answers how many were new.';
 
 create or replace function pollux.partition_drop(p_days integer) returns integer
 language plpgsql volatile as $$
@@ -49,7 +54,8 @@ begin
     return v_dropped;
 end
 $$;
-comment on function pollux.partition_drop(integer) is 'Drops partitions older than that many days. Answers how many.';
+comment on function pollux.partition_drop(integer) is
+    'Drops partitions older than that many days. Answers how many.';
 
 -- The first days, at once.
 select pollux.partition_ahead(7);

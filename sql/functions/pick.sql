@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- Pick: permits for the wishes of one model.
 --
---   pick                the story: rounds of take a hand, deal, book, until everybody is served or nothing is left
+--   pick                the story: rounds of take a hand, deal, book, until all are served or nothing is left
 --     pick_terms        limits of the model, and whether all its rows are there
---     pick_company      who waits elsewhere and came earlier: they get their share of a hand, but only in thought
+--     pick_company      who waits elsewhere and came earlier: they get a share of a hand, but only in thought
 --     pick_slots        how many more requests the model's max_concurrency lets in
 --     pick_hold         locks rows that were named in advance
 --     pick_hand         locks some rows that are ready, best first, with what is left in each
@@ -11,8 +11,8 @@
 --     pick_book         writes down what was dealt; rows that have nothing left get the moment they are back
 --     pick_refuse       what the others are told: wait so long, or no
 --
--- A row that SKIP LOCKED skipped is busy for a moment, not spent: nobody is refused before pick_wait_busy() has looked
--- again and waited for it. How locks are ordered is told in quota.sql.
+-- A row that SKIP LOCKED skipped is busy for a moment, not spent: nobody is refused before pick_wait_busy()
+-- has looked again and waited for it. How locks are ordered is told in quota.sql.
 set check_function_bodies = off;
 
 create or replace function pollux.pick_terms(p_model text) returns pollux.terms
@@ -36,8 +36,8 @@ begin
 end
 $$;
 comment on function pollux.pick_terms(text) is
-    'What there is to know of a model. It comes into being when it is asked for; its rows a few at a time until it has '
-    'answered once, so that a made-up name costs a few rows and not one per project.';
+    'What there is to know of a model. It comes into being when it is asked for; its rows a few at a time '
+    'until it has answered once, so that a made-up name costs a few rows and not one per project.';
 
 create or replace function pollux.pick_company(p_model text, p_seats pollux.seat[]) returns pollux.seat[]
 language plpgsql stable as $$
@@ -49,9 +49,8 @@ begin
         return p_seats;
     end if;
     v_now := pollux.now();
-    select array_agg(row(null, w.id, null, null, null, null, null, null, null, null, null, w.est_tokens, w.since, true,
-                         null, null, null, null, w.exclude, w.pin, null, null, null, null, null, null, null, null,
-                         null)::pollux.seat)
+    select array_agg(jsonb_populate_record(null::pollux.seat, jsonb_build_object(
+               'id', w.id, 'est', w.est_tokens, 'since', w.since, 'exclude', w.exclude, 'pin', w.pin)))
     into v_company
     from (select * from pollux.waiter
           where model = p_model and lease_until > v_now
@@ -62,9 +61,11 @@ begin
 end
 $$;
 comment on function pollux.pick_company(text, pollux.seat[]) is
-    'Seats by age, with seats for those who wait for the model in other batches and came before the youngest of these.';
+    'Seats by age, with seats for those who wait for the model in other batches and came before the '
+    'youngest of these.';
 
-create or replace function pollux.pick_slots(p_model text, p_most integer, p_seats pollux.seat[]) returns integer
+create or replace function pollux.pick_slots(p_model text, p_most integer, p_seats pollux.seat[])
+returns integer
 language plpgsql volatile as $$
 begin
     perform 1 from pollux.model where name = p_model for no key update;
@@ -74,7 +75,8 @@ begin
 end
 $$;
 comment on function pollux.pick_slots(text, integer, pollux.seat[]) is
-    'How many requests may be open besides those that are. The model row stays locked, so that the count is exact.';
+    'How many requests may be open besides those that are. The model row stays locked, so that the count '
+    'is exact.';
 
 create or replace function pollux.pick_hold(p_model text, p_projects bigint[]) returns integer
 language plpgsql volatile as $$
@@ -88,9 +90,11 @@ begin
     return v_held;
 end
 $$;
-comment on function pollux.pick_hold(text, bigint[]) is 'Locks the rows of these projects, making them if need be; waits for them.';
+comment on function pollux.pick_hold(text, bigint[]) is
+    'Locks the rows of these projects, making them if need be; waits for them.';
 
-create or replace function pollux.pick_wait_busy(p_model text, p_class integer, p_want integer, p_at timestamptz)
+create or replace function pollux.pick_wait_busy(p_model text, p_class integer, p_want integer,
+                                                 p_at timestamptz)
 returns boolean
 language plpgsql volatile as $$
 begin
@@ -102,7 +106,8 @@ begin
 end
 $$;
 comment on function pollux.pick_wait_busy(text, integer, integer, timestamptz) is
-    'Waits for rows that others have locked, in order. Only for who holds none of the model. Whether there are any left.';
+    'Waits for rows that others have locked, in order. Only for who holds none of the model. Whether there '
+    'are any left.';
 
 create or replace function pollux.pick_hand(
     p_model text, p_class integer, p_want integer, p_named bigint[],
@@ -143,7 +148,8 @@ begin
         from (select * from named union all select * from due union all select * from ahead
               union all select * from behind) q
         left join lateral (select id from pollux.credential
-                           where project_id = q.project_id and enabled and dead_reason is null and removed_at is null
+                           where project_id = q.project_id and enabled and dead_reason is null
+                               and removed_at is null
                            order by priority, id limit 1) c on true,
         lateral (select pollux.quota_limit(p_rpm, q.learned_rpm, q.learned_at, v_learned) as rpm,
                         pollux.quota_limit(p_tpm, q.learned_tpm, q.learned_at, v_learned) as tpm,
@@ -155,7 +161,8 @@ begin
     ), ranked as (
         select project_id, credential_id, common,
                case when credential_id is null then 0
-                    else greatest(least(case when failures > 0 then 1 end, rpm - used, rpd - today, 1000000), 0)
+                    else greatest(least(case when failures > 0 then 1 end, rpm - used, rpd - today, 1000000),
+                                  0)
                end::integer as room,
                tpm - tokens as fuel, tpm as tank
         from hand
@@ -167,17 +174,19 @@ begin
                 / greatest(coalesce((rpm - used)::numeric / nullif(rpm, 0), 1.0 / (1 + used)), 1e-6)
             else today - coalesce(rpd, 1e9) end
     )
-    select array_agg(project_id), array_agg(credential_id), array_agg(common), array_agg(room), array_agg(fuel),
+    select array_agg(project_id), array_agg(credential_id), array_agg(common), array_agg(room),
+           array_agg(fuel),
                array_agg(tank), array_agg(0), array_agg(0)
     into v_hand from ranked;
     return v_hand;
 end
 $$;
-comment on function pollux.pick_hand(text, integer, integer, bigint[], bigint, bigint, bigint, pollux.moment, pollux.policy)
-    is 'Locks up to p_want rows of a class that are ready, from a random place on, some whose rest is over, and those of '
-       'the named projects. Best first by strategy: remaining (most requests left today), token-bucket (random, weighted by '
-       'what is left this minute and 4:2:1 by priority below, at, above 100), round-robin (longest unused), priority '
-       '(healthiest, longest unused).';
+comment on function pollux.pick_hand(text, integer, integer, bigint[], bigint, bigint, bigint, pollux.moment,
+                                     pollux.policy) is
+    'Locks up to p_want rows of a class that are ready, from a random place on, some whose rest is over, '
+    'and those of the named projects. Best first by strategy: remaining (most requests left today), '
+    'token-bucket (random, weighted by what is left this minute and 4:2:1 by priority below, at, above '
+    '100), round-robin (longest unused), priority (healthiest, longest unused).';
 
 create or replace function pollux.pick_deal(
     inout p_seats pollux.seat[], inout p_hand pollux.hand, inout p_slots integer, out p_left integer,
@@ -260,12 +269,14 @@ begin
         select x.seconds, x.starts, x.tokens, v_day, x.today, x.late,
                case when d.n > 0 then v_at else q.last_used_at end, y.ready_at,
                case when y.ready_at = '-infinity' then null when y.no_key then 'credential'
-                    when y.trial then 'trial' when y.rpd then 'spent_rpd' when y.rpm then 'spent_rpm' else 'spent_tpm' end
+                    when y.trial then 'trial' when y.rpd then 'spent_rpd'
+                    when y.rpm then 'spent_rpm' else 'spent_tpm' end
         from (select case when d.n > 0 then pollux.window_seconds(q.seconds, v_second, v_since)
                           else q.seconds end as seconds,
                      case when d.n > 0 then pollux.window_total(q.seconds, q.starts, v_second, v_since, d.n)
                           else q.starts end as starts,
-                     case when d.n > 0 then pollux.window_total(q.seconds, q.tokens, v_second, v_since, d.spent)
+                     case when d.n > 0 then pollux.window_total(q.seconds, q.tokens, v_second, v_since,
+                                                                d.spent)
                           else q.tokens end as tokens,
                      pollux.quota_today(q.day, q.day_requests, q.late_requests, v_day) + d.n as today,
                      case when q.day = v_day then q.late_requests else 0 end
@@ -294,9 +305,10 @@ begin
       and (d.n > 0 or d.room <= 0 or d.credential_id is null or q.ready_at > '-infinity');
 end
 $$;
-comment on function pollux.pick_book(text, pollux.hand, bigint, bigint, bigint, pollux.moment, pollux.policy) is
-    'Counts what was dealt of a hand. A row with nothing left gets the moment it is back; one that rested is ready again; one '
-    'without a live credential leaves rotation until it has one.';
+comment on function pollux.pick_book(text, pollux.hand, bigint, bigint, bigint, pollux.moment,
+                                     pollux.policy) is
+    'Counts what was dealt of a hand. A row with nothing left gets the moment it is back; one that rested '
+    'is ready again; one without a live credential leaves rotation until it has one.';
 
 create or replace function pollux.pick_classes(p_model text) returns integer[]
 language plpgsql stable as $$
@@ -311,7 +323,8 @@ begin
     select coalesce(array_agg(class order by class), '{}') from c where class is not null);
 end
 $$;
-comment on function pollux.pick_classes(text) is 'The priority classes among the rows of a model, one index look-up each.';
+comment on function pollux.pick_classes(text) is
+    'The priority classes among the rows of a model, one index look-up each.';
 
 create or replace function pollux.pick_rounds(
     inout p_seats pollux.seat[], inout p_slots integer, inout p_held integer, out p_left integer,
@@ -320,7 +333,8 @@ create or replace function pollux.pick_rounds(
 language plpgsql volatile as $$
 declare
     v_moment pollux.moment := pollux.moment(p_policy);
-    v_classes integer[] := case when p_policy.strategy = 'priority' then pollux.pick_classes(p_model) else '{100}' end;
+    v_classes integer[] := case when p_policy.strategy = 'priority'
+                                then pollux.pick_classes(p_model) else '{100}' end;
     v_want integer := cardinality(p_seats) + 8;
     v_class integer;
     v_hand pollux.hand;
@@ -329,8 +343,8 @@ begin
     p_left := cardinality(p_seats);
     foreach v_class in array v_classes loop
         for v_round in 1..4 loop
-            v_hand := pollux.pick_hand(p_model, v_class, v_want, p_named, p_terms.rpm, p_terms.tpm, p_terms.rpd,
-                                       v_moment, p_policy);
+            v_hand := pollux.pick_hand(p_model, v_class, v_want, p_named, p_terms.rpm,
+                                       p_terms.tpm, p_terms.rpd, v_moment, p_policy);
             if v_hand.projects is null then
                 exit when p_held > 0 or not pollux.pick_wait_busy(p_model, v_class, v_want, v_moment.at);
                 p_held := 1;
@@ -341,7 +355,8 @@ begin
             p_seats := v_deal.p_seats;
             p_slots := v_deal.p_slots;
             p_left := v_deal.p_left;
-            perform pollux.pick_book(p_model, v_deal.p_hand, p_terms.rpm, p_terms.tpm, p_terms.rpd, v_moment, p_policy);
+            perform pollux.pick_book(p_model, v_deal.p_hand, p_terms.rpm, p_terms.tpm, p_terms.rpd, v_moment,
+                                     p_policy);
             p_held := p_held + cardinality(v_hand.projects);
             exit when p_left = 0 or p_slots <= 0 or cardinality(v_hand.projects) < v_want;
             v_want := v_want * 3;
@@ -350,8 +365,10 @@ begin
     end loop;
 end
 $$;
-comment on function pollux.pick_rounds(pollux.seat[], integer, integer, text, bigint[], pollux.terms, pollux.policy) is
-    'Serves seats from what is ready, class by class; each further round looks at more rows. p_left: how many went empty.';
+comment on function pollux.pick_rounds(pollux.seat[], integer, integer, text, bigint[], pollux.terms,
+                                       pollux.policy) is
+    'Serves seats from what is ready, class by class; each further round looks at more rows. p_left: how '
+    'many went empty.';
 
 create or replace function pollux.pick_soonest(
     p_model text, p_pin bigint, p_exclude bigint[], out ready_at timestamptz, out reason text
@@ -369,28 +386,33 @@ comment on function pollux.pick_soonest(text, bigint, bigint[]) is
     'When the first row that may serve such a seat is ready, and what it rests for; null if there is none.';
 
 create or replace function pollux.pick_fuelled(
-    p_model text, p_pin bigint, p_est bigint, p_terms pollux.terms, p_moment pollux.moment, p_policy pollux.policy
+    p_model text, p_pin bigint, p_est bigint, p_terms pollux.terms,
+    p_moment pollux.moment, p_policy pollux.policy
 ) returns timestamptz
 language plpgsql stable as $$
 begin
     return (
-        select min(case when pollux.window_sum(q.seconds, q.tokens, p_moment.since) + least(p_est, l.tpm) > l.tpm
+        select min(case when pollux.window_sum(q.seconds, q.tokens, p_moment.since)
+                             + least(p_est, l.tpm) > l.tpm
                         then to_timestamp(61 + p_policy.margin + pollux.window_free_after(
                                  q.seconds, q.tokens, l.tpm - least(p_est, l.tpm) + 1))
                         else p_moment.at end)
         from (select * from pollux.quota
               where model = p_model and ready_at = '-infinity' and (p_pin is null or project_id = p_pin)
               limit 200) q,
-             lateral (select pollux.quota_limit(p_terms.tpm, q.learned_tpm, q.learned_at, p_policy.learned_since) as tpm
+             lateral (select pollux.quota_limit(p_terms.tpm, q.learned_tpm, q.learned_at,
+                                                p_policy.learned_since) as tpm
                       offset 0) l);
 end
 $$;
 comment on function pollux.pick_fuelled(text, bigint, bigint, pollux.terms, pollux.moment, pollux.policy) is
-    'When a row that is ready, but has too few tokens left this minute, has enough: the soonest of up to 200.';
+    'When a row that is ready, but has too few tokens left this minute, has enough: the soonest of up to '
+    '200.';
 
 -- Who comes again too early costs a little time; the further behind in the queue, the later it need come.
 create or replace function pollux.pick_refuse(
-    p_seat pollux.seat, p_place integer, p_slots integer, p_model text, p_terms pollux.terms, p_policy pollux.policy
+    p_seat pollux.seat, p_place integer, p_slots integer, p_model text, p_terms pollux.terms,
+    p_policy pollux.policy
 ) returns pollux.seat
 language plpgsql stable as $$
 declare
@@ -409,7 +431,8 @@ begin
     if v_at is null or v_at = 'infinity' then
         return pollux.pick_deny(p_seat, p_model, v_at is null, v_moment.at);
     elsif v_at <= v_moment.at then
-        v_at := greatest(pollux.pick_fuelled(p_model, p_seat.pin, p_seat.est, p_terms, v_moment, p_policy), v_at);
+        v_at := greatest(v_at, pollux.pick_fuelled(p_model, p_seat.pin, p_seat.est, p_terms, v_moment,
+                                                   p_policy));
     end if;
     if v_at <= v_moment.at then
         p_seat.reason := 'turn';
@@ -422,9 +445,11 @@ begin
 end
 $$;
 comment on function pollux.pick_refuse(pollux.seat, integer, integer, text, pollux.terms, pollux.policy) is
-    'What a seat that went empty is told: wait for quota, for its turn, for concurrency, or no. A trial may end any moment.';
+    'What a seat that went empty is told: wait for quota, for its turn, for concurrency, or no. A trial '
+    'may end any moment.';
 
-create or replace function pollux.pick_deny(p_seat pollux.seat, p_model text, p_none boolean, p_at timestamptz)
+create or replace function pollux.pick_deny(p_seat pollux.seat, p_model text, p_none boolean,
+                                            p_at timestamptz)
 returns pollux.seat
 language plpgsql stable as $$
 declare
@@ -435,7 +460,8 @@ begin
         select s.ready_at into v_at from pollux.pick_soonest(p_model, p_seat.pin, '{}') s;
         p_seat.reason := 'exhausted';
         p_seat.retry_ms := pollux.ms_until(greatest(v_at, p_at), p_at);
-    elsif exists (select from pollux.quota where model = p_model and ready_at = 'infinity' and reason = 'limit_0'
+    elsif exists (select from pollux.quota where model = p_model and ready_at = 'infinity'
+                         and reason = 'limit_0'
                   and (p_seat.pin is null or project_id = p_seat.pin)) then
         p_seat.reason := 'model_unavailable';
     else
@@ -445,7 +471,8 @@ begin
 end
 $$;
 comment on function pollux.pick_deny(pollux.seat, text, boolean, timestamptz) is
-    'Why a seat can never be served as things are: all projects were tried, none may use the model, none has a live credential.';
+    'Why a seat can never be served as things are: all projects were tried, none may use the model, none '
+    'has a live credential.';
 
 create or replace function pollux.pick(
     p_model text, p_seats pollux.seat[], p_effects pollux.effect[], p_policy pollux.policy
@@ -503,7 +530,8 @@ begin
 end
 $$;
 comment on function pollux.pick(text, pollux.seat[], pollux.effect[], pollux.policy) is
-    'Permits for the wishes of one model, oldest first, after the effects of attempts on it. Answers them with their verdicts.';
+    'Permits for the wishes of one model, oldest first, after the effects of attempts on it. Answers them '
+    'with their verdicts.';
 
 create or replace function pollux.pick_close(
     p_seats pollux.seat[], p_slots integer, p_model text, p_terms pollux.terms, p_policy pollux.policy

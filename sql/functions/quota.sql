@@ -1,16 +1,19 @@
 -- SPDX-License-Identifier: MIT
--- Quota: the rows Google counts by, one per project and model; how they come into being and what changes them.
+-- Quota: the rows Google counts by, one per project and model; how they come into being and what changes
+-- them.
 --
--- Locks. Whoever holds a quota row may wait for another only in the order (model, slot). Picks go through the models of
--- a batch in that order and, within a model, take rows SKIP LOCKED; they wait only while they hold none of the model,
--- or for rows that were named in advance, in ascending order. Settlements lock all their rows in one ordered pass.
--- Before quota rows come client rows (by id), then the model and model_state row of the model.
+-- Locks. Whoever holds a quota row may wait for another only in the order (model, slot). Picks go through the
+-- models of a batch in that order and, within a model, take rows SKIP LOCKED; they wait only while they hold
+-- none of the model, or for rows that were named in advance, in ascending order. Settlements lock all their
+-- rows in one ordered pass. Before quota rows come credentials and clients (by id), then the rows of the
+-- model itself.
 set check_function_bodies = off;
 
 create or replace function pollux.quota_slot(p_project bigint) returns bigint
 language sql immutable as $$ select (p_project % 4294967296) * 2654435761 % 4294967296 $$;
 comment on function pollux.quota_slot(bigint) is
-    'A number below 2^32 for a project: neighbours lie far apart, and no two projects (below 2^32) share one.';
+    'A number below 2^32 for a project: neighbours lie far apart, and no two projects (below 2^32) share '
+    'one.';
 
 create or replace function pollux.quota_model(p_model text, p_verb text) returns text
 language sql immutable as $$
@@ -28,9 +31,11 @@ language sql immutable as $$
     select least(p_configured, case when p_learned_at > p_learned_since then p_learned end)
 $$;
 comment on function pollux.quota_limit(bigint, bigint, timestamptz, timestamptz) is
-    'The limit in force: the smaller of the configured and the learned one; null: unknown, nothing is enforced.';
+    'The limit in force: the smaller of the configured and the learned one; null: unknown, nothing is '
+    'enforced.';
 
-create or replace function pollux.quota_today(p_day date, p_requests integer, p_late integer, p_today date) returns integer
+create or replace function pollux.quota_today(p_day date, p_requests integer, p_late integer, p_today date)
+returns integer
 language sql immutable as $$
     select case when p_day >= p_today then p_requests when p_day = p_today - 1 then p_late else 0 end
 $$;
@@ -45,9 +50,10 @@ begin
         where c.project_id = p_project and c.enabled and c.dead_reason is null and c.removed_at is null);
 end
 $$;
-comment on function pollux.quota_priority(bigint) is 'Least priority number of its live credentials; null if it has none.';
+comment on function pollux.quota_priority(bigint) is
+    'Least priority number of its live credentials; null if it has none.';
 
--------------------------------------------------------------------------------------------------- coming into being
+-------------------------------------------------------------------------------------------- coming into being
 
 create or replace function pollux.quota_make(p_projects bigint[], p_models text[]) returns integer
 language plpgsql volatile as $$
@@ -60,7 +66,8 @@ begin
            case when v_by_priority then coalesce(p.priority, 100) else 100 end,
            case when p.priority is null then 'infinity' else '-infinity' end::timestamptz,
            case when p.priority is null then 'credential' end
-    from (select id, pollux.quota_priority(id) as priority from unnest(p_projects) id offset 0) p,
+    from (select id, pollux.quota_priority(id) as priority from pollux.project
+          where id = any (p_projects) offset 0) p,
          unnest(p_models) m(model)
     order by m.model, pollux.quota_slot(p.id)
     on conflict do nothing;
@@ -81,7 +88,8 @@ begin
     if p_wait then
         select seeded_to into v_from from pollux.model_state where model = p_model for no key update;
     else
-        select seeded_to into v_from from pollux.model_state where model = p_model for no key update skip locked;
+        select seeded_to into v_from from pollux.model_state where model = p_model
+        for no key update skip locked;
     end if;
     select array_agg(id) into v_ids
     from (select id from pollux.project where id > v_from order by id limit p_projects) p;
@@ -94,7 +102,8 @@ begin
 end
 $$;
 comment on function pollux.quota_seed(text, integer, boolean) is
-    'Makes the rows of the next projects, in the order of their ids. Answers how many projects it went through.';
+    'Makes the rows of the next projects, in the order of their ids. Answers how many projects it went '
+    'through.';
 
 create or replace function pollux.quota_refresh(p_projects bigint[]) returns void
 language plpgsql volatile as $$
@@ -116,7 +125,8 @@ begin
 end
 $$;
 comment on function pollux.quota_refresh(bigint[]) is
-    'After a credential of these projects came, went or changed: their rows leave or enter rotation, in the right class.';
+    'After a credential of these projects came, went or changed: their rows leave or enter rotation, in '
+    'the right class.';
 
 create or replace function pollux.quota_classify() returns void
 language plpgsql volatile as $$
@@ -129,9 +139,10 @@ begin
     where class <> case when v_by_priority then priority else 100 end;
 end
 $$;
-comment on function pollux.quota_classify() is 'After the strategy changed: puts rows into the classes it goes by.';
+comment on function pollux.quota_classify() is
+    'After the strategy changed: puts rows into the classes it goes by.';
 
------------------------------------------------------------------------------------------- what attempts do to a row
+------------------------------------------------------------------------------------ what attempts do to a row
 
 create or replace function pollux.quota_lock(p_effects pollux.effect[]) returns void
 language plpgsql volatile as $$
@@ -143,7 +154,8 @@ end
 $$;
 comment on function pollux.quota_lock(pollux.effect[]) is 'Locks the rows of these effects, in order.';
 
-create or replace function pollux.quota_apply(p_effects pollux.effect[], p_moment pollux.moment, p_policy pollux.policy)
+create or replace function pollux.quota_apply(p_effects pollux.effect[], p_moment pollux.moment,
+                                              p_policy pollux.policy)
 returns void
 language plpgsql volatile as $$
 declare
@@ -168,7 +180,8 @@ $$;
 comment on function pollux.quota_apply(pollux.effect[], pollux.moment, pollux.policy) is
     'Lets attempts have their effect on quota rows. They come from settle_attempts(), each once.';
 
-create or replace function pollux.quota_recount(p_effects pollux.effect[], p_moment pollux.moment) returns void
+create or replace function pollux.quota_recount(p_effects pollux.effect[], p_moment pollux.moment)
+returns void
 language plpgsql volatile as $$
 declare
     e pollux.effect;
@@ -178,14 +191,13 @@ begin
         continue when not e.recount;
         v_second := pollux.second_of(e.started_at);
         update pollux.quota q
-        set day_requests = q.day_requests + case when pollux.pacific_date(e.started_at) = q.day then 1 else 0 end,
-            starts = case when v_second > p_moment.since
-                          then pollux.window_total(seconds, starts, v_second, p_moment.since, 1) else starts end,
-            tokens = case when v_second > p_moment.since
-                          then pollux.window_total(seconds, tokens, v_second, p_moment.since, e.used) else tokens end,
-            seconds = case when v_second > p_moment.since
-                           then pollux.window_seconds(seconds, v_second, p_moment.since) else seconds end
+        set day_requests = q.day_requests + (pollux.pacific_date(e.started_at) = q.day)::integer
         where q.project_id = e.project_id and q.model = e.model;
+        update pollux.quota
+        set starts = pollux.window_total(seconds, starts, v_second, p_moment.since, 1),
+            tokens = pollux.window_total(seconds, tokens, v_second, p_moment.since, e.used),
+            seconds = pollux.window_seconds(seconds, v_second, p_moment.since)
+        where project_id = e.project_id and model = e.model and v_second > p_moment.since;
     end loop;
 end
 $$;
@@ -223,11 +235,12 @@ begin
 end
 $$;
 comment on function pollux.quota_heal(pollux.effect, boolean) is
-    'An attempt that began after the last failure and was no failure: a success ends the streak; anything else (the client '
-    'left, say) only makes room for the next trial.';
+    'An attempt that began after the last failure and was no failure: a success ends the streak; anything '
+    'else (the client left, say) only makes room for the next trial.';
 
 -- Of several calls that fail together only the first counts: the others began before the rest it caused.
-create or replace function pollux.quota_rest(p_effect pollux.effect, p_moment pollux.moment, p_policy pollux.policy)
+create or replace function pollux.quota_rest(p_effect pollux.effect, p_moment pollux.moment,
+                                             p_policy pollux.policy)
 returns void
 language plpgsql volatile as $$
 declare
@@ -270,15 +283,17 @@ begin
         when 'midnight' then
             pollux.pacific_midnight(pollux.pacific_date(p_effect.started_at) + 1) + interval '2 seconds'
         when 'backoff' then
-            p_moment.at + least(power(2, least(greatest(p_failures, 1) - 1, 20)), 300) * (0.8 + 0.4 * random())
-                          * interval '1 second'
-        else p_moment.at + least(greatest(v_ms, p_policy.floor_ms), p_policy.ceiling_ms) * interval '1 millisecond'
+            p_moment.at + interval '1 second' * (0.8 + 0.4 * random())
+                          * least(power(2, least(greatest(p_failures, 1) - 1, 20)), 300)
+        else p_moment.at + interval '1 millisecond'
+                           * least(greatest(v_ms, p_policy.floor_ms), p_policy.ceiling_ms)
     end;
 end
 $$;
 comment on function pollux.quota_rest_until(pollux.effect, integer, pollux.moment, pollux.policy) is
-    'Until when a penalty lets a row rest: that long between floor and ceiling; next Pacific midnight after the attempt; '
-    'for ever; or 1, 2, 4, ... 300 seconds with the streak of failures, give or take a fifth.';
+    'Until when a penalty lets a row rest: that long between floor and ceiling; next Pacific midnight '
+    'after the attempt; for ever; or 1, 2, 4, ... 300 seconds with the streak of failures, give or take a '
+    'fifth.';
 
 create or replace function pollux.quota_learn(p_effect pollux.effect, p_moment pollux.moment) returns void
 language plpgsql volatile as $$
@@ -299,7 +314,8 @@ begin
     where project_id = q.project_id and model = q.model;
     if v_rpm <> coalesce(q.learned_rpm, -1) or v_tpm <> coalesce(q.learned_tpm, -1)
        or v_rpd <> coalesce(q.learned_rpd, -1) then
-        perform pollux.event('limit_learned', jsonb_build_object('project_id', q.project_id, 'model', q.model) || v_learn);
+        perform pollux.event('limit_learned',
+                             jsonb_build_object('project_id', q.project_id, 'model', q.model) || v_learn);
     end if;
 end
 $$;

@@ -5,7 +5,7 @@ set check_function_bodies = off;
 create or replace function pollux.report_moment(
     out now timestamptz, out since bigint, out day date, out learned_since timestamptz
 )
-language plpgsql stable security definer set search_path = pg_catalog as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_policy pollux.policy := pollux.policy();
     v_moment pollux.moment := pollux.moment(v_policy);

@@ -38,8 +38,9 @@ begin
                    ceil(max(value) filter (where name = 'send_margin_ms')::numeric / 1000)::integer,
                    max(value) filter (where name = 'cooldown_floor_ms')::bigint,
                    max(value) filter (where name = 'cooldown_ceiling_ms')::bigint,
-                   pollux.now() - make_interval(hours => max(value) filter (where name = 'learned_ttl_hours')::integer)
-               )::pollux.policy
+                   pollux.now() - interval '1 hour'
+                                  * max(value) filter (where name = 'learned_ttl_hours')::integer
+                   )::pollux.policy
         from pollux.setting);
 end
 $$;
@@ -64,7 +65,8 @@ begin
     end if;
 end
 $$;
-comment on function pollux.setting_check(text, text) is 'An error in plain words unless the setting may have that value.';
+comment on function pollux.setting_check(text, text) is
+    'An error in plain words unless the setting may have that value.';
 
 create or replace function pollux.setting_json(p_setting pollux.setting) returns jsonb
 language sql immutable as $$
@@ -76,19 +78,20 @@ $$;
 comment on function pollux.setting_json(pollux.setting) is 'A setting as the command line sees it.';
 
 create or replace function admin.setting_list() returns jsonb
-language sql stable security definer set search_path = pg_catalog as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select coalesce(jsonb_agg(pollux.setting_json(s) order by s.position, s.name), '[]') from pollux.setting s
 $$;
 comment on function admin.setting_list() is
     'Array of {name, value, default, unit, min, max, choices, help, changed_at}.';
 
 create or replace function admin.setting_set(p_name text, p_value text) returns jsonb
-language plpgsql volatile security definer set search_path = pg_catalog as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     s pollux.setting;
 begin
     perform pollux.setting_check(p_name, p_value);
-    update pollux.setting set value = p_value, changed_at = pollux.now() where name = p_name returning * into s;
+    update pollux.setting set value = p_value, changed_at = pollux.now() where name = p_name
+    returning * into s;
     if p_name = 'strategy' then
         perform pollux.quota_classify();
     end if;
@@ -96,4 +99,5 @@ begin
     return pollux.setting_json(s);
 end
 $$;
-comment on function admin.setting_set(text, text) is 'Changes a setting, or raises what is wrong. Answers it as in setting_list.';
+comment on function admin.setting_set(text, text) is
+    'Changes a setting, or raises what is wrong. Answers it as in setting_list.';

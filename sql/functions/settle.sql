@@ -1,59 +1,72 @@
 -- SPDX-License-Identifier: MIT
--- Settle: what became of requests. Idempotent by request id; a settlement carries all that is needed to make its row and
--- its counts again, should a crash of PostgreSQL have forgotten the reservation.
+-- Settle: what became of requests. Idempotent by request id; a settlement carries all that is needed to make
+-- its row and its counts again, should a crash of PostgreSQL have forgotten the reservation.
 set check_function_bodies = off;
 
--- p_counted: how many attempts of the request are known to have been counted at their reservation; null: all of them.
-create or replace function pollux.attempt_log(p_ids uuid[], p_verbs text[], p_counted integer[], p_attempts jsonb[])
-returns pollux.effect[]
+-- p_counted: how many attempts of the request were counted at their reservation, as far as known; null: all.
+create or replace function pollux.attempt_log(
+    p_ids uuid[], p_verbs text[], p_counted integer[], p_attempts jsonb[]
+) returns pollux.effect[]
 language plpgsql volatile as $$
 declare
     v_effects pollux.effect[];
 begin
     with given as materialized (
         select distinct on (t.id, pollux.whole(a.n, 1000))
-               t.id, pollux.whole(a.n, 1000)::integer as n, a.started_at, a.project_id, a.credential_id, a.model,
-               pollux.quota_model(a.model, t.verb) as quota_model, coalesce(a.outcome, 'unknown') as outcome,
-               pollux.whole(a.status, 999) as status, pollux.whole(a.duration_ms, 1000000000000) as duration_ms,
-               pollux.whole(a.first_byte_ms, 1000000000000) as first_byte_ms, left(a.error, 1000) as error, a.penalty,
+               t.id, pollux.whole(a.n, 1000)::integer as n,
+               coalesce(a.started_at, pollux.now()) as started_at, a.project_id, a.credential_id, a.model,
+               pollux.quota_model(a.model, t.verb) as quota_model,
+               coalesce(a.outcome, 'unknown') as outcome, pollux.whole(a.status, 999) as status,
+               left(a.error, 1000) as error, nullif(a.penalty, 'null') as penalty,
+               pollux.whole(a.duration_ms, 1000000000000) as duration_ms,
+               pollux.whole(a.first_byte_ms, 1000000000000) as first_byte_ms,
                coalesce(pollux.whole(a.est_tokens, 1000000000), 0) as est,
-               pollux.usage_read(a.usage) as usage, coalesce(pollux.whole(a.n, 1000) > t.counted, false) as recount
+               pollux.usage_read(a.usage) as usage,
+               coalesce(a.n > t.counted, false) as recount
         from unnest(p_ids, p_verbs, p_counted, p_attempts) t(id, verb, counted, attempt),
-             jsonb_to_record(t.attempt) a(n numeric, credential_id bigint, project_id bigint, model text,
-                 started_at timestamptz, first_byte_ms numeric, duration_ms numeric, status numeric, outcome text,
-                 error text, est_tokens numeric, usage jsonb, penalty jsonb)
+             jsonb_to_record(t.attempt) a(
+                 n numeric, credential_id bigint, project_id bigint, model text, started_at timestamptz,
+                 first_byte_ms numeric, duration_ms numeric, status numeric, outcome text, error text,
+                 est_tokens numeric, usage jsonb, penalty jsonb)
         where a.n >= 1
         order by t.id, pollux.whole(a.n, 1000)
     ), logged as (
         insert into pollux.attempt as l (
-            request_id, n, started_at, project_id, credential_id, model, status, outcome, error, est_tokens, duration_ms,
-            first_byte_ms, penalty, prompt_tokens, cached_tokens, output_tokens, thoughts_tokens, tool_tokens, total_tokens)
-        select id, n, coalesce(started_at, pollux.now()), project_id, credential_id, model, status, outcome, error, est,
-               duration_ms, first_byte_ms, nullif(penalty, 'null'), usage[1], usage[2], usage[3], usage[4], usage[5], usage[6]
+            request_id, n, started_at, project_id, credential_id, model, outcome, status, error, penalty,
+            duration_ms, first_byte_ms, est_tokens, prompt_tokens, cached_tokens, output_tokens,
+            thoughts_tokens, tool_tokens, total_tokens)
+        select id, n, started_at, project_id, credential_id, model, outcome, status, error, penalty,
+               duration_ms, first_byte_ms, est, usage[1], usage[2], usage[3], usage[4],
+               usage[5], usage[6]
         from given
         on conflict (request_id, n, started_at) do update
-        set status = excluded.status, outcome = excluded.outcome, error = excluded.error,
-            duration_ms = excluded.duration_ms, first_byte_ms = excluded.first_byte_ms, penalty = excluded.penalty,
-            prompt_tokens = excluded.prompt_tokens, cached_tokens = excluded.cached_tokens,
-            output_tokens = excluded.output_tokens, thoughts_tokens = excluded.thoughts_tokens,
-            tool_tokens = excluded.tool_tokens, total_tokens = excluded.total_tokens
+        set (outcome, status, error, penalty, duration_ms, first_byte_ms, prompt_tokens, cached_tokens,
+             output_tokens, thoughts_tokens, tool_tokens, total_tokens) =
+            (excluded.outcome, excluded.status, excluded.error, excluded.penalty, excluded.duration_ms,
+             excluded.first_byte_ms, excluded.prompt_tokens, excluded.cached_tokens, excluded.output_tokens,
+             excluded.thoughts_tokens, excluded.tool_tokens, excluded.total_tokens)
         where l.outcome = 'lost'
         returning request_id, n
+    ), new as (
+        select g.*, coalesce(m.tpm, q.learned_tpm) is not null as fuelled,
+               coalesce(q.failures > 0, false) as ailing
+        from logged l
+        join given g on g.id = l.request_id and g.n = l.n
+        left join pollux.quota q on q.project_id = g.project_id and q.model = g.quota_model
+        left join pollux.model m on m.name = g.quota_model
     )
-    select array_agg(row(g.id, g.n, g.project_id, g.credential_id, g.quota_model, g.started_at, g.outcome, g.est,
-                         case when coalesce(m.tpm, q.learned_tpm) is null then g.est else coalesce(g.usage[1], g.est) end,
-                         g.recount, coalesce(q.failures > 0, false), g.penalty)::pollux.effect order by g.started_at) into v_effects
-    from logged l
-    join given g on g.id = l.request_id and g.n = l.n
-    left join pollux.quota q on q.project_id = g.project_id and q.model = g.quota_model
-    left join pollux.model m on m.name = g.quota_model
-    where g.recount or q.failures > 0 or coalesce(g.penalty ->> 'scope', 'none') <> 'none'
-       or (coalesce(m.tpm, q.learned_tpm) is not null and g.usage[1] <> g.est);
+    select array_agg(row(id, n, project_id, credential_id, quota_model, started_at, outcome, est,
+                         case when fuelled then coalesce(usage[1], est) else est end, recount, ailing,
+                         penalty)::pollux.effect order by started_at)
+    into v_effects
+    from new
+    where recount or ailing or fuelled and usage[1] <> est or coalesce(penalty ->> 'scope', 'none') <> 'none';
     return v_effects;
 end
 $$;
 comment on function pollux.attempt_log(uuid[], text[], integer[], jsonb[]) is
-    'Logs attempts, each once, and answers the effects of those that were new and have any on quota rows or credentials.';
+    'Logs attempts, each once, and answers the effects of those that were new and have any on quota rows or '
+    'credentials.';
 
 create or replace function pollux.usage_read(p_usage jsonb) returns bigint[]
 language sql immutable as $$
@@ -65,7 +78,8 @@ language sql immutable as $$
         pollux.whole((p_usage ->> 'tool')::numeric, 9007199254740992),
         pollux.whole((p_usage ->> 'total')::numeric, 9007199254740992)] end
 $$;
-comment on function pollux.usage_read(jsonb) is 'Prompt, cached, output, thoughts, tool, total tokens; null without usage.';
+comment on function pollux.usage_read(jsonb) is
+    'Prompt, cached, output, thoughts, tool, total tokens; null without usage.';
 
 create or replace function pollux.settle_read(p_settlements jsonb) returns setof pollux.settlement
 language sql stable as $$
@@ -78,16 +92,19 @@ language sql stable as $$
         pollux.whole(x.waited_ms, 1000000000000), pollux.usage_read(x.usage),
         case when jsonb_typeof(x.attempts) = 'array' then x.attempts else '[]' end
     from jsonb_to_recordset(p_settlements) x(
-        id uuid, started_at timestamptz, worker uuid, client_id bigint, stream boolean, status numeric, outcome text,
-        dialect text, verb text, model text, asked_model text, error text, remote text, user_agent text,
-        bytes_in numeric, bytes_out numeric, duration_ms numeric, first_byte_ms numeric, waited_ms numeric,
+        id uuid, started_at timestamptz, worker uuid, client_id bigint, stream boolean, status numeric,
+        outcome text, dialect text, verb text, model text, asked_model text, error text, remote text,
+        user_agent text, bytes_in numeric, bytes_out numeric, duration_ms numeric, first_byte_ms numeric,
+        waited_ms numeric,
         usage jsonb, attempts jsonb)
     order by x.id
 $$;
-comment on function pollux.settle_read(jsonb) is 'Settlements as rows, each id once, with numbers and texts cut to size.';
+comment on function pollux.settle_read(jsonb) is
+    'Settlements as rows, each id once, with numbers and texts cut to size.';
 
 create or replace function pollux.settle_log(
-    p_worker uuid, p_settlements jsonb, out ids uuid[], out verbs text[], out counted integer[], out attempts jsonb[],
+    p_worker uuid, p_settlements jsonb,
+    out ids uuid[], out verbs text[], out counted integer[], out attempts jsonb[],
     out clients bigint[], out moments timestamptz[], out more bigint[], out anew boolean[]
 )
 language plpgsql volatile as $$
@@ -101,10 +118,11 @@ begin
         returning id, started_at, attempt, est_tokens
     ), fate as materialized (
         select s.*, coalesce(c.started_at, k.started_at, s.started_at, v_now) as began,
+               coalesce(c.started_at, k.started_at, s.started_at) is not null as admitted,
                case when k.outcome is null then coalesce(c.attempt, 0) end as counted,
                coalesce(k.outcome, 'lost') = 'lost' as fresh,
-               coalesce(c.started_at, k.started_at, s.started_at) is not null as admitted,
-               coalesce(c.est_tokens, pollux.whole((s.attempts -> 0 ->> 'est_tokens')::numeric, 1000000000), 0) as est
+               coalesce(c.est_tokens, pollux.whole((s.attempts -> 0 ->> 'est_tokens')::numeric, 1000000000),
+                        0) as est
         from s
         left join closed c on c.id = s.id
         left join lateral (select r.started_at, r.outcome from pollux.request r
@@ -114,29 +132,35 @@ begin
                            limit 1) k on true
     ), logged as (
         insert into pollux.request as l (
-            id, started_at, ended_at, worker, client_id, project_id, credential_id, prompt_tokens, cached_tokens,
-            output_tokens, thoughts_tokens, tool_tokens, total_tokens, bytes_in, bytes_out, duration_ms, first_byte_ms,
-            waited_ms, status, attempts, stream, outcome, dialect, verb, model, asked_model, error, remote, user_agent)
-        select f.id, began, v_now, coalesce(worker, p_worker), client_id, (f.attempts -> -1 ->> 'project_id')::bigint,
-               (f.attempts -> -1 ->> 'credential_id')::bigint, usage[1], usage[2], usage[3], usage[4], usage[5], usage[6],
-               bytes_in, bytes_out, duration_ms, first_byte_ms, waited_ms, status, jsonb_array_length(f.attempts), stream,
-               outcome, dialect, verb, model, asked_model, error, remote, user_agent
+            id, started_at, ended_at, worker, client_id, project_id, credential_id,
+            prompt_tokens, cached_tokens, output_tokens, thoughts_tokens, tool_tokens, total_tokens,
+            bytes_in, bytes_out, duration_ms, first_byte_ms, waited_ms, status, attempts, stream, outcome,
+            dialect, verb, model, asked_model, error, remote, user_agent)
+        select f.id, began, v_now, coalesce(worker, p_worker), client_id,
+               (f.attempts -> -1 ->> 'project_id')::bigint, (f.attempts -> -1 ->> 'credential_id')::bigint,
+               usage[1], usage[2], usage[3], usage[4], usage[5], usage[6],
+               bytes_in, bytes_out, duration_ms, first_byte_ms, waited_ms, status,
+               jsonb_array_length(f.attempts), stream, outcome,
+               dialect, verb, model, asked_model, error, remote, user_agent
         from fate f where fresh order by f.id
         on conflict (id, started_at) do update
-        set (ended_at, worker, client_id, project_id, credential_id, prompt_tokens, cached_tokens, output_tokens,
-             thoughts_tokens, tool_tokens, total_tokens, bytes_in, bytes_out, duration_ms, first_byte_ms, waited_ms,
-             status, attempts, stream, outcome, dialect, verb, model, asked_model, error, remote, user_agent) =
-            (excluded.ended_at, excluded.worker, excluded.client_id, excluded.project_id, excluded.credential_id,
-             excluded.prompt_tokens, excluded.cached_tokens, excluded.output_tokens, excluded.thoughts_tokens,
-             excluded.tool_tokens, excluded.total_tokens, excluded.bytes_in, excluded.bytes_out, excluded.duration_ms,
-             excluded.first_byte_ms, excluded.waited_ms, excluded.status, excluded.attempts, excluded.stream,
-             excluded.outcome, excluded.dialect, excluded.verb, excluded.model, excluded.asked_model, excluded.error,
+        set (ended_at, worker, client_id, project_id, credential_id,
+             prompt_tokens, cached_tokens, output_tokens, thoughts_tokens, tool_tokens, total_tokens,
+             bytes_in, bytes_out, duration_ms, first_byte_ms, waited_ms, status, attempts, stream, outcome,
+             dialect, verb, model, asked_model, error, remote, user_agent) =
+            (excluded.ended_at, excluded.worker, excluded.client_id, excluded.project_id,
+             excluded.credential_id, excluded.prompt_tokens, excluded.cached_tokens, excluded.output_tokens,
+             excluded.thoughts_tokens, excluded.tool_tokens, excluded.total_tokens,
+             excluded.bytes_in, excluded.bytes_out, excluded.duration_ms, excluded.first_byte_ms,
+             excluded.waited_ms, excluded.status, excluded.attempts, excluded.stream, excluded.outcome,
+             excluded.dialect, excluded.verb, excluded.model, excluded.asked_model, excluded.error,
              excluded.remote, excluded.user_agent)
         where l.outcome = 'lost'
     ), a as (
         select array_agg(f.id) as ids, array_agg(f.verb) as verbs, array_agg(f.counted) as counted,
                array_agg(j) as attempts
-        from fate f, jsonb_array_elements(f.attempts) j where f.fresh and jsonb_typeof(j) = 'object'
+        from fate f, jsonb_array_elements(f.attempts) j
+        where f.fresh and jsonb_typeof(j) = 'object'
     ), c as (
         select array_agg(f.client_id) as clients, array_agg(f.began) as moments,
                array_agg(coalesce(f.usage[6], 0) - case when f.counted = 0 then 0 else f.est end) as more,
@@ -148,8 +172,9 @@ begin
 end
 $$;
 comment on function pollux.settle_log(uuid, jsonb) is
-    'Closes open requests and logs them, each once; a row that says lost is replaced. Answers the attempts to log, each '
-    'with how many of its request were counted at reservation, and what clients with limits used more than was reserved.';
+    'Closes open requests and logs them, each once; a row that says lost is replaced. Answers the attempts '
+    'to log, each with how many of its request were counted at reservation, and what clients with limits '
+    'used more than was reserved.';
 
 create or replace function pollux.settle_clients(
     p_clients bigint[], p_moments timestamptz[], p_more bigint[], p_anew boolean[]
@@ -164,7 +189,8 @@ begin
              where not anew group by client order by client loop
         perform pollux.client_correct(c.client, c.seconds, c.more, c.days);
     end loop;
-    for c in select client, at, more from unnest(p_clients, p_moments, p_more, p_anew) x(client, at, more, anew)
+    for c in select client, at, more
+             from unnest(p_clients, p_moments, p_more, p_anew) x(client, at, more, anew)
              where anew order by client loop
         perform pollux.client_count(c.client, 1, c.more, c.at);
     end loop;
@@ -201,7 +227,8 @@ begin
         perform pollux.quota_apply(v_effects, pollux.moment(v_policy), v_policy);
     end if;
     if exists (select from pollux.waiter) then
-        delete from pollux.waiter where id in (select (x ->> 'id')::uuid from jsonb_array_elements(p_settlements) x);
+        delete from pollux.waiter
+        where id in (select (x ->> 'id')::uuid from jsonb_array_elements(p_settlements) x);
     end if;
 end
 $$;

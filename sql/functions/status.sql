@@ -3,7 +3,7 @@
 set check_function_bodies = off;
 
 create or replace function pollux.maintained_by() returns text
-language plpgsql stable security definer set search_path = pg_catalog as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_jobs bigint := 0;
 begin
@@ -16,10 +16,11 @@ exception when insufficient_privilege then
     return 'workers';
 end
 $$;
-comment on function pollux.maintained_by() is 'Who does the maintenance: pg_cron, or the workers with their heartbeat.';
+comment on function pollux.maintained_by() is
+    'Who does the maintenance: pg_cron, or the workers with their heartbeat.';
 
 create or replace function admin.status() returns json
-language sql stable security definer set search_path = pg_catalog as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select json_build_object(
         'database', current_database(),
         'database_size', pg_size_pretty(pg_database_size(current_database())),
@@ -46,4 +47,5 @@ language sql stable security definer set search_path = pg_catalog as $$
             select model, projects, ready, spent, resting, requests_today from report.models limit 20) m))
 $$;
 comment on function admin.status() is
-    'An object of single values, groups of values (credentials, last_hour) and lists (workers, models); for people.';
+    'An object of single values, groups of values (credentials, last_hour) and lists (workers, models); '
+    'for people.';

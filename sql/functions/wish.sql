@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Wish: what a request asks for before it may call the upstream, and who asks. Its shape stands above api.exchange().
+-- Wish: what a request asks for before it may call the upstream, and who asks. Its shape stands above
+-- api.exchange().
 set check_function_bodies = off;
 
 -- The look-ups are lateral and fenced, so that each is one descent of an index whatever the statistics say.
@@ -13,31 +14,36 @@ begin
             w.ord, w.id, w.kind, pollux.whole(w.attempt, 1000), w.dialect, w.verb, w.model, m.name,
             pollux.quota_model(m.name, w.verb), m.upstream_name, w.stream,
             coalesce(pollux.whole(w.est_tokens, 1000000000), 0),
-            v_now - coalesce(pollux.whole(w.since_ms, 86400000), 0) * interval '1 millisecond', w.since_ms > 0,
+            v_now - interval '1 millisecond' * coalesce(pollux.whole(w.since_ms, 86400000), 0), w.since_ms > 0,
             left(w.remote, 100), c.id, c.name, c.limited, coalesce(w.exclude, '{}'),
             coalesce(x.project_id, a.project_id), o.project_id, x.id, r.gated,
-            case when v.reason is not null then 'no' when w.kind = 'auth' or r.project_id is not null then 'go' end,
+            case when v.reason is not null then 'no'
+                 when w.kind = 'auth' or r.project_id is not null then 'go' end,
             v.reason, null, r.project_id, r.credential_id, r.attempt_at)::pollux.seat
             order by pollux.quota_model(m.name, w.verb) collate "C", w.since_ms desc, w.ord)
-        from (select ord, id, kind, attempt, token_hash, dialect, verb, coalesce(model, '') as model, stream, est_tokens,
-                     since_ms, exclude, resources, prefer_own, credential, repeat, remote
+        from (select ord, id, kind, attempt, token_hash, dialect, verb, coalesce(model, '') as model, stream,
+                     est_tokens, since_ms, exclude, resources, prefer_own, credential, repeat, remote
               from rows from (jsonb_to_recordset(p_wishes) as (
-                       id uuid, kind text, attempt numeric, token_hash text, dialect text, verb text, model text,
-                       stream boolean, est_tokens numeric, since_ms numeric, exclude bigint[], resources text[],
-                       prefer_own boolean, credential bigint, repeat boolean, remote text)) with ordinality
-                   as w(id, kind, attempt, token_hash, dialect, verb, model, stream, est_tokens, since_ms, exclude,
-                        resources, prefer_own, credential, repeat, remote, ord)) w
+                       id uuid, kind text, attempt numeric, token_hash text, dialect text, verb text,
+                       model text, stream boolean, est_tokens numeric, since_ms numeric, exclude bigint[],
+                       resources text[], prefer_own boolean, credential bigint, repeat boolean,
+                       remote text)) with ordinality
+                   as w(id, kind, attempt, token_hash, dialect, verb, model, stream, est_tokens, since_ms,
+                        exclude, resources, prefer_own, credential, repeat, remote, ord)) w
         left join lateral (select l.id, l.name, l.models, l.expires_at, l.revoked_at,
                                   coalesce(l.rpm, l.tpm, l.daily_tokens) is not null as limited
-                           from pollux.client l where l.token_hash = decode(w.token_hash, 'hex') limit 1) c on true
+                           from pollux.client l
+                           where l.token_hash = decode(w.token_hash, 'hex') limit 1) c on true
         left join lateral (select l.model from pollux.model_alias l where l.alias = w.model limit 1) l on true
         left join lateral (select n.upstream_name from pollux.model n
                            where n.name = coalesce(l.model, w.model) limit 1) n on true
         cross join lateral (select coalesce(l.model, w.model) as name,
                                    coalesce(n.upstream_name, l.model, w.model) as upstream_name) m
-        left join lateral (select k.id, k.project_id, k.enabled and k.dead_at is null and k.removed_at is null as live
+        left join lateral (select k.id, k.project_id,
+                                  k.enabled and k.dead_at is null and k.removed_at is null as live
                            from pollux.credential k where k.id = w.credential limit 1) x on true
-        left join lateral (select p.project_id, p.credential_id, p.attempt_at, p.gated from pollux.open_request p
+        left join lateral (select p.project_id, p.credential_id, p.attempt_at, p.gated
+                           from pollux.open_request p
                            where w.repeat and p.id = w.id and p.attempt = w.attempt limit 1) r on true
         left join lateral (select min(f.project_id) as project_id, count(distinct f.project_id) as projects
                            from (select * from pollux.affinity where resource = any (w.resources) offset 0) f
@@ -58,8 +64,8 @@ begin
 end
 $$;
 comment on function pollux.wish_read(jsonb) is
-    'Wishes as seats, by quota model and age: client, model and alias, affinity and repeats looked up. Those that are '
-    'clear by now have their verdict: refused, authenticated, or granted before.';
+    'Wishes as seats, by quota model and age: client, model and alias, affinity and repeats looked up. '
+    'Those that are clear by now have their verdict: refused, authenticated, or granted before.';
 
 create or replace function pollux.wish_limit(p_seats pollux.seat[], p_now timestamptz) returns pollux.seat[]
 language plpgsql volatile as $$
@@ -97,13 +103,15 @@ begin
         where jsonb_typeof(w -> 'failed') = 'object');
 end
 $$;
-comment on function pollux.wish_failed(jsonb) is 'Logs the attempts that failed before these wishes; answers their effects.';
+comment on function pollux.wish_failed(jsonb) is
+    'Logs the attempts that failed before these wishes; answers their effects.';
 
 create or replace function pollux.wish_grant(p_worker uuid, p_seats pollux.seat[]) returns void
 language plpgsql volatile as $$
 begin
-    insert into pollux.open_request (id, worker, client_id, project_id, credential_id, started_at, attempt_at, est_tokens,
-                                     attempt, stream, gated, dialect, verb, model, asked_model, remote)
+    insert into pollux.open_request (id, worker, client_id, project_id, credential_id, started_at,
+                                     attempt_at, est_tokens, attempt, stream, gated, dialect, verb, model,
+                                     asked_model, remote)
     select id, p_worker, client_id, project_id, credential_id, started_at, started_at, est, attempt,
            coalesce(stream, false), gated, dialect, verb, model, asked, remote
     from unnest(p_seats) where verdict = 'go' and kind = 'permit'
@@ -131,8 +139,8 @@ begin
 end
 $$;
 comment on function pollux.wish_queue(pollux.seat[], timestamptz) is
-    'Those who are told to wait get or keep their place; those who are served or refused give it up. A place is a lease: '
-    'workers ask again after at most 1.5 s.';
+    'Those who are told to wait get or keep their place; those who are served or refused give it up. A '
+    'place is a lease: workers ask again after at most 1.5 s.';
 
 create or replace function pollux.wish_json(p_seats pollux.seat[]) returns json
 language plpgsql stable as $$
@@ -140,10 +148,11 @@ begin
     return (
         select json_agg(
             case when s.verdict = 'go' and s.kind = 'permit' then json_build_object(
-                     'id', s.id, 'verdict', s.verdict, 'attempt', s.attempt, 'client_id', s.client_id, 'client', s.client,
+                     'id', s.id, 'verdict', s.verdict, 'attempt', s.attempt, 'client_id', s.client_id,
+                     'client', s.client,
                      'credential_id', s.credential_id, 'project_id', s.project_id, 'kind', c.kind,
-                     'sealed', encode(c.sealed, 'hex'), 'fingerprint', encode(c.fingerprint, 'hex'), 'model', s.model,
-                     'upstream_model', s.upstream_name, 'started_at', s.started_at,
+                     'sealed', encode(c.sealed, 'hex'), 'fingerprint', encode(c.fingerprint, 'hex'), 'model',
+                     s.model, 'upstream_model', s.upstream_name, 'started_at', s.started_at,
                      'alias_of', case when s.asked <> s.model then s.model end)
                  else json_build_object(
                      'id', s.id, 'verdict', s.verdict, 'reason', s.reason, 'retry_in_ms', s.retry_ms,
@@ -208,4 +217,5 @@ begin
 end
 $$;
 comment on function pollux.wish_batch(uuid, jsonb) is
-    'Answers a batch of wishes. Clients with limits get back what was counted for those that were not granted.';
+    'Answers a batch of wishes. Clients with limits get back what was counted for those that were not '
+    'granted.';

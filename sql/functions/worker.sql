@@ -3,34 +3,38 @@
 set check_function_bodies = off;
 
 create or replace function api.beat(p_worker uuid, p_info jsonb) returns jsonb
-language plpgsql volatile security definer set search_path = pg_catalog as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_swept integer;
 begin
     perform set_config('synchronous_commit', 'off', true);
     insert into pollux.worker (id, host, pid, version, started_at, beat_at, inflight)
-    values (p_worker, p_info ->> 'host', (p_info ->> 'pid')::integer, p_info ->> 'version', pollux.now(), pollux.now(),
+    values (p_worker, p_info ->> 'host', (p_info ->> 'pid')::integer, p_info ->> 'version', pollux.now(),
+            pollux.now(),
             (p_info ->> 'inflight')::integer)
     on conflict (id) do update
     set beat_at = pollux.now(), left_at = null, swept_at = null, inflight = excluded.inflight;
     v_swept := pollux.worker_sweep();
     perform pollux.chore_next();
-    return jsonb_build_object('swept', v_swept, 'settings',
-                              (select jsonb_object_agg(name, case kind when 'integer' then to_jsonb(value::bigint)
-                                                                  else to_jsonb(value) end) from pollux.setting));
+    return jsonb_build_object('swept', v_swept, 'settings', (
+        select jsonb_object_agg(name, case kind when 'integer' then to_jsonb(value::bigint)
+                                           else to_jsonb(value) end)
+        from pollux.setting));
 end
 $$;
 comment on function api.beat(uuid, jsonb) is
-    'A worker lives; called every second. p_info: {host, pid, version, inflight}. Closes what dead workers left open and does '
-    'maintenance that nobody else has done. Answers {"settings": {name: value}, "swept": n}.';
+    'A worker lives; called every second. p_info: {host, pid, version, inflight}. Closes what dead workers '
+    'left open and does maintenance that nobody else has done. Answers {"settings": {name: value}, '
+    '"swept": n}.';
 
 create or replace function api.bye(p_worker uuid) returns void
-language sql volatile security definer set search_path = pg_catalog as $$
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
     update pollux.worker set left_at = pollux.now(), inflight = 0 where id = p_worker
 $$;
 comment on function api.bye(uuid) is 'A worker has ended and settled everything, or spooled it.';
 
--- After a restart of PostgreSQL workers need some time to find it again: nobody is declared dead within 20 s of it.
+-- After a restart of PostgreSQL workers need some time to find it again: nobody is declared dead within 20
+-- s of it.
 create or replace function pollux.worker_sweep() returns integer
 language plpgsql volatile as $$
 declare
@@ -48,7 +52,8 @@ begin
     return pollux.worker_lose(array(select id from pollux.open_request where worker = any (v_dead)));
 end
 $$;
-comment on function pollux.worker_sweep() is 'Closes the open requests of workers without a heartbeat. Answers how many.';
+comment on function pollux.worker_sweep() is
+    'Closes the open requests of workers without a heartbeat. Answers how many.';
 
 create or replace function pollux.worker_lose(p_requests uuid[]) returns integer
 language plpgsql volatile as $$
@@ -60,13 +65,17 @@ begin
         where id in (select id from pollux.open_request where id = any (p_requests) for update skip locked)
         returning *
     ), attempts as (
-        insert into pollux.attempt (request_id, n, started_at, project_id, credential_id, model, outcome, est_tokens)
-        select id, attempt, attempt_at, project_id, credential_id, model, 'lost', est_tokens from gone order by id
+        insert into pollux.attempt (request_id, n, started_at, project_id, credential_id, model, outcome,
+                                    est_tokens)
+        select id, attempt, attempt_at, project_id, credential_id, model, 'lost',
+               est_tokens from gone order by id
         on conflict do nothing
     )
-    insert into pollux.request (id, started_at, ended_at, worker, client_id, project_id, credential_id, attempts, stream,
-                                outcome, dialect, verb, model, asked_model, error, remote)
-    select id, started_at, pollux.now(), worker, client_id, project_id, credential_id, attempt, stream, 'lost', dialect,
+    insert into pollux.request (id, started_at, ended_at, worker, client_id, project_id, credential_id,
+                                attempts, stream, outcome, dialect, verb, model, asked_model, error,
+                                remote)
+    select id, started_at, pollux.now(), worker, client_id, project_id, credential_id, attempt, stream,
+           'lost', dialect,
            verb, model, asked_model, 'its worker died', remote
     from gone order by id
     on conflict do nothing;
@@ -79,7 +88,8 @@ begin
 end
 $$;
 comment on function pollux.worker_lose(uuid[]) is
-    'Closes open requests as lost. What was reserved for them stays counted; a settlement that comes later replaces the row.';
+    'Closes open requests as lost. What was reserved for them stays counted; a settlement that comes later '
+    'replaces the row.';
 
 -- Requests served as plain CGI have no worker with a heartbeat.
 create or replace function pollux.worker_strays() returns integer
@@ -90,4 +100,5 @@ language sql volatile as $$
           and not exists (select from pollux.worker w
                           where w.id = o.worker and w.beat_at > pollux.now() - interval '15 seconds')))
 $$;
-comment on function pollux.worker_strays() is 'Closes what has been open for half an hour without a living worker.';
+comment on function pollux.worker_strays() is
+    'Closes what has been open for half an hour without a living worker.';

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Tables and types. Append-only: a change is a new file beside this one, never an edit of it.
--- Functions, views and grants are not here but in functions/, views.sql and grants.sql, which are applied every time.
+-- Tables and types. Append-only: a change is a new file beside this one, never an edit of it. Functions,
+-- views and grants are not here but in functions/, views.sql and grants.sql, which are applied every time.
 
 create schema if not exists pollux;
 comment on schema pollux is 'Tables of Pollux and the inner functions. Read them through schema report.';
@@ -23,7 +23,7 @@ comment on column pollux.migration.name is 'The rest of the file name, without .
 comment on column pollux.migration.sha256 is 'Checksum of the file as it was applied, hexadecimal.';
 comment on column pollux.migration.applied_at is 'When.';
 
--------------------------------------------------------------------------------------------------- what is configured
+------------------------------------------------------------------------------------------- what is configured
 
 create table pollux.setting (
     name text primary key,
@@ -38,7 +38,8 @@ create table pollux.setting (
     position integer not null default 0,
     changed_at timestamptz
 );
-comment on table pollux.setting is 'What an operator may change while Pollux runs. Rows are declared in functions/setting.sql.';
+comment on table pollux.setting is
+    'What an operator may change while Pollux runs. Rows are declared in functions/setting.sql.';
 comment on column pollux.setting.name is 'Name, as in `pollux setting set`.';
 comment on column pollux.setting.value is 'Value in force.';
 comment on column pollux.setting.preset is 'Value unless somebody changes it.';
@@ -56,9 +57,13 @@ create table pollux.project (
     name text not null unique,
     created_at timestamptz not null default clock_timestamp()
 );
-comment on table pollux.project is 'A Google Cloud project: what Google counts quota by. Kept for ever, since its counters outlive its keys.';
-comment on column pollux.project.id is 'Number; ids are committed in ascending order (see pollux.project_make).';
-comment on column pollux.project.name is 'Name given by the operator, or key-<8 hex digits> for a key that is its own project.';
+comment on table pollux.project is
+    'A Google Cloud project: what Google counts quota by. Kept for ever, since its counters outlive its '
+    'keys.';
+comment on column pollux.project.id is
+    'Number; ids are committed in ascending order (see pollux.project_make).';
+comment on column pollux.project.name is
+    'Name given by the operator, or key-<8 hex digits> for a key that is its own project.';
 comment on column pollux.project.created_at is 'When it was first named.';
 
 create table pollux.credential (
@@ -77,18 +82,23 @@ create table pollux.credential (
     hint text,
     constraint removed_has_no_secret check ((removed_at is null) = (sealed is not null))
 );
-comment on table pollux.credential is 'Upstream credentials. The secret is sealed; the key to it is in a file, never here.';
+comment on table pollux.credential is
+    'Upstream credentials. The secret is sealed; the key to it is in a file, never here.';
 comment on column pollux.credential.id is 'Number.';
 comment on column pollux.credential.project_id is 'The project it belongs to and whose quota it uses.';
 comment on column pollux.credential.kind is 'api_key or account (OAuth).';
 comment on column pollux.credential.label is 'Free text of the operator.';
-comment on column pollux.credential.priority is 'Lower is earlier: strategy priority, and weight of strategy token-bucket.';
+comment on column pollux.credential.priority is
+    'Lower is earlier: strategy priority, and weight of strategy token-bucket.';
 comment on column pollux.credential.enabled is 'False when the operator took it out.';
-comment on column pollux.credential.dead_reason is 'Why Google will not have it any more (API_KEY_INVALID, suspended, ...); null while it works.';
+comment on column pollux.credential.dead_reason is
+    'Why Google will not have it any more (API_KEY_INVALID, suspended, ...); null while it works.';
 comment on column pollux.credential.dead_at is 'When that was noticed.';
-comment on column pollux.credential.removed_at is 'When the operator removed it; the secret is gone, the row stays for the log.';
+comment on column pollux.credential.removed_at is
+    'When the operator removed it; the secret is gone, the row stays for the log.';
 comment on column pollux.credential.created_at is 'When it was added.';
-comment on column pollux.credential.fingerprint is 'Keyed hash of the secret: the same secret is known again.';
+comment on column pollux.credential.fingerprint is
+    'Keyed hash of the secret: the same secret is known again.';
 comment on column pollux.credential.sealed is 'The secret, sealed under the master key.';
 comment on column pollux.credential.hint is 'Last four characters of the secret.';
 create index credential_by_project on pollux.credential (project_id);
@@ -111,8 +121,10 @@ comment on column pollux.model.name is 'Name clients use.';
 comment on column pollux.model.upstream_name is 'Name Google uses, if another.';
 comment on column pollux.model.rpm is 'Requests a project may start in any 60 seconds; null: unknown.';
 comment on column pollux.model.tpm is 'Prompt tokens a project may send in any 60 seconds; null: unknown.';
-comment on column pollux.model.rpd is 'Requests a project may start in a day of America/Los_Angeles; null: unknown.';
-comment on column pollux.model.max_concurrency is 'Requests of all workers that may be open at a time; null: any number.';
+comment on column pollux.model.rpd is
+    'Requests a project may start in a day of America/Los_Angeles; null: unknown.';
+comment on column pollux.model.max_concurrency is
+    'Requests of all workers that may be open at a time; null: any number.';
 comment on column pollux.model.created_at is 'When it was configured.';
 comment on column pollux.model.updated_at is 'When that was last changed.';
 
@@ -150,18 +162,21 @@ comment on column pollux.client.token_hash is 'SHA-256 of the client token.';
 comment on column pollux.client.hint is 'How the token ends.';
 comment on column pollux.client.rpm is 'Requests admitted in any 60 seconds; null: any number.';
 comment on column pollux.client.tpm is 'Tokens (of all kinds) in any 60 seconds; null: any number.';
-comment on column pollux.client.daily_tokens is 'Tokens (of all kinds) in a day of America/Los_Angeles; null: any number.';
+comment on column pollux.client.daily_tokens is
+    'Tokens (of all kinds) in a day of America/Los_Angeles; null: any number.';
 comment on column pollux.client.models is 'Models it may use, by name or alias, or as prefix*; null: all.';
 comment on column pollux.client.expires_at is 'When the token stops working; null: never.';
 comment on column pollux.client.revoked_at is 'When the operator revoked it.';
 comment on column pollux.client.created_at is 'When it was added.';
 comment on column pollux.client.day is 'Day of America/Los_Angeles that day_tokens counts.';
-comment on column pollux.client.day_tokens is 'Tokens of that day: settled ones and estimates of open requests.';
-comment on column pollux.client.seconds is 'Sliding window: seconds (Unix time) in which requests were admitted; see functions/window.sql.';
+comment on column pollux.client.day_tokens is
+    'Tokens of that day: settled ones and estimates of open requests.';
+comment on column pollux.client.seconds is
+    'Sliding window: seconds (Unix time) in which requests were admitted; see functions/window.sql.';
 comment on column pollux.client.starts is 'Sliding window: requests admitted up to each of those seconds.';
 comment on column pollux.client.tokens is 'Sliding window: tokens up to each of those seconds.';
 
------------------------------------------------------------------------------------------------------ what is counted
+---------------------------------------------------------------------------------------------- what is counted
 
 create table pollux.quota (
     project_id bigint not null,
@@ -187,31 +202,43 @@ create table pollux.quota (
     tokens bigint[] not null default '{}',
     primary key (project_id, model)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
-        autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.2, autovacuum_analyze_threshold = 5000);
+        autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.2,
+        autovacuum_analyze_threshold = 5000);
 create index quota_ready on pollux.quota (model, class, ready_at, slot);
 comment on table pollux.quota is
-    'What Google counts: one row per project and model. Ordinary use changes only columns that no index covers.';
-comment on index pollux.quota_ready is 'Who can go now: rows at -infinity, then those whose ready_at has passed.';
-comment on column pollux.quota.project_id is 'Project. No foreign key: projects are never deleted, and rows come by the thousand.';
-comment on column pollux.quota.slot is 'Fixed scattered number of the project (see pollux.quota_slot): picks start anywhere and go round.';
-comment on column pollux.quota.ready_at is 'Earliest moment it may be used again; -infinity: now; infinity: not before something changes.';
+    'What Google counts: one row per project and model. Ordinary use changes only columns that no index '
+    'covers.';
+comment on index pollux.quota_ready is
+    'Who can go now: rows at -infinity, then those whose ready_at has passed.';
+comment on column pollux.quota.project_id is
+    'Project. No foreign key: projects are never deleted, and rows come by the thousand.';
+comment on column pollux.quota.slot is
+    'Fixed scattered number of the project (see pollux.quota_slot): picks start anywhere and go round.';
+comment on column pollux.quota.ready_at is
+    'Earliest moment it may be used again; -infinity: now; infinity: not before something changes.';
 comment on column pollux.quota.last_used_at is 'Last reservation.';
 comment on column pollux.quota.failed_at is 'Last failure that began a rest.';
 comment on column pollux.quota.learned_at is 'When a limit was last learned from a 429.';
 comment on column pollux.quota.rested_at is 'When it was last sent to rest by an answer.';
 comment on column pollux.quota.day is 'Day of America/Los_Angeles that day_requests counts.';
-comment on column pollux.quota.class is 'priority while the strategy is priority, else 100: classes are emptied in ascending order.';
+comment on column pollux.quota.class is
+    'priority while the strategy is priority, else 100: classes are emptied in ascending order.';
 comment on column pollux.quota.priority is 'Least priority number among the live credentials of the project.';
 comment on column pollux.quota.day_requests is 'Requests started in that day.';
-comment on column pollux.quota.late_requests is 'Those around the midnight that ends that day: they count for the day after as well.';
-comment on column pollux.quota.failures is 'Failures in a row (overload, time-out, reset). While above 0 one trial at a time is let through.';
+comment on column pollux.quota.late_requests is
+    'Those around the midnight that ends that day: they count for the day after as well.';
+comment on column pollux.quota.failures is
+    'Failures in a row (overload, time-out, reset). While above 0 one trial at a time is let through.';
 comment on column pollux.quota.learned_rpm is 'Requests a minute, as a 429 of Google said.';
 comment on column pollux.quota.learned_rpd is 'Requests a day, as a 429 of Google said.';
 comment on column pollux.quota.learned_tpm is 'Prompt tokens a minute, as a 429 of Google said.';
-comment on column pollux.quota.model is 'Model; empty for calls that have no model, and for those that use no quota of it.';
+comment on column pollux.quota.model is
+    'Model; empty for calls that have no model, and for those that use no quota of it.';
 comment on column pollux.quota.reason is
-    'Why it rests: spent_rpm, spent_tpm, spent_rpd (own counters), told_... (Google), backoff, trial, limit_0, credential.';
-comment on column pollux.quota.seconds is 'Sliding window: seconds (Unix time) with starts; see functions/window.sql.';
+    'Why it rests: spent_rpm, spent_tpm, spent_rpd (own counters), told_... (Google), backoff, trial, '
+    'limit_0, credential.';
+comment on column pollux.quota.seconds is
+    'Sliding window: seconds (Unix time) with starts; see functions/window.sql.';
 comment on column pollux.quota.starts is 'Sliding window: requests started up to each of those seconds.';
 comment on column pollux.quota.tokens is 'Sliding window: prompt tokens up to each of those seconds.';
 
@@ -221,10 +248,12 @@ create table pollux.model_state (
     confirmed boolean not null default false,
     asked_at timestamptz not null default clock_timestamp()
 );
-comment on table pollux.model_state is 'Models that were asked for: how far their quota rows have come into being.';
+comment on table pollux.model_state is
+    'Models that were asked for: how far their quota rows have come into being.';
 comment on column pollux.model_state.model is 'Model.';
 comment on column pollux.model_state.seeded_to is 'Projects up to this id have a quota row for it.';
-comment on column pollux.model_state.confirmed is 'It is configured or has answered: the whole pool may be used for it.';
+comment on column pollux.model_state.confirmed is
+    'It is configured or has answered: the whole pool may be used for it.';
 comment on column pollux.model_state.asked_at is 'When it was asked for first.';
 
 create table pollux.worker (
@@ -270,7 +299,8 @@ create table pollux.open_request (
         autovacuum_vacuum_cost_delay = 0, autovacuum_vacuum_insert_scale_factor = 0);
 create index open_request_gated on pollux.open_request (model) where gated;
 comment on table pollux.open_request is 'One row per request that was admitted and is not settled.';
-comment on index pollux.open_request_gated is 'Counts the open requests of models that have a max_concurrency.';
+comment on index pollux.open_request_gated is
+    'Counts the open requests of models that have a max_concurrency.';
 comment on column pollux.open_request.id is 'Request id.';
 comment on column pollux.open_request.worker is 'Worker that serves it.';
 comment on column pollux.open_request.client_id is 'Client.';
@@ -301,7 +331,8 @@ create unlogged table pollux.waiter (
         autovacuum_vacuum_cost_delay = 0);
 create index waiter_by_age on pollux.waiter (model, since);
 comment on table pollux.waiter is
-    'Requests that wait their turn, first come first served. A place is a short lease. Unlogged: they ask again anyway.';
+    'Requests that wait their turn, first come first served. A place is a short lease. Unlogged: they ask '
+    'again anyway.';
 comment on column pollux.waiter.id is 'Request id.';
 comment on column pollux.waiter.model is 'Model whose quota it waits for.';
 comment on column pollux.waiter.since is 'When it came.';
@@ -311,7 +342,7 @@ comment on column pollux.waiter.est_tokens is 'Tokens it needs.';
 comment on column pollux.waiter.pin is 'The only project that may serve it; null: any.';
 comment on column pollux.waiter.exclude is 'Projects that may not serve it.';
 
--------------------------------------------------------------------------------------------------------- what is logged
+----------------------------------------------------------------------------------------------- what is logged
 
 create table pollux.request (
     id uuid not null,
@@ -345,13 +376,16 @@ create table pollux.request (
     user_agent text,
     primary key (id, started_at)
 ) partition by range (started_at);
-create index request_ended on pollux.request using brin (ended_at) with (pages_per_range = 32, autosummarize = on);
+create index request_ended on pollux.request using brin (ended_at) with (pages_per_range = 32,
+                                                                         autosummarize = on);
 create index request_lost on pollux.request (ended_at) where outcome = 'lost';
-comment on table pollux.request is 'Log: one row per request that was settled, refused or lost. A partition per day (UTC).';
+comment on table pollux.request is
+    'Log: one row per request that was settled, refused or lost. A partition per day (UTC).';
 comment on index pollux.request_ended is 'The rows of an hour.';
 comment on index pollux.request_lost is 'The few that got lost.';
 comment on column pollux.request.id is 'Request id, as in the log of the worker.';
-comment on column pollux.request.started_at is 'First reservation, or the settlement if it was never admitted.';
+comment on column pollux.request.started_at is
+    'First reservation, or the settlement if it was never admitted.';
 comment on column pollux.request.ended_at is 'When it was settled.';
 comment on column pollux.request.worker is 'Worker that served it.';
 comment on column pollux.request.client_id is 'Client, if known.';
@@ -403,7 +437,8 @@ create table pollux.attempt (
     penalty jsonb,
     primary key (request_id, n, started_at)
 ) partition by range (started_at);
-create index attempt_started on pollux.attempt using brin (started_at) with (pages_per_range = 32, autosummarize = on);
+create index attempt_started on pollux.attempt using brin (started_at) with (pages_per_range = 32,
+                                                                             autosummarize = on);
 comment on table pollux.attempt is 'Log: one row per upstream call. A partition per day (UTC).';
 comment on index pollux.attempt_started is 'The rows of an hour.';
 comment on column pollux.attempt.request_id is 'Request it was made for.';
@@ -422,9 +457,9 @@ comment on column pollux.attempt.first_byte_ms is 'Until the first byte came.';
 comment on column pollux.attempt.n is '1, 2, ...';
 comment on column pollux.attempt.status is 'HTTP status of the upstream; 0 if none came.';
 comment on column pollux.attempt.outcome is
-    'ok, empty, caller, quota_minute, quota_day, quota_tokens, quota_bare, quota_never, credential_dead, location, '
-    'overloaded, error_in_200, connect, timeout_first_byte, timeout_idle, timeout_total, reset, truncated, '
-    'client_gone, auth_expired, lost.';
+    'ok, empty, caller, quota_minute, quota_day, quota_tokens, quota_bare, quota_never, credential_dead, '
+    'location, overloaded, error_in_200, connect, timeout_first_byte, timeout_idle, timeout_total, reset, '
+    'truncated, client_gone, auth_expired, lost.';
 comment on column pollux.attempt.model is 'Model after aliases.';
 comment on column pollux.attempt.error is 'Short text, without secrets.';
 comment on column pollux.attempt.penalty is 'What it cost the credential or the quota row, if anything.';
@@ -450,7 +485,8 @@ create table pollux.usage_hour (
     total_tokens bigint not null
 );
 create index usage_hour_hour on pollux.usage_hour (hour);
-comment on table pollux.usage_hour is 'Requests summed up by the hour they ended in; lost ones are not in it. Kept when the log is dropped.';
+comment on table pollux.usage_hour is
+    'Requests summed up by the hour they ended in; lost ones are not in it. Kept when the log is dropped.';
 comment on column pollux.usage_hour.hour is 'Beginning of the hour.';
 comment on column pollux.usage_hour.client_id is 'Client.';
 comment on column pollux.usage_hour.credential_id is 'Credential of the last attempt.';
@@ -471,11 +507,13 @@ create table pollux.chore (
     done_to timestamptz,
     result text
 ) with (fillfactor = 50);
-comment on table pollux.chore is 'Maintenance: what is due when. Whoever comes first does it: pg_cron, or a worker when there is none.';
+comment on table pollux.chore is
+    'Maintenance: what is due when. Whoever comes first does it: pg_cron, or a worker when there is none.';
 comment on column pollux.chore.name is 'Name: partitions, usage, expiry, ...';
 comment on column pollux.chore.every is 'How often.';
 comment on column pollux.chore.done_at is 'When it was last done.';
-comment on column pollux.chore.done_to is 'Up to which moment, where that matters (usage: hours before it are in usage_hour).';
+comment on column pollux.chore.done_to is
+    'Up to which moment, where that matters (usage: hours before it are in usage_hour).';
 comment on column pollux.chore.result is 'What it said.';
 
 create table pollux.event (
@@ -484,13 +522,16 @@ create table pollux.event (
     kind text not null,
     detail jsonb not null
 );
-comment on table pollux.event is 'What happened by itself and somebody may want to know: credentials that died, limits learned, requests lost.';
+comment on table pollux.event is
+    'What happened by itself and somebody may want to know: credentials that died, limits learned, '
+    'requests lost.';
 comment on column pollux.event.id is 'Number.';
 comment on column pollux.event.at is 'When.';
-comment on column pollux.event.kind is 'credential_dead, limit_learned, worker_lost, refused_settlement, refused_wish, setting, ...';
+comment on column pollux.event.kind is
+    'credential_dead, limit_learned, worker_lost, refused_settlement, refused_wish, setting, ...';
 comment on column pollux.event.detail is 'What, without secrets.';
 
--------------------------------------------------------------------------------------------------- what belongs to whom
+----------------------------------------------------------------------------------------- what belongs to whom
 
 create table pollux.affinity (
     resource text collate "C" primary key check (length(resource) <= 500),
@@ -502,7 +543,8 @@ create table pollux.affinity (
 ) with (autovacuum_vacuum_scale_factor = 0.02);
 create index affinity_by_client on pollux.affinity (client_id, created_at desc);
 create index affinity_expiry on pollux.affinity (expires_at);
-comment on table pollux.affinity is 'Which project made a file, cache, batch, operation or interaction: later use goes there.';
+comment on table pollux.affinity is
+    'Which project made a file, cache, batch, operation or interaction: later use goes there.';
 comment on column pollux.affinity.resource is 'Name as Google gives it, such as files/abc.';
 comment on column pollux.affinity.project_id is 'Project that made it.';
 comment on column pollux.affinity.credential_id is 'Credential that made it.';
@@ -520,7 +562,8 @@ create table pollux.upload (
     expires_at timestamptz not null
 ) with (autovacuum_vacuum_scale_factor = 0.02);
 create index upload_expiry on pollux.upload (expires_at);
-comment on table pollux.upload is 'Resumable uploads under way: Google''s URL behind the one the client was given.';
+comment on table pollux.upload is
+    'Resumable uploads under way: Google''s URL behind the one the client was given.';
 comment on column pollux.upload.id is 'Hash of the id in the client''s URL.';
 comment on column pollux.upload.url is 'URL at Google.';
 comment on column pollux.upload.project_id is 'Project it was begun with.';
@@ -529,7 +572,7 @@ comment on column pollux.upload.client_id is 'Client that began it.';
 comment on column pollux.upload.created_at is 'When.';
 comment on column pollux.upload.expires_at is 'When it is forgotten.';
 
------------------------------------------------------------------------ types that functions hand to one another
+--------------------------------------------------------------------- types that functions hand to one another
 
 create type pollux.policy as (
     strategy text, margin integer, floor_ms bigint, ceiling_ms bigint, learned_since timestamptz
@@ -540,36 +583,39 @@ create type pollux.moment as (
     at timestamptz, second bigint, since bigint, day date, late boolean, day_ends timestamptz
 );
 comment on type pollux.moment is
-    'A moment as counters see it (pollux.moment()): second, the last second that left the 60 s window, the day of '
-    'America/Los_Angeles, whether starts count for the day after as well, when this day''s quota is back.';
+    'A moment as counters see it (pollux.moment()): second, the last second that left the 60 s window, the '
+    'day of America/Los_Angeles, whether starts count for the day after as well, when this day''s quota is '
+    'back.';
 
 create type pollux.seat as (
     ord integer, id uuid, kind text, attempt integer, dialect text, verb text, asked text, model text,
-    quota_model text, upstream_name text, stream boolean, est bigint, since timestamptz, waited boolean, remote text,
-    client_id bigint, client text, limited boolean, exclude bigint[], pin bigint, prefer bigint, exact bigint,
-    gated boolean, verdict text, reason text, retry_ms bigint, project_id bigint, credential_id bigint,
-    started_at timestamptz
+    quota_model text, upstream_name text, stream boolean, est bigint, since timestamptz, waited boolean,
+    remote text, client_id bigint, client text, limited boolean, exclude bigint[], pin bigint, prefer bigint,
+    exact bigint, gated boolean, verdict text, reason text, retry_ms bigint, project_id bigint,
+    credential_id bigint, started_at timestamptz
 );
-comment on type pollux.seat is 'A wish on its way to a verdict. Without ord: somebody who waits elsewhere and came earlier.';
+comment on type pollux.seat is
+    'A wish on its way to a verdict. Without ord: somebody who waits elsewhere and came earlier.';
 
 create type pollux.terms as (
     rpm bigint, tpm bigint, rpd bigint, max_concurrency integer, seen boolean, confirmed boolean, wide boolean
 );
 comment on type pollux.terms is
-    'What a pick has to know of a model: configured limits; whether it was asked for before, has answered before, and has '
-    'rows still to come into being.';
+    'What a pick has to know of a model: configured limits; whether it was asked for before, has answered '
+    'before, and has rows still to come into being.';
 
 create type pollux.hand as (
     projects bigint[], credentials bigint[], common boolean[], room integer[], fuel bigint[], tank bigint[],
     dealt integer[], spent bigint[]
 );
 comment on type pollux.hand is
-    'Locked quota rows to choose from, best first: project, live credential, whether anybody may have it, requests and '
-    'tokens left, token limit, and what was dealt of them.';
+    'Locked quota rows to choose from, best first: project, live credential, whether anybody may have it, '
+    'requests and tokens left, token limit, and what was dealt of them.';
 
 create type pollux.settlement as (
-    id uuid, started_at timestamptz, worker uuid, client_id bigint, stream boolean, status integer, outcome text, dialect text,
-    verb text, model text, asked_model text, error text, remote text, user_agent text, bytes_in bigint, bytes_out bigint,
+    id uuid, started_at timestamptz, worker uuid, client_id bigint, stream boolean, status integer,
+    outcome text, dialect text, verb text, model text, asked_model text, error text, remote text,
+    user_agent text, bytes_in bigint, bytes_out bigint,
     duration_ms bigint, first_byte_ms bigint, waited_ms bigint, usage bigint[], attempts jsonb
 );
 comment on type pollux.settlement is 'A settlement as it came, with numbers and texts cut to size.';

@@ -17,7 +17,7 @@ select test.is('every type', (select string_agg(t.oid::regtype::text, ' ') from 
 select test.is('functions of api and admin run as their owner with a fixed path', (
     select string_agg(p.oid::regprocedure::text, ' ') from pg_proc p
     where p.pronamespace in ('api'::regnamespace, 'admin'::regnamespace)
-      and (not p.prosecdef or p.proconfig is null or not 'search_path=pg_catalog' = any (p.proconfig))), null);
+      and (not p.prosecdef or p.proconfig is null or not 'search_path=pg_catalog, pg_temp' = any (p.proconfig))), null);
 create function pg_temp.may(p_role text, p_sql text) returns text language plpgsql as $$
 declare e text := '';
 begin
