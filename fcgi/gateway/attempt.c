@@ -17,6 +17,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { LOOK_MS = 100 }; /* how often is looked whether the client is still there, or waits too long */
+
 /* ------------------------------------------------------------------ headers */
 
 /* Request headers that go upstream; everything else is the client's own business. */
@@ -350,9 +352,13 @@ static bool beats(const struct journey *j)
 static bool on_tick(void *ctx)
 {
     struct journey *j = ctx;
+    int64_t now = clock_ms();
+    if (now - j->looked_ms < LOOK_MS)
+        return true;
+    j->looked_ms = now;
     if (request_gone(j->req))
         return judge_gone(j);
-    if (!j->committed && clock_ms() - j->attempt_began > conf.first_byte_timeout * 1000) {
+    if (!j->committed && now - j->attempt_began > conf.first_byte_timeout * 1000) {
         struct outcome o;
         outcome_of_transport(UPSTREAM_FIRST_BYTE_TIMEOUT, &o);
         return judge(j, o);
@@ -431,7 +437,7 @@ static void forget_last_attempt(struct journey *j)
     j->usage = (struct usage){0};
     j->usage_known = false;
     *j->answer_type = '\0';
-    j->attempt_began = clock_ms();
+    j->attempt_began = j->looked_ms = clock_ms();
 }
 
 static long read_body(void *ctx, char *to, size_t n)
@@ -547,6 +553,5 @@ void answer_pass(struct journey *j)
     snprintf(length, sizeof length, "%zu", j->answer.n);
     response_header(j->req, "Content-Length", length);
     bool head = strcmp(j->req->method, "HEAD") == 0;
-    if (response_write(j->req, buf_str(&j->answer), head ? 0 : j->answer.n))
-        response_flush(j->req);
+    response_write(j->req, buf_str(&j->answer), head ? 0 : j->answer.n);
 }

@@ -48,6 +48,6 @@ void gateway_health(struct request *r, const struct uri *u)
     response_begin(r, ready > 0 || resting > 0 ? 200 : 503);
     response_header(r, "Content-Type", "application/json");
     response_header(r, "Cache-Control", "no-store");
-    if (text != NULL && response_write(r, text, strcmp(r->method, "HEAD") == 0 ? 0 : strlen(text)))
-        response_flush(r);
+    if (text != NULL)
+        response_write(r, text, strcmp(r->method, "HEAD") == 0 ? 0 : strlen(text));
 }

@@ -121,8 +121,7 @@ void answer_fault(struct request *r, enum dialect dialect, const struct fault *f
     char length[24];
     snprintf(length, sizeof length, "%zu", strlen(text));
     response_header(r, "Content-Length", length);
-    if (response_write(r, text, strcmp(r->method, "HEAD") == 0 ? 0 : strlen(text)))
-        response_flush(r);
+    response_write(r, text, strcmp(r->method, "HEAD") == 0 ? 0 : strlen(text));
 }
 
 void answer_json(struct journey *j, int status, json_t *value)

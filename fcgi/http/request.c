@@ -247,5 +247,5 @@ bool response_whole(struct request *r, int status, const char *content_type, con
     response_header(r, "Content-Length", length);
     if (strcmp(r->method, "HEAD") == 0)
         n = 0;
-    return response_write(r, bytes, n) && response_flush(r);
+    return response_write(r, bytes, n);
 }

@@ -80,7 +80,7 @@ void response_header(struct request *r, const char *name, const char *value);
 /* Sends bytes of the body (and the head before the first of them). False when the client is gone. */
 bool response_write(struct request *r, const void *bytes, size_t n);
 
-/* Hands everything to the web server now. */
+/* Hands everything to the web server now. The end of a request does that too, so only streams need it. */
 bool response_flush(struct request *r);
 
 /* A whole answer at once: begin must not have been called. */
