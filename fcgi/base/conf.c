@@ -316,9 +316,9 @@ bool conf_load(struct fault *f)
     derive(&conf.master_key_file, "%s/master.key", conf.home);
     bool private_cluster = *conf.database == '\0';
     auto_str host = quoted(conf.home, "/run");
-    derive(&conf.database, "host=%s dbname=pollux user=pollux_app", host);
+    derive(&conf.database, "host=%s port=5432 dbname=pollux user=pollux_app", host);
     if (private_cluster)
-        derive(&conf.database_owner, "host=%s dbname=pollux user=pollux_owner", host);
+        derive(&conf.database_owner, "host=%s port=5432 dbname=pollux user=pollux_owner", host);
     else
         derive(&conf.database_owner, "%s", conf.database);
     return check_urls(f);

@@ -181,6 +181,42 @@ bool db_json(struct db *db, json_t **ret, struct fault *f, const char *sql, int 
     return true;
 }
 
+/* A struct db_rows is libpq's result by another name: nothing has to be copied. */
+struct db_rows *db_query(struct db *db, struct fault *f, const char *sql, int n, const char *const *params)
+{
+    return (struct db_rows *)run(db, sql, n, params, f);
+}
+
+static const PGresult *result_of(const struct db_rows *rows)
+{
+    return (const PGresult *)rows;
+}
+
+void db_rows_free(struct db_rows *rows)
+{
+    PQclear((PGresult *)rows);
+}
+
+int db_rows_count(const struct db_rows *rows)
+{
+    return PQntuples(result_of(rows));
+}
+
+const char *db_text(const struct db_rows *rows, int row, int column)
+{
+    return PQgetvalue(result_of(rows), row, column);
+}
+
+bool db_null(const struct db_rows *rows, int row, int column)
+{
+    return PQgetisnull(result_of(rows), row, column);
+}
+
+int64_t db_number(const struct db_rows *rows, int row, int column)
+{
+    return strtoll(db_text(rows, row, column), NULL, 10);
+}
+
 bool db_none(struct db *db, struct fault *f, const char *sql, int n, const char *const *params)
 {
     auto_result r = run(db, sql, n, params, f);

@@ -43,6 +43,18 @@ const char *db_sqlstate(const struct db *db);
  * FAULT_BAD_REQUEST with its message as `said`. */
 bool db_json(struct db *db, json_t **ret, struct fault *f, const char *sql, int n, const char *const *params);
 
+/* Runs one statement that answers rows: new, or NULL with a fault. Free with db_rows_free(). */
+struct db_rows;
+struct db_rows *db_query(struct db *db, struct fault *f, const char *sql, int n, const char *const *params);
+void db_rows_free(struct db_rows *rows);
+
+/* How many rows there are; a field as text, borrowed, "" for SQL NULL; whether it is NULL; as a number, 0 for
+ * NULL. Rows and columns count from 0. */
+int db_rows_count(const struct db_rows *rows);
+const char *db_text(const struct db_rows *rows, int row, int column);
+bool db_null(const struct db_rows *rows, int row, int column);
+int64_t db_number(const struct db_rows *rows, int row, int column);
+
 /* Runs one statement whose answer does not matter. */
 bool db_none(struct db *db, struct fault *f, const char *sql, int n, const char *const *params);
 

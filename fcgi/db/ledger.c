@@ -23,9 +23,9 @@ enum {
 
 /* A wish in the queue; lives on the stack of the thread that waits for it. */
 struct slot {
-    const char *text;   /* the wish as JSON */
-    json_t *answer;     /* new, when done */
-    struct fault fault; /* or why there is none */
+    const char *text;      /* the wish as JSON */
+    struct permit *permit; /* filled in when done */
+    struct fault fault;    /* or why it is not */
     bool done;
     pthread_cond_t changed; /* done, or this thread shall lead the next batch */
     struct slot *next;
@@ -127,7 +127,26 @@ static struct slot *dequeue(void)
     return batch;
 }
 
-static json_t *exchange(struct db *db, const struct slot *batch, struct fault *f)
+/* Columns of api.permit. */
+enum column {
+    ID,
+    VERDICT,
+    REASON,
+    RETRY_IN_MS,
+    ATTEMPT,
+    CLIENT_ID,
+    CLIENT,
+    CREDENTIAL_ID,
+    PROJECT_ID,
+    KIND,
+    SEALED,
+    FINGERPRINT,
+    MODEL,
+    UPSTREAM_MODEL,
+    STARTED_AT,
+};
+
+static struct db_rows *exchange(struct db *db, const struct slot *batch, struct fault *f)
 {
     auto_buf wishes = {0};
     for (const struct slot *s = batch; s != NULL; s = s->next) {
@@ -136,23 +155,66 @@ static json_t *exchange(struct db *db, const struct slot *batch, struct fault *f
     }
     buf_putc(&wishes, ']');
     const char *const params[] = {ledger.worker_id, wishes.p};
-    json_t *ret = NULL;
-    if (!db_json(db, &ret, f, "select api.exchange($1::uuid, '[]'::jsonb, $2::jsonb)", 2, params))
-        return NULL;
-    return ret;
+    return db_query(db, f, "select * from api.exchange($1::uuid, '[]'::jsonb, $2::jsonb)", 2, params);
+}
+
+void permit_init(struct permit *p)
+{
+    *p = (struct permit){.verdict = "",
+                         .reason = "",
+                         .retry_in_ms = -1,
+                         .client = "",
+                         .kind = "",
+                         .sealed = "",
+                         .fingerprint = "",
+                         .model = "",
+                         .upstream_model = "",
+                         .started_at = ""};
+}
+
+/* Copies the texts of a row into one block of memory. */
+static void read_permit(struct permit *p, const struct db_rows *rows, int row)
+{
+    const struct {
+        enum column column;
+        const char **to;
+    } texts[] = {
+        {VERDICT, &p->verdict},       {REASON, &p->reason},
+        {CLIENT, &p->client},         {KIND, &p->kind},
+        {SEALED, &p->sealed},         {FINGERPRINT, &p->fingerprint},
+        {MODEL, &p->model},           {UPSTREAM_MODEL, &p->upstream_model},
+        {STARTED_AT, &p->started_at},
+    };
+    enum { TEXTS = sizeof texts / sizeof *texts };
+    size_t lengths[TEXTS], all = 0;
+    for (int i = 0; i < TEXTS; i++)
+        all += lengths[i] = strlen(db_text(rows, row, (int)texts[i].column)) + 1;
+    char *at = p->texts = xmalloc(all);
+    for (int i = 0; i < TEXTS; at += lengths[i++])
+        *texts[i].to = memcpy(at, db_text(rows, row, (int)texts[i].column), lengths[i]);
+    p->retry_in_ms = db_null(rows, row, RETRY_IN_MS) ? -1 : db_number(rows, row, RETRY_IN_MS);
+    p->client_id = db_number(rows, row, CLIENT_ID);
+    p->credential_id = db_number(rows, row, CREDENTIAL_ID);
+    p->project_id = db_number(rows, row, PROJECT_ID);
+}
+
+void permit_free(struct permit *p)
+{
+    free(p->texts);
+    permit_init(p);
 }
 
 /* With the lock held. */
-static void hand_out(struct slot *batch, json_t *answer, const struct fault *f)
+static void hand_out(struct slot *batch, const struct db_rows *rows, const struct fault *f)
 {
-    json_t *permits = json_object_get(answer, "permits");
-    size_t i = 0;
-    for (struct slot *s = batch, *next; s != NULL; s = next, i++) {
+    int row = 0, rows_n = rows != NULL ? db_rows_count(rows) : 0;
+    for (struct slot *s = batch, *next; s != NULL; s = next, row++) {
         next = s->next; /* the slot may vanish as soon as it is done */
-        s->answer = json_incref(json_array_get(permits, i));
-        if (s->answer == NULL && f->kind != FAULT_NONE)
+        if (row < rows_n)
+            read_permit(s->permit, rows, row);
+        else if (f->kind != FAULT_NONE)
             s->fault = *f;
-        else if (s->answer == NULL)
+        else
             fault_set(&s->fault, FAULT_INTERNAL, "internal error: no answer from api.exchange");
         s->done = true;
         pthread_cond_signal(&s->changed);
@@ -168,10 +230,11 @@ static void lead(void)
     ledger.latest_ms = clock_ms();
     pthread_mutex_unlock(&ledger.lock);
     struct fault f = {0};
-    json_auto_t *answer = exchange(db, batch, &f);
+    struct db_rows *rows = exchange(db, batch, &f);
     pthread_mutex_lock(&ledger.lock);
     ledger.under_way--;
-    hand_out(batch, answer, &f);
+    hand_out(batch, rows, &f);
+    db_rows_free(rows);
     give_back(db);
 }
 
@@ -192,9 +255,9 @@ static void slot_init(struct slot *s)
     pthread_condattr_destroy(&attr);
 }
 
-static json_t *ask(const char *text, struct fault *f)
+static bool ask(const char *text, struct permit *ret, struct fault *f)
 {
-    struct slot s = {.text = text};
+    struct slot s = {.text = text, .permit = ret};
     slot_init(&s);
     pthread_mutex_lock(&ledger.lock);
     enqueue(&s);
@@ -207,9 +270,9 @@ static json_t *ask(const char *text, struct fault *f)
     }
     pthread_mutex_unlock(&ledger.lock);
     pthread_cond_destroy(&s.changed);
-    if (s.answer == NULL)
+    if (s.fault.kind != FAULT_NONE)
         *f = s.fault;
-    return s.answer;
+    return s.fault.kind == FAULT_NONE;
 }
 
 /* ------------------------------------------------------------------ a wish in words */
@@ -260,39 +323,7 @@ static void write_wish(struct buf *out, const struct wish *w, int64_t since_ms, 
     json_close(out);
 }
 
-/* ------------------------------------------------------------------ an answer in C */
-
-static const char *text_of(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-    return s != NULL ? s : "";
-}
-
-static int64_t number_of(const json_t *o, const char *key)
-{
-    return json_integer_value(json_object_get(o, key));
-}
-
-static void read_permit(struct permit *p, json_t *answer)
-{
-    p->json = answer;
-    p->client_id = number_of(answer, "client_id");
-    p->credential_id = number_of(answer, "credential_id");
-    p->project_id = number_of(answer, "project_id");
-    p->client = text_of(answer, "client");
-    p->kind = text_of(answer, "kind");
-    p->sealed = text_of(answer, "sealed");
-    p->fingerprint = text_of(answer, "fingerprint");
-    p->model = text_of(answer, "model");
-    p->upstream_model = text_of(answer, "upstream_model");
-    p->started_at = text_of(answer, "started_at");
-}
-
-void permit_free(struct permit *p)
-{
-    json_decref(p->json);
-    *p = (struct permit){0};
-}
+/* ------------------------------------------------------------------ refusals */
 
 static const struct refusal {
     const char *reason;
@@ -318,17 +349,18 @@ static const struct refusal {
     {"exhausted", FAULT_EXHAUSTED, "all upstream credentials have reached their limits for this model"},
 };
 
-static bool refuse(const json_t *answer, struct fault *f)
+static bool refuse(const struct permit *answer, struct fault *f)
 {
-    const char *reason = text_of(answer, "reason");
     const struct refusal *r = refusals;
     const struct refusal *end = refusals + sizeof refusals / sizeof *refusals;
-    while (r < end - 1 && strcmp(r->reason, reason) != 0)
+    while (r < end - 1 && strcmp(r->reason, answer->reason) != 0)
         r++; /* a reason that is not in the table is taken as the last row */
     fault_set(f, r->kind, "%s", r->said);
-    fault_meant(f, "refused: %s", reason);
-    const json_t *in = json_object_get(answer, "retry_in_ms");
-    f->retry_after_ms = json_is_integer(in) ? json_integer_value(in) : r->kind == FAULT_EXHAUSTED ? -1 : 0;
+    fault_meant(f, "refused: %s", answer->reason);
+    if (answer->retry_in_ms >= 0)
+        f->retry_after_ms = answer->retry_in_ms;
+    else
+        f->retry_after_ms = r->kind == FAULT_EXHAUSTED ? -1 : 0;
     return false;
 }
 
@@ -345,64 +377,59 @@ static bool sleep_watching(const struct wish *w, int64_t ms, struct fault *f)
 }
 
 /* Whether it pays to wait `ms` more after having waited `waited_ms`; false with the refusal otherwise. */
-static bool worth_waiting(const struct wish *w, const json_t *answer, int64_t waited_ms, struct fault *f)
+static bool worth_waiting(const struct wish *w, const struct permit *answer, int64_t waited_ms,
+                          struct fault *f)
 {
-    int64_t ms = number_of(answer, "retry_in_ms");
+    int64_t ms = answer->retry_in_ms;
     int64_t limit = settle_setting("wait_limit_ms", 30000), left = w->deadline_ms - clock_ms();
     if (!w->no_waiting && waited_ms + ms <= limit && ms < left)
         return true;
-    const char *reason = text_of(answer, "reason");
-    if (strcmp(reason, "concurrency") == 0)
+    if (strcmp(answer->reason, "concurrency") == 0)
         fault_set(f, FAULT_EXHAUSTED, "too many requests for this model are being served at the same time");
     else
         fault_set(f, FAULT_EXHAUSTED, "all upstream credentials have reached their limits for this model");
-    fault_meant(f, "waited %lld ms, next in %lld ms (%s)", (long long)waited_ms, (long long)ms, reason);
+    fault_meant(f, "waited %lld ms, next in %lld ms (%s)", (long long)waited_ms, (long long)ms,
+                answer->reason);
     f->retry_after_ms = ms > 0 ? ms : 1000;
     return false;
 }
 
+/* Asks, and again for as long as the database is away and the request may wait for that. */
+static bool ask_patiently(const struct wish *w, struct buf *text, int64_t since_ms, bool with_failed,
+                          struct permit *ret, struct fault *f)
+{
+    int64_t began = clock_ms();
+    for (bool repeat = false;; repeat = true) {
+        struct fault problem = {0};
+        write_wish(text, w, since_ms, repeat, with_failed);
+        if (ask(buf_str(text), ret, &problem))
+            return true;
+        if (problem.kind != FAULT_UNAVAILABLE || clock_ms() - began > OUTAGE_MS) {
+            *f = problem;
+            return false;
+        }
+        if (!sleep_watching(w, OUTAGE_PAUSE_MS, f))
+            return false;
+    }
+}
+
 bool ledger_reserve(const struct wish *w, struct permit *ret, struct fault *f)
 {
-    *ret = (struct permit){.client = "",
-                           .kind = "",
-                           .sealed = "",
-                           .fingerprint = "",
-                           .model = "",
-                           .upstream_model = "",
-                           .started_at = ""};
-    int64_t began = clock_ms(), down_since = 0;
-    bool repeat = false, reported = false;
+    permit_init(ret);
+    int64_t began = clock_ms();
     auto_buf text = {0};
-    for (;;) {
-        write_wish(&text, w, clock_ms() - began, repeat, !reported);
-        struct fault problem = {0};
-        json_t *answer = ask(buf_str(&text), &problem);
-        if (answer == NULL) {
-            repeat = true;
-            if (down_since == 0)
-                down_since = clock_ms();
-            if (problem.kind != FAULT_UNAVAILABLE || clock_ms() - down_since > OUTAGE_MS) {
-                *f = problem;
-                return false;
-            }
-            if (!sleep_watching(w, OUTAGE_PAUSE_MS, f))
-                return false;
-            continue;
-        }
-        down_since = 0;
-        reported = true;
-        repeat = false;
+    for (bool first = true;; first = false) {
         permit_free(ret);
-        read_permit(ret, answer);
-        ret->waited_ms = clock_ms() - began;
-        const char *verdict = text_of(answer, "verdict");
-        if (strcmp(verdict, "go") == 0)
-            return true;
-        if (strcmp(verdict, "wait") != 0)
-            return refuse(answer, f);
-        if (!worth_waiting(w, answer, ret->waited_ms, f))
+        if (!ask_patiently(w, &text, clock_ms() - began, first, ret, f))
             return false;
-        int64_t pause = number_of(answer, "retry_in_ms");
+        ret->waited_ms = clock_ms() - began;
+        if (strcmp(ret->verdict, "go") == 0)
+            return true;
+        if (strcmp(ret->verdict, "wait") != 0)
+            return refuse(ret, f);
+        if (!worth_waiting(w, ret, ret->waited_ms, f))
+            return false;
+        int64_t pause = ret->retry_in_ms;
         if (!sleep_watching(w, pause < 5 ? 5 : pause > TURN_MS ? TURN_MS : pause, f))
             return false;
     }

@@ -18,7 +18,6 @@
 
 #include "base/fault.h"
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -65,9 +64,11 @@ struct wish {
     void *gone_ctx;
 };
 
-/* What was granted. The strings live as long as the permit. */
+/* What was granted. The texts are never NULL and live as long as the permit. */
 struct permit {
-    json_t *json; /* owned: everything below is borrowed from it */
+    char *texts; /* owned: what the pointers below point into */
+    const char *verdict, *reason;
+    int64_t retry_in_ms; /* -1 if nothing is known */
     int64_t client_id, credential_id, project_id;
     const char *client; /* the client's name, "" if none */
     const char *kind;   /* "api_key" */
@@ -82,6 +83,9 @@ struct permit {
  * and client_id and client are set as far as known. Release with permit_free() in either case. */
 bool ledger_reserve(const struct wish *w, struct permit *ret, struct fault *f);
 void permit_free(struct permit *p);
+
+/* A permit with nothing in it. */
+void permit_init(struct permit *p);
 
 /* Queues a settlement: JSON text from malloc(), which is taken. Never fails. */
 void ledger_settle(char *settlement);

@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <jansson.h>
+
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
@@ -135,9 +137,13 @@ static bool exchange(char *const *texts, size_t n, struct fault *f)
     }
     buf_putc(&all, ']');
     const char *const params[] = {settle.worker_id, all.p};
-    json_auto_t *ignored = NULL;
-    return db_json(settle.db, &ignored, f, "select api.exchange($1::uuid, $2::jsonb, '[]'::jsonb)", 2,
-                   params);
+    struct db_rows *refused = db_query(
+        settle.db, f, "select id, reason from api.exchange($1::uuid, $2::jsonb, '[]'::jsonb)", 2, params);
+    for (int i = 0; refused != NULL && i < db_rows_count(refused); i++)
+        log_error("the settlement of request %s was refused: %s", db_text(refused, i, 0),
+                  db_text(refused, i, 1));
+    db_rows_free(refused);
+    return f->kind == FAULT_NONE;
 }
 
 /* Settles a batch that failed as a whole one by one; those that the database refuses are kept aside. */

@@ -38,6 +38,7 @@ bool journey_open(struct journey *j, struct request *req, const struct uri *uri,
 {
     *j = (struct journey){.req = req, .uri = uri, .dialect = dialect, .method = req->method};
     j->held_events = json_array();
+    permit_init(&j->permit);
     j->deadline_ms = req->began_ms + conf.total_timeout * 1000;
     sse_init(&j->sse, req, dialect == DIALECT_NATIVE);
     struct credential_source src = {0};

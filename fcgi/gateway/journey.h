@@ -82,7 +82,7 @@ struct journey {
     struct upstream_call call;
     int attempt;
     int64_t attempt_began;
-    int64_t looked_ms; /* when was last looked after client and time-outs */
+    int64_t looked_ms;         /* when was last looked after client and time-outs */
     struct buf attempts;       /* attempt objects for the ledger, as JSON text, a comma after each */
     size_t last_attempt;       /* where the latest of them begins */
     char first_started_at[40]; /* when the first of them was granted */

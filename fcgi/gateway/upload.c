@@ -132,20 +132,13 @@ static void start_upload(struct journey *j)
 
 /* ------------------------------------------------------------------ parts of a resumable upload */
 
-static void fill_permit(struct journey *j, json_t *session)
+static void fill_permit(struct journey *j, const json_t *session)
 {
-    struct permit *p = &j->permit;
-    *p = (struct permit){.json = json_incref(session),
-                         .kind = "api_key",
-                         .model = "",
-                         .upstream_model = "",
-                         .started_at = "",
-                         .client = "",
-                         .sealed = "",
-                         .fingerprint = ""};
-    p->project_id = json_integer_value(json_object_get(session, "project_id"));
-    p->credential_id = json_integer_value(json_object_get(session, "credential_id"));
-    p->client_id = j->client_id = json_integer_value(json_object_get(session, "client_id"));
+    permit_init(&j->permit);
+    j->permit.kind = "api_key";
+    j->permit.project_id = json_integer_value(json_object_get(session, "project_id"));
+    j->permit.credential_id = json_integer_value(json_object_get(session, "credential_id"));
+    j->permit.client_id = j->client_id = json_integer_value(json_object_get(session, "client_id"));
 }
 
 static bool upload_final(struct journey *j)

@@ -54,7 +54,7 @@ begin
     elsif p_priority not between 0 and 1000000 then
         raise exception 'a priority is a number from 0 to 1000000' using errcode = 'invalid_parameter_value';
     end if;
-    perform pollux.project_make(array(select coalesce(p_project, 'key-' || left(k ->> 'fingerprint', 8))
+    perform pollux.project_make(array(select coalesce(p_project, 'key-' || left(k ->> 'fingerprint', 12))
                                       from jsonb_array_elements(p_keys) k));
     with added as (
         insert into pollux.credential as c (
@@ -64,7 +64,7 @@ begin
                      decode(k ->> 'fingerprint', 'hex') as fingerprint,
                      decode(k ->> 'sealed', 'hex') as sealed,
                      left(k ->> 'hint', 8) as hint, i,
-                     coalesce(p_project, 'key-' || left(k ->> 'fingerprint', 8)) as project
+                     coalesce(p_project, 'key-' || left(k ->> 'fingerprint', 12)) as project
               from jsonb_array_elements(p_keys) with ordinality x(k, i) order by k ->> 'fingerprint', i) k
         join pollux.project p on p.name = k.project
         order by k.i

@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- Exchange: the one call that a request's way needs, shared by all requests that are waiting at the moment.
 --
--- api.exchange(worker, settlements, wishes) -> {"permits": [...], "refused": [...]}
+-- api.exchange(worker, settlements, wishes) -> rows of api.permit
 --
--- Settlements first, then wishes; arrays of up to some hundreds each, one of them usually empty. Answers to
--- wishes come in their order. "refused" ([{"id", "error"}]) is there only if a settlement was malformed: the
--- rest of the batch is done without it, and an event is noted.
+-- Settlements first, then wishes; arrays of up to some hundreds each, one of them usually empty. A row answers
+-- each wish, in their order. Before these there is a row (verdict "refused", reason: the error) for each
+-- settlement that was malformed: the rest of the batch is done without it, and an event is noted.
 --
 -- A wish: {
 --   "id": uuid of the request, "kind": "permit", or "auth" to authenticate only, "attempt": 1...,
@@ -19,17 +19,14 @@
 --   "repeat": bool: the answer to this very wish was lost with the connection: it gets what was granted then,
 --   "failed": the attempt that just failed (see below), or null: logged, and its penalty applied, first
 -- }
--- Its answer, one of:
---   {"id", "verdict": "go", "attempt", "client_id", "client", "credential_id", "project_id",
---    "kind": "api_key" | "account", "sealed": hex, "fingerprint": hex, "model": after aliases,
---    "upstream_model", "started_at": ISO text, "alias_of": the model if an alias was asked for}
---   {"id", "verdict": "go", "client_id", "client", ...}   for kind "auth"
---   {"id", "verdict": "wait", "reason": "quota" | "concurrency" | "turn", "retry_in_ms",
---    "client_id", "client"}
---   {"id", "verdict": "no", "reason": "unauthenticated" | "token_expired" | "token_revoked" |
---    "model_denied" | "client_rpm" | "client_tpm" | "client_budget" | "no_credentials" | "exhausted" |
---    "resource_conflict" | "model_unavailable" | "malformed", "retry_in_ms": n or null,
---    "client_id", "client"}
+-- Its answer, by verdict; what is not named is null:
+--   go    id, attempt, client_id, client, credential_id, project_id, kind ("api_key" | "account"), sealed and
+--         fingerprint (hexadecimal), model (after aliases), upstream_model, started_at
+--   go    id, client_id, client: for kind "auth"
+--   wait  id, client_id, client, retry_in_ms, reason: "quota" | "concurrency" | "turn"
+--   no    id, client_id, client, retry_in_ms (if that helps), reason: "unauthenticated" | "token_expired" |
+--         "token_revoked" | "model_denied" | "client_rpm" | "client_tpm" | "client_budget" |
+--         "no_credentials" | "exhausted" | "resource_conflict" | "model_unavailable" | "malformed"
 --
 -- A settlement: {
 --   "id", "worker", "client_id", "dialect", "verb", "model", "asked_model", "stream", "user_agent", "remote",
@@ -58,15 +55,14 @@ language sql immutable as $$ select left(p_sqlstate, 2) in ('08', '25', '40', '5
 comment on function pollux.exchange_again(text) is
     'Whether an error concerns the whole call rather than an item of it.';
 
-create or replace function pollux.exchange_settle(p_worker uuid, p_settlements jsonb) returns jsonb
+create or replace function pollux.exchange_settle(p_worker uuid, p_settlements jsonb) returns setof api.permit
 language plpgsql volatile as $$
 declare
     v_one jsonb;
-    v_refused jsonb := '[]';
 begin
     begin
         perform pollux.settle_batch(p_worker, p_settlements);
-        return v_refused;
+        return;
     exception when others then
         if pollux.exchange_again(sqlstate) then
             raise;
@@ -79,25 +75,27 @@ begin
             if pollux.exchange_again(sqlstate) then
                 raise;
             end if;
-            v_refused := v_refused || jsonb_build_object('id', v_one -> 'id', 'error', sqlerrm);
+            return next row(v_one ->> 'id', 'refused', sqlerrm, null, null, null, null, null, null, null, null,
+                            null, null, null, null)::api.permit;
             perform pollux.event('refused_settlement',
                                  jsonb_build_object('error', sqlerrm, 'settlement', v_one));
         end;
     end loop;
-    return v_refused;
 end
 $$;
 comment on function pollux.exchange_settle(uuid, jsonb) is
     'Settles a batch, or, if that fails, each item by itself; answers those that cannot be settled.';
 
-create or replace function pollux.exchange_wish(p_worker uuid, p_wishes jsonb) returns json
+create or replace function pollux.exchange_wish(p_worker uuid, p_wishes jsonb) returns setof api.permit
 language plpgsql volatile as $$
 declare
     v_one jsonb;
-    v_permits jsonb := '[]';
+    v_seats pollux.seat[];
 begin
     begin
-        return pollux.wish_batch(p_worker, p_wishes);
+        v_seats := pollux.wish_batch(p_worker, p_wishes);
+        return query select * from pollux.wish_permits(v_seats);
+        return;
     exception when others then
         if pollux.exchange_again(sqlstate) then
             raise;
@@ -105,23 +103,24 @@ begin
     end;
     for v_one in select * from jsonb_array_elements(p_wishes) loop
         begin
-            v_permits := v_permits || pollux.wish_batch(p_worker, jsonb_build_array(v_one))::jsonb;
+            v_seats := pollux.wish_batch(p_worker, jsonb_build_array(v_one));
+            return query select * from pollux.wish_permits(v_seats);
         exception when others then
             if pollux.exchange_again(sqlstate) then
                 raise;
             end if;
-            v_permits := v_permits || jsonb_build_object('id', v_one -> 'id', 'verdict', 'no', 'reason',
-                                                         'malformed');
+            return next row(v_one ->> 'id', 'no', 'malformed', null, null, null, null, null, null, null, null, null,
+                            null, null, null)::api.permit;
             perform pollux.event('refused_wish', jsonb_build_object('error', sqlerrm, 'id', v_one -> 'id'));
         end;
     end loop;
-    return v_permits::json;
 end
 $$;
 comment on function pollux.exchange_wish(uuid, jsonb) is
     'Answers a batch of wishes, or, if that fails, each by itself; a malformed one is refused.';
 
-create or replace function api.exchange(p_worker uuid, p_settlements jsonb, p_wishes jsonb) returns json
+create or replace function api.exchange(p_worker uuid, p_settlements jsonb, p_wishes jsonb)
+returns setof api.permit
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
@@ -131,24 +130,18 @@ set enable_mergejoin = off
 set enable_material = off
 set jit = off
 as $$
-declare
-    v_refused jsonb := '[]';
-    v_permits json := '[]';
 begin
     if p_settlements = '[]' then
         perform set_config('synchronous_commit', 'off', true);
     else
-        v_refused := pollux.exchange_settle(p_worker, p_settlements);
+        return query select * from pollux.exchange_settle(p_worker, p_settlements);
     end if;
     if p_wishes <> '[]' then
-        v_permits := pollux.exchange_wish(p_worker, p_wishes);
+        return query select * from pollux.exchange_wish(p_worker, p_wishes);
     end if;
-    if v_refused = '[]' then
-        return json_build_object('permits', v_permits);
-    end if;
-    return json_build_object('permits', v_permits, 'refused', v_refused);
 end
 $$;
 comment on function api.exchange(uuid, jsonb, jsonb) is
-    'Settlements, then wishes: {"permits": [...]} in the order of the wishes. The shapes are told in '
-    'sql/functions/exchange.sql. Reservations alone commit without waiting for the disk.';
+    'Settlements, then wishes: a row for every wish, in their order, after a row for every settlement that '
+    'was refused (as a rule none). The shapes are told in sql/functions/exchange.sql. Reservations alone '
+    'commit without waiting for the disk.';

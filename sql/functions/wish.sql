@@ -142,28 +142,20 @@ comment on function pollux.wish_queue(pollux.seat[], timestamptz) is
     'Those who are told to wait get or keep their place; those who are served or refused give it up. A '
     'place is a lease: workers ask again after at most 1.5 s.';
 
-create or replace function pollux.wish_json(p_seats pollux.seat[]) returns json
-language plpgsql stable as $$
+create or replace function pollux.wish_permits(p_seats pollux.seat[]) returns setof api.permit
+language plpgsql stable rows 20 as $$
 begin
-    return (
-        select json_agg(
-            case when s.verdict = 'go' and s.kind = 'permit' then json_build_object(
-                     'id', s.id, 'verdict', s.verdict, 'attempt', s.attempt, 'client_id', s.client_id,
-                     'client', s.client,
-                     'credential_id', s.credential_id, 'project_id', s.project_id, 'kind', c.kind,
-                     'sealed', encode(c.sealed, 'hex'), 'fingerprint', encode(c.fingerprint, 'hex'), 'model',
-                     s.model, 'upstream_model', s.upstream_name, 'started_at', s.started_at,
-                     'alias_of', case when s.asked <> s.model then s.model end)
-                 else json_build_object(
-                     'id', s.id, 'verdict', s.verdict, 'reason', s.reason, 'retry_in_ms', s.retry_ms,
-                     'client_id', s.client_id, 'client', s.client)
-            end order by s.ord)
+    return query
+        select s.id::text, s.verdict, s.reason, s.retry_ms, s.attempt, s.client_id, s.client, s.credential_id,
+               s.project_id, c.kind, encode(c.sealed, 'hex'), encode(c.fingerprint, 'hex'), s.model,
+               s.upstream_name, s.started_at
         from unnest(p_seats) s
         left join lateral (select k.kind, k.sealed, k.fingerprint from pollux.credential k
-                           where k.id = s.credential_id limit 1) c on true);
+                           where k.id = s.credential_id limit 1) c on true
+        order by s.ord;
 end
 $$;
-comment on function pollux.wish_json(pollux.seat[]) is 'The answers to wishes, in their order.';
+comment on function pollux.wish_permits(pollux.seat[]) is 'The answers to wishes, in their order.';
 
 create or replace function pollux.wish_pick(
     p_seats pollux.seat[], p_effects pollux.effect[], p_policy pollux.policy
@@ -188,7 +180,7 @@ $$;
 comment on function pollux.wish_pick(pollux.seat[], pollux.effect[], pollux.policy) is
     'Picks for all wishes of a batch, model by model in their order (see the locks in quota.sql).';
 
-create or replace function pollux.wish_batch(p_worker uuid, p_wishes jsonb) returns json
+create or replace function pollux.wish_batch(p_worker uuid, p_wishes jsonb) returns pollux.seat[]
 language plpgsql volatile as $$
 declare
     v_policy pollux.policy := pollux.policy();
@@ -213,7 +205,7 @@ begin
     if v_queue then
         perform pollux.wish_queue(v_seats, v_now);
     end if;
-    return pollux.wish_json(v_seats);
+    return v_seats;
 end
 $$;
 comment on function pollux.wish_batch(uuid, jsonb) is

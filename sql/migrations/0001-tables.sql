@@ -63,7 +63,7 @@ comment on table pollux.project is
 comment on column pollux.project.id is
     'Number; ids are committed in ascending order (see pollux.project_make).';
 comment on column pollux.project.name is
-    'Name given by the operator, or key-<8 hex digits> for a key that is its own project.';
+    'Name given by the operator, or key-<12 hex digits> for a key that is its own project.';
 comment on column pollux.project.created_at is 'When it was first named.';
 
 create table pollux.credential (
@@ -596,6 +596,15 @@ create type pollux.seat as (
 );
 comment on type pollux.seat is
     'A wish on its way to a verdict. Without ord: somebody who waits elsewhere and came earlier.';
+
+create type api.permit as (
+    id text, verdict text, reason text, retry_in_ms bigint, attempt integer, client_id bigint, client text,
+    credential_id bigint, project_id bigint, kind text, sealed text, fingerprint text, model text,
+    upstream_model text, started_at timestamptz
+);
+comment on type api.permit is
+    'The answer to a wish: go (with a credential, sealed, in hexadecimal), wait or no; or a settlement that '
+    'was refused.';
 
 create type pollux.terms as (
     rpm bigint, tpm bigint, rpd bigint, max_concurrency integer, seen boolean, confirmed boolean, wide boolean

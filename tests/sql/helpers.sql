@@ -62,7 +62,10 @@ create function test.wish(p_model text default 'm', p_more jsonb default '{}') r
 $$;
 create function test.worker() returns uuid language sql immutable as $$ select '00000000-0000-0000-0000-00000000aaaa'::uuid $$;
 create function test.ask(p_wishes jsonb) returns jsonb language sql volatile as $$
-    select api.exchange(test.worker(), '[]', p_wishes)::jsonb -> 'permits'
+    select jsonb_agg(jsonb_strip_nulls(to_jsonb(p)) order by n)
+    from api.exchange(test.worker(), '[]', p_wishes) with ordinality as p(
+        id, verdict, reason, retry_in_ms, attempt, client_id, client, credential_id, project_id, kind, sealed,
+        fingerprint, model, upstream_model, started_at, n)
 $$;
 create function test.ask1(p_model text default 'm', p_more jsonb default '{}') returns jsonb language sql volatile as $$
     select test.ask(jsonb_build_array(test.wish(p_model, p_more))) -> 0
@@ -89,7 +92,8 @@ create function test.settlement(p_permit jsonb, p_attempts jsonb, p_more jsonb d
         'duration_ms', 10, 'waited_ms', 0, 'usage', p_attempts -> -1 -> 'usage', 'attempts', p_attempts) || p_more
 $$;
 create function test.settle(p_settlements jsonb) returns jsonb language sql volatile as $$
-    select api.exchange(test.worker(), p_settlements, '[]')::jsonb
+    select jsonb_strip_nulls(jsonb_build_object('refused', jsonb_agg(to_jsonb(p))))
+    from api.exchange(test.worker(), p_settlements, '[]') p
 $$;
 -- A permit comes to an end in one attempt.
 create function test.end(p_permit jsonb, p_outcome text default 'ok', p_penalty jsonb default null, p_more jsonb default '{}')

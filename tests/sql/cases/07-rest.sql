@@ -71,6 +71,8 @@ select test.later('2 seconds');
 truncate p;
 insert into p select test.ask1();
 select test.later('1 second');
+select test.end(permit || jsonb_build_object('id', gen_random_uuid(), 'started_at', pollux.now() - interval '1 minute')) from p;
+select test.is('a success that began before the failure proves nothing', (select failures from pollux.quota), 1);
 select test.end(permit, 'client_gone') from p;
 select test.is('a trial whose client left makes room for the next', test.go(3), 1::bigint);
 delete from pollux.waiter;
