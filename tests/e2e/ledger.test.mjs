@@ -2,13 +2,13 @@
 // Nothing is missing and nothing is counted twice, whatever dies under load: a worker, the database, both, or the
 // client. The sums of five witnesses are compared: the clients, the request rows, the attempts, the quota counters and
 // the simulator.
-import { after, before, beforeEach, test } from 'node:test';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { startPollux } from '../lib/pollux.mjs';
 import { projects } from '../lib/sim.mjs';
-import { assertAllEqual, startLoad, sums } from '../lib/load.mjs';
+import { assertAllEqual, startLoad, stopLoads, sums } from '../lib/load.mjs';
 import { pooled, waitFor } from '../lib/wait.mjs';
 
 const body = { contents: [{ role: 'user', parts: [{ text: 'hello' }] }] };
@@ -22,11 +22,12 @@ before(async () => {
   pollux = await startPollux({ sim: { projects: projects(4), latency_ms: 5 }, settings: { POLLUX_WORKERS: '2' } });
 });
 beforeEach(async () => { start = await sums(pollux); });
+afterEach(stopLoads);
 after(() => pollux?.stop());
 
 const load = (clients) => startLoad(clients, (n) => pollux.send(n % 2 ? unary : stream, { body }));
 const killWorker = async () => {
-  const [victim] = await pollux.workers();
+  const victim = (await pollux.workers()).find(alive);
   process.kill(victim, 'SIGKILL');
   return victim;
 };
@@ -99,7 +100,7 @@ test('without the database nothing is admitted: 503 with Retry-After, in the cal
   const pid = Number(readFileSync(path.join(pollux.home, 'pg/postmaster.pid'), 'utf8').split('\n')[0]);
   process.kill(pid, 'SIGSTOP');
   const backends = await childrenOf(pid);
-  backends.forEach((child) => process.kill(child, 'SIGSTOP'));
+  backends.filter(alive).forEach((child) => process.kill(child, 'SIGSTOP'));
   try {
     const [native, openai, health] = await Promise.all([pollux.send(unary, { body }),
       pollux.send('/v1/chat/completions', { body: { model: 'gemini-2.5-flash', messages: [{ role: 'user', content: 'x' }] } }), pollux.send('/health')]);
@@ -108,7 +109,7 @@ test('without the database nothing is admitted: 503 with Retry-After, in the cal
     assert.equal(openai.json().error.type, 'server_error');
     assert.ok(Number(native.headers['retry-after']) >= 1 && Number(openai.headers['retry-after']) >= 1);
   } finally {
-    [pid, ...backends].forEach((child) => process.kill(child, 'SIGCONT'));
+    [pid, ...backends].filter(alive).forEach((child) => process.kill(child, 'SIGCONT'));
   }
   await waitFor('requests to be served again', async () => (await pollux.send(unary, { body })).status === 200);
 });

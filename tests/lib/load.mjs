@@ -18,16 +18,23 @@ export function startLoad(clients, ask) {
     }
   }
   const loops = Promise.all(Array.from({ length: clients }, loop));
-  return {
+  const self = {
     seen,
     reached: (count) => waitFor(`${count} answers`, () => seen.ok >= count, { timeout: 30_000 }),
     async stop() {
       running = false;
+      under_way.delete(self);
       await loops;
       return seen;
     },
   };
+  under_way.add(self);
+  return self;
 }
+
+// Loads that nobody has stopped: those of a test that failed. For afterEach(), or the process would never end.
+const under_way = new Set();
+export const stopLoads = () => Promise.all([...under_way].map((load) => load.stop()));
 
 // What database and simulator have counted once nothing is open any more; with `since`, from then on.
 export async function sums(pollux, since, { timeout = 90_000 } = {}) {
