@@ -487,6 +487,7 @@ declare
     v_slots integer;
     v_held integer := 0;
     v_left integer;
+    v_seeded integer;
 begin
     foreach s in array coalesce(p_seats, '{}') loop
         continue when s.verdict is not null;
@@ -517,8 +518,9 @@ begin
         p_seats := pollux.pick_company(p_model, p_seats);
         for v_try in 1..4 loop
             if v_terms.wide and (v_try > 1 or v_terms.confirmed) then
-                v_left := case when v_terms.confirmed then 256 else 8 * v_left end;
-                exit when pollux.quota_seed(p_model, v_left, v_try > 1 and v_held = 0) = 0 and v_try > 1;
+                v_seeded := pollux.quota_seed(p_model, case when v_terms.confirmed then 256 else 8 * v_left end,
+                                              v_try > 1 and v_held = 0);
+                exit when v_seeded = 0 and v_try > 1;
             end if;
             select * into p_seats, v_slots, v_held, v_left
             from pollux.pick_rounds(p_seats, v_slots, v_held, p_model, v_named, v_terms, p_policy);
