@@ -12,6 +12,9 @@ import { openStream, send, sendRaw } from './http.mjs';
 import { startSim } from './sim.mjs';
 import { waitFor } from './wait.mjs';
 
+// A test process that is told to end still takes its instance down.
+for (const name of ['SIGTERM', 'SIGINT']) process.once(name, () => process.exit(1));
+
 // Starts simulator and stack. Options: sim (the simulator's config), upstream (a URL instead of the simulator),
 // settings (environment), database (rows of pollux.setting), keys: false to import none, models: {name: {rpm: 10}}.
 export async function startPollux({ sim: config, upstream, settings = {}, database = {}, keys = true, models = {}, home } = {}) {
@@ -42,6 +45,7 @@ function instance({ env, sim, home, url }) {
       process.once('exit', self.abandon);
       return said.out;
     },
+    // What is left when a test process is ended from outside.
     abandon: () => spawnSync(stack, ['stop'], { env, timeout: 30_000 }),
 
     // Stops the stack, keeps the logs where the runner wants them, and fails if a sanitizer or a crash left its mark.
@@ -98,7 +102,7 @@ function instance({ env, sim, home, url }) {
     openai: (more = {}) => new OpenAI({ apiKey: self.token, baseURL: `${base}/v1`, maxRetries: 0, ...more }),
     genai: (apiKey = self.token) => new GoogleGenAI({ apiKey, httpOptions: { baseUrl: base } }),
     pid: (name) => Number(readFileSync(path.join(home, 'run', name), 'utf8').split('\n')[0]),
-    workers: async () => (await self.sql('select pid from pollux.worker where pid is not null')).map((row) => row.pid),
+    workers: async () => (await self.sql('select pid from pollux.worker where pid is not null and left_at is null and swept_at is null')).map((row) => row.pid),
     logs: () => readLogs(home),
 
     // The private cluster's own tool: ('restart', '-m', 'immediate') is a power failure and the boot after it.
