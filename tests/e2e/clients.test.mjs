@@ -96,8 +96,16 @@ describe('a client', () => {
     assert.match(made.token, /^plx_\S{30,}$/);
     assert.ok(!JSON.stringify(await pollux.cli('client', 'list')).includes(made.token));
   });
-  test('over its requests per minute gets 429 on every route, in the right dialect', async () => {
-    for (const [name, ask] of Object.entries(routes)) {
+  test('over its requests per minute gets 429 for a list of models too, which is answered from memory', async () => {
+    for (const name of ['model list', 'OpenAI model list']) {
+      const token = await make(`rpm ${name}`, '--rpm', '2');
+      const statuses = [];
+      for (let i = 0; i < 6; i++) statuses.push((await routes[name](token)).status);
+      assert.deepEqual(statuses, [200, 200, 429, 429, 429, 429], name);
+    }
+  });
+  test('over its requests per minute gets 429 on every other route, in the right dialect', async () => {
+    for (const [name, ask] of Object.entries(routes).filter(([one]) => !one.includes('model list'))) {
       const token = await make(`rpm ${name}`, '--rpm', '2');
       const statuses = [await ask(token), await ask(token), await ask(token)];
       assert.ok(statuses.slice(0, 2).every((answer) => answer.status < 400), `${name}: ${statuses.map((answer) => answer.status)}`);
