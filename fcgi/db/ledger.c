@@ -12,13 +12,22 @@
 #include <unistd.h>
 
 enum {
-    BATCH = 200,      /* wishes in one exchange at the most */
-    SECOND_MS = 25,   /* a second exchange begins beside one that has taken so long: one at a time makes
-                               the largest batches, and one that hangs must not hold up the rest */
-    OUTAGE_MS = 5000, /* how long a request waits for a database that is away */
+    /* Wishes in one exchange at the most. */
+    BATCH = 200,
+    /* A second exchange begins beside one that has taken so long: one at a time makes the largest batches,
+     * and one that hangs must not hold up the rest. */
+    SECOND_MS = 25,
+    /* After an exchange of at least CROWD wishes the next one begins no sooner than this after it: a larger
+     * batch costs less per request than it delays. A request that comes alone is never held up. */
+    PACE_MS = 4,
+    CROWD = 4,
+    /* How long a request waits for a database that is away, and how often it tries. */
+    OUTAGE_MS = 5000,
     OUTAGE_PAUSE_MS = 200,
-    TURN_MS = 1500, /* a waiting request asks at least this often: its place in the queue is a short lease */
-    LOOK_MS = 250,  /* how often a waiting request looks whether its client is still there */
+    /* A waiting request asks at least this often: its place in the queue is a short lease. */
+    TURN_MS = 1500,
+    /* How often a waiting request looks whether its client is still there. */
+    LOOK_MS = 250,
 };
 
 /* A wish in the queue; lives on the stack of the thread that waits for it. */
@@ -38,6 +47,7 @@ static struct {
     int free_n, all_n;
     int under_way;     /* exchanges that have not come back */
     int64_t latest_ms; /* when the latest of them began */
+    int latest_n;      /* wishes in it */
     struct slot *first, **last;
     char *worker_id;
 } ledger = {.lock = PTHREAD_MUTEX_INITIALIZER, .freed = PTHREAD_COND_INITIALIZER};
@@ -118,7 +128,7 @@ static void enqueue(struct slot *s)
 static struct slot *dequeue(void)
 {
     struct slot *batch = ledger.first, *end = batch;
-    for (int n = 1; n < BATCH && end->next != NULL; n++)
+    for (ledger.latest_n = 1; ledger.latest_n < BATCH && end->next != NULL; ledger.latest_n++)
         end = end->next;
     ledger.first = end->next;
     if (ledger.first == NULL)
@@ -238,12 +248,16 @@ static void lead(void)
     give_back(db);
 }
 
-/* With the lock held: shall this thread do the next batch? */
-static bool may_lead(void)
+/* With the lock held: in how many ms this thread may do the next batch; 0: now. Only the first in the queue
+ * leads; it is woken when a connection comes back. */
+static int64_t lead_in(const struct slot *self)
 {
-    if (ledger.free_n == 0 || ledger.first == NULL)
-        return false;
-    return ledger.under_way == 0 || clock_ms() - ledger.latest_ms >= SECOND_MS;
+    int64_t since = clock_ms() - ledger.latest_ms;
+    if (ledger.free_n == 0 || ledger.first != self)
+        return SECOND_MS;
+    if (ledger.under_way > 0)
+        return since < SECOND_MS ? SECOND_MS - since : 0;
+    return ledger.latest_n >= CROWD && since < PACE_MS ? PACE_MS - since : 0;
 }
 
 static void slot_init(struct slot *s)
@@ -262,8 +276,9 @@ static bool ask(const char *text, struct permit *ret, struct fault *f)
     pthread_mutex_lock(&ledger.lock);
     enqueue(&s);
     while (!s.done) {
-        struct timespec until = clock_in(SECOND_MS);
-        if (may_lead())
+        int64_t pause = lead_in(&s);
+        struct timespec until = clock_in(pause);
+        if (pause == 0)
             lead();
         else
             pthread_cond_timedwait(&s.changed, &ledger.lock, &until);

@@ -22,7 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BATCH = 200, GATHER_MS = 4, BEAT_MS = 1000, PAUSE_MIN_MS = 100, PAUSE_MAX_MS = 2000, STOP_MS = 3000 };
+enum { BATCH = 200, GATHER_MS = 20, BEAT_MS = 1000, PAUSE_MIN_MS = 100, PAUSE_MAX_MS = 2000, STOP_MS = 3000 };
 
 /* Settlements as JSON texts, each owned. */
 struct batch {
