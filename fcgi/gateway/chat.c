@@ -56,7 +56,7 @@ static bool fetch_images(struct journey *j)
         return true; /* chat_request() refuses what is left */
     if (json_array_size(urls) > FETCH_URLS)
         return fault_param(&j->fault, "messages", "at most %d images may be given by URL", FETCH_URLS);
-    if (!journey_authenticate(j))
+    if (!journey_authenticate(j, false))
         return false;
     size_t i;
     json_t *one;

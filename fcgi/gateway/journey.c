@@ -50,10 +50,11 @@ bool journey_open(struct journey *j, struct request *req, const struct uri *uri,
     return j->fault.kind == FAULT_NONE;
 }
 
-bool journey_authenticate(struct journey *j)
+bool journey_authenticate(struct journey *j, bool counts)
 {
     struct wish w = {.id = j->req->id,
                      .auth_only = true,
+                     .attempt = counts,
                      .token_hash = *j->token_hash ? j->token_hash : NULL,
                      .dialect = j->dialect == DIALECT_OPENAI ? "openai" : "native",
                      .verb = "",

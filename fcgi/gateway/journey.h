@@ -125,8 +125,9 @@ bool journey_open(struct journey *j, struct request *req, const struct uri *uri,
 /* Ends it: answers with j->fault if there is one and nothing was sent, settles, frees. */
 void journey_close(struct journey *j);
 
-/* Asks the database who the client is, without reserving anything. False with j->fault. */
-bool journey_authenticate(struct journey *j);
+/* Asks the database who the client is, without reserving anything; `counts` against the client's own limits if
+ * this is all that the request costs. False with j->fault. */
+bool journey_authenticate(struct journey *j, bool counts);
 
 /* Reads the body into j->body, within the request's and the worker's limits. */
 bool journey_body(struct journey *j, size_t max);

@@ -66,21 +66,26 @@ bool models_is_listing(const struct uri_call *call)
             strchr(call->resource + 7, '/') == NULL);
 }
 
+/* The answer from the cache or from the upstream. Either way the client is known afterwards, and has been
+ * charged one request. */
+static bool get(struct journey *j, const char *key)
+{
+    if (cache_get(j, key))
+        return j->client_id != 0 || journey_authenticate(j, true);
+    if (!gateway_run(j))
+        return false;
+    if (j->judged.kind == OUTCOME_OK)
+        cache_put(j, key);
+    return true;
+}
+
 bool models_get(struct journey *j, const struct uri_call *call)
 {
     auto_buf key = {0};
     uri_call_path(&key, call);
     buf_putc(&key, '?');
     uri_query_without(buf_str(&j->uri->query), uri_credential_names, &key);
-    if (!journey_authenticate(j))
-        return false;
-    if (cache_get(j, buf_str(&key)))
-        return true;
-    if (!gateway_run(j))
-        return false;
-    if (j->judged.kind == OUTCOME_OK)
-        cache_put(j, buf_str(&key));
-    return true;
+    return get(j, buf_str(&key));
 }
 
 /* ------------------------------------------------------------------ OpenAI's words */
@@ -119,12 +124,8 @@ static json_t *all_pages(struct journey *j, struct openai_models *m)
     for (int n = 0; n < PAGES; n++) {
         auto_buf key = {0};
         buf_printf(&key, "openai %s %s", m->call.resource, m->page);
-        if (!cache_get(j, buf_str(&key))) {
-            if (!gateway_run(j))
-                return NULL;
-            if (j->judged.kind == OUTCOME_OK)
-                cache_put(j, buf_str(&key));
-        }
+        if (!get(j, buf_str(&key)))
+            return NULL;
         json_t *page = gemini_parse(buf_str(&j->answer), j->answer.n);
         if (j->answer_status != 200 || page == NULL) {
             if (!error_from_upstream(page, j->answer_status, &j->fault))
@@ -212,7 +213,7 @@ void gateway_models(struct request *r, const struct uri *u)
     }
     struct journey j;
     struct openai_models m = {.call = {.version = "v1beta", .resource = "models"}};
-    if (journey_open(&j, r, u, DIALECT_OPENAI) && journey_authenticate(&j)) {
+    if (journey_open(&j, r, u, DIALECT_OPENAI)) {
         const char *id = path + (is_compat ? sizeof compat : sizeof list) - 1;
         id += *id == '/';
         if (strncmp(id, "models/", 7) == 0)

@@ -8,7 +8,8 @@
 -- settlement that was malformed: the rest of the batch is done without it, and an event is noted.
 --
 -- A wish: {
---   "id": uuid of the request, "kind": "permit", or "auth" to authenticate only, "attempt": 1...,
+--   "id": uuid of the request, "kind": "permit", or "auth" to authenticate only, "attempt": 1...; with "auth" 1
+--   counts against the client's limits, 0 does not,
 --   "token_hash": hexadecimal SHA-256 of the client token, or null, "dialect": "native" | "openai",
 --   "verb": "generateContent" ... or "", "model": as the client wrote it, without "models/", or "",
 --   "stream": bool, "est_tokens": n, "since_ms": how long it has been waiting, 0 at first,

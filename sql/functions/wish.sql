@@ -80,11 +80,14 @@ begin
         return p_seats;
     end if;
     for v_at in select i from generate_subscripts(p_seats, 1) i
-                where p_seats[i].limited and p_seats[i].attempt = 1 and p_seats[i].verdict is null
+                where p_seats[i].limited and p_seats[i].attempt = 1
+                  and (p_seats[i].verdict is null or p_seats[i].kind = 'auth' and p_seats[i].verdict = 'go')
                 order by p_seats[i].client_id, p_seats[i].since loop
         s := p_seats[v_at];
         select * into s.reason, s.retry_ms from pollux.client_take(s.client_id, s.est, p_now);
-        s.verdict := case when s.reason is not null then 'no' end;
+        if s.reason is not null then
+            s.verdict := 'no';
+        end if;
         p_seats[v_at] := s;
     end loop;
     return p_seats;
