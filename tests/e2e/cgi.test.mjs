@@ -64,6 +64,7 @@ test('a missing token is 401, and nothing secret is said', async () => {
   assert.equal(JSON.parse(answer.text).error.code, 'invalid_api_key');
 });
 test('every request is in the log like any other', async () => {
+  await pollux.settled();
   const rows = await pollux.sql('select status, outcome from report.requests order by started_at');
   assert.equal(rows.filter((row) => row.outcome === 'ok').length, 3, JSON.stringify(rows));
   assert.equal((await pollux.sql('select 1 from report.open_requests')).length, 0);

@@ -40,6 +40,7 @@ test('usage sums up requests and tokens by client, credential and model', async 
   const { token } = await pollux.addClient('counted');
   for (let i = 0; i < 3; i++) await ask('gemini-2.5-flash', { token });
   await ask('gemini-none', { token });
+  await pollux.settled();
   const rows = (await pollux.cli('usage')).filter((row) => row.client === 'counted');
   const sum = (name, of = rows) => of.reduce((total, row) => total + row[name], 0);
   assert.equal(sum('requests'), 4, JSON.stringify(rows));
@@ -54,6 +55,7 @@ test('the token counts in the log are those that the upstream gave', async () =>
   const { token } = await pollux.addClient('exact');
   for (let i = 0; i < 4; i++) await ask('gemini-2.5-flash', { token });
   await pollux.send('/v1/chat/completions', { token, body: { model: 'gemini-2.5-flash', stream: true, messages: [{ role: 'user', content: 'hello there' }] } });
+  await pollux.settled();
   const rows = (await pollux.cli('usage')).filter((row) => row.client === 'exact');
   const { tokens } = await pollux.sim.stats();
   const sum = (name) => rows.reduce((total, row) => total + row[name], 0);

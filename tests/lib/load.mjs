@@ -38,10 +38,7 @@ export const stopLoads = () => Promise.all([...under_way].map((load) => load.sto
 
 // What database and simulator have counted once nothing is open any more; with `since`, from then on.
 export async function sums(pollux, since, { timeout = 90_000 } = {}) {
-  await waitFor('every open request to be closed', async () => {
-    const [{ open }] = await pollux.sql('select count(*)::int as open from pollux.open_request').catch(() => [{ open: 1 }]);
-    return open === 0;
-  }, { timeout, every: 100 });
+  await pollux.settled(timeout);
   const rows = await pollux.sql('select outcome, count(*)::int as n from report.requests group by outcome');
   const attempts = await pollux.sql('select outcome, count(*)::int as n from report.attempts group by outcome');
   const [{ counted }] = await pollux.sql("select coalesce(sum(day_requests), 0)::int as counted from pollux.quota where model <> ''");

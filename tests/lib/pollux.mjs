@@ -103,6 +103,9 @@ function instance({ env, sim, home, url }) {
     genai: (apiKey = self.token) => new GoogleGenAI({ apiKey, httpOptions: { baseUrl: base } }),
     pid: (name) => Number(readFileSync(path.join(home, 'run', name), 'utf8').split('\n')[0]),
     workers: async () => (await self.sql('select pid from pollux.worker where pid is not null and left_at is null and swept_at is null')).map((row) => row.pid),
+    // Until every answered request is settled: its row and its tokens are there.
+    settled: (timeout = 15_000) => waitFor('every open request to be closed', async () =>
+      (await self.sql('select count(*)::int as open from pollux.open_request').catch(() => [{ open: 1 }]))[0].open === 0, { timeout, every: 100 }),
     logs: () => readLogs(home),
 
     // The private cluster's own tool: ('restart', '-m', 'immediate') is a power failure and the boot after it.
