@@ -5,7 +5,6 @@ import { after, before, beforeEach, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { startPollux } from '../lib/pollux.mjs';
-import { server } from '../lib/places.mjs';
 import { keyOf, projects } from '../lib/sim.mjs';
 import { answerOf, sse, startScripted } from '../lib/scripted.mjs';
 import { pooled, waitFor } from '../lib/wait.mjs';
