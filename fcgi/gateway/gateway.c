@@ -36,6 +36,12 @@ static bool client_gone(void *ctx)
     return request_gone(j->req);
 }
 
+static bool is_quota(enum outcome_kind kind)
+{
+    return kind == OUTCOME_QUOTA_MINUTE || kind == OUTCOME_QUOTA_DAY || kind == OUTCOME_QUOTA_TOKENS ||
+           kind == OUTCOME_QUOTA_BARE || kind == OUTCOME_QUOTA_NEVER;
+}
+
 static struct wish wish_of(struct journey *j, const int64_t *exclude, size_t exclude_n, const char *failed)
 {
     return (struct wish){
@@ -101,8 +107,8 @@ static bool reserve(struct journey *j, bool again)
         if (reserve_once(j, false, failed, &f))
             return true;
     }
-    if (!again || f.kind == FAULT_CLIENT_GONE)
-        j->fault = f;
+    if (!again || f.kind == FAULT_CLIENT_GONE || is_quota(j->judged.kind))
+        j->fault = f; /* it knows the earliest recovery; other failures are told as they were */
     return false;
 }
 
@@ -112,12 +118,6 @@ static void remember_tried(struct journey *j, bool quota)
     size_t *n = quota ? &j->quota_tried_n : &j->other_tried_n;
     if (*n < TRIED_MAX)
         list[(*n)++] = j->permit.project_id;
-}
-
-static bool is_quota(enum outcome_kind kind)
-{
-    return kind == OUTCOME_QUOTA_MINUTE || kind == OUTCOME_QUOTA_DAY || kind == OUTCOME_QUOTA_TOKENS ||
-           kind == OUTCOME_QUOTA_BARE || kind == OUTCOME_QUOTA_NEVER;
 }
 
 /* After a 400 in the OpenAI dialect: is there another form of the request worth trying? */
@@ -194,7 +194,6 @@ bool gateway_run(struct journey *j)
                 fault_of_attempt(j);
             return false;
         }
-        j->admitted = true;
         attempt_make(j);
         if (accept_bare_stop(j))
             attempt_release(j);

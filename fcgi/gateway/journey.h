@@ -116,7 +116,6 @@ struct journey {
     struct fault fault;
     int64_t client_id;
     char logged_model[MODEL_MAX];
-    bool admitted;
 };
 
 /* Begins a journey: request id, client token. False with j->fault when the credentials are contradictory. */
