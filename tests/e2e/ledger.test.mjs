@@ -34,13 +34,16 @@ const killWorker = async () => {
 
 const restartDatabase = () => pollux.database('restart', '-m', 'immediate');
 
-function alive(pid) {
+// Signals a process that may end at any moment; false when it has.
+function tell(pid, name) {
   try {
-    return process.kill(pid, 0);
+    return process.kill(pid, name);
   } catch {
     return false;
   }
 }
+
+const alive = (pid) => tell(pid, 0);
 
 test('without a fault all five sums are one number', async () => {
   const running = load(16);
@@ -98,9 +101,9 @@ test('a stream that is running while PostgreSQL restarts is not disturbed, and i
 
 test('without the database nothing is admitted: 503 with Retry-After, in the caller\'s dialect', async () => {
   const pid = Number(readFileSync(path.join(pollux.home, 'pg/postmaster.pid'), 'utf8').split('\n')[0]);
-  process.kill(pid, 'SIGSTOP');
+  tell(pid, 'SIGSTOP');
   const backends = await childrenOf(pid);
-  backends.filter(alive).forEach((child) => process.kill(child, 'SIGSTOP'));
+  backends.forEach((child) => tell(child, 'SIGSTOP'));
   try {
     const [native, openai, health] = await Promise.all([pollux.send(unary, { body }),
       pollux.send('/v1/chat/completions', { body: { model: 'gemini-2.5-flash', messages: [{ role: 'user', content: 'x' }] } }), pollux.send('/health')]);
@@ -109,7 +112,7 @@ test('without the database nothing is admitted: 503 with Retry-After, in the cal
     assert.equal(openai.json().error.type, 'server_error');
     assert.ok(Number(native.headers['retry-after']) >= 1 && Number(openai.headers['retry-after']) >= 1);
   } finally {
-    [pid, ...backends].filter(alive).forEach((child) => process.kill(child, 'SIGCONT'));
+    [pid, ...backends].forEach((child) => tell(child, 'SIGCONT'));
   }
   await waitFor('requests to be served again', async () => (await pollux.send(unary, { body })).status === 200);
 });

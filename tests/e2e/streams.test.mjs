@@ -4,6 +4,7 @@
 import { after, before, beforeEach, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import net from 'node:net';
 import { startPollux } from '../lib/pollux.mjs';
 import { keyOf, projects } from '../lib/sim.mjs';
 import { answerOf, sse, startScripted } from '../lib/scripted.mjs';
