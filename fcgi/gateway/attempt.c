@@ -345,8 +345,8 @@ static bool beats(const struct journey *j)
     if (j->mode == ANSWER_CHAT_STREAM)
         return true;
     /* After the end nothing would complete the beginning of an event that a native heartbeat is. */
-    return j->mode == ANSWER_STREAM && (j->committed || j->streaming) && j->events.form == EVENTS_SSE &&
-           !gemini_ended(j->seen);
+    bool events = j->streaming ? j->events.form == EVENTS_SSE : j->wants_events;
+    return j->mode == ANSWER_STREAM && events && !gemini_ended(j->seen);
 }
 
 static bool on_tick(void *ctx)

@@ -181,8 +181,22 @@ static void fault_of_attempt(struct journey *j)
         f->retry_after_ms = o->retry_after_ms;
 }
 
+/* Names of models are stored and shown: nobody's token shall be among them. */
+static bool is_model_name(struct journey *j)
+{
+    auto_buf shown = {0};
+    log_redact(&shown, j->model, strlen(j->model));
+    if (strcmp(buf_str(&shown), j->model) == 0)
+        return true;
+    *j->model = '\0';
+    return fault_set(&j->fault, FAULT_MODEL_NOT_FOUND,
+                     "what stands in the model's place looks like a key or a token");
+}
+
 bool gateway_run(struct journey *j)
 {
+    if (!is_model_name(j))
+        return false;
     int before = j->attempt;
     j->est_tokens = j->metered ? estimate_tokens(&j->body) : 0;
     for (;;) {

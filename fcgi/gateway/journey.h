@@ -54,6 +54,7 @@ struct journey {
     char verb[64];
     bool metered;       /* counts against the model's quota */
     int64_t est_tokens; /* of the prompt; 0 when not metered */
+    bool wants_events;  /* a native stream was asked for as events (alt=sse) */
     bool generates;     /* an answer without content is worth another try */
     bool stream;        /* for the log */
     enum answer_mode mode;
@@ -124,8 +125,8 @@ bool journey_open(struct journey *j, struct request *req, const struct uri *uri,
 /* Ends it: answers with j->fault if there is one and nothing was sent, settles, frees. */
 void journey_close(struct journey *j);
 
-/* Asks the database who the client is, without reserving anything; `counts` against the client's own limits if
- * this is all that the request costs. False with j->fault. */
+/* Asks the database who the client is, without reserving anything; `counts` against the client's own limits
+ * if this is all that the request costs. False with j->fault. */
 bool journey_authenticate(struct journey *j, bool counts);
 
 /* Reads the body into j->body, within the request's and the worker's limits. */

@@ -10,6 +10,7 @@
 #include "base/conf.h"
 #include "base/log.h"
 #include "db/calls.h"
+#include "translate/error.h"
 
 #include <string.h>
 
@@ -74,6 +75,14 @@ static bool has_body(const char *method)
     return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
 }
 
+static bool wants_events(const struct journey *j)
+{
+    auto_buf alt = {0};
+    if (uri_query_get(buf_str(&j->uri->query), "alt", &alt) == 0)
+        uri_query_get(buf_str(&j->uri->query), "$alt", &alt);
+    return strcmp(buf_str(&alt), "sse") == 0;
+}
+
 static bool read_native(struct journey *j, struct uri_call *call)
 {
     if (!uri_call_parse(buf_str(&j->uri->path), call, &j->fault))
@@ -85,6 +94,7 @@ static bool read_native(struct journey *j, struct uri_call *call)
     j->generates = v->generates;
     j->mode = v->mode;
     j->stream = v->mode == ANSWER_STREAM;
+    j->wants_events = j->stream && wants_events(j);
     j->bearer = strncmp(call->resource, "openai/", 7) == 0;
     bool below_model =
         *call->model != '\0' && strchr(call->resource + strcspn(call->resource, "/") + 1, '/') != NULL;
@@ -114,6 +124,12 @@ static void answer_native(struct journey *j, const struct uri_call *call)
 {
     if (j->committed)
         return;
+    if (response_begun(j->req)) { /* by a heartbeat: what the upstream refused is told within the stream */
+        json_auto_t *error = gemini_parse(buf_str(&j->answer), j->answer.n);
+        if (!error_from_upstream(error, j->answer_status, &j->fault))
+            fault_set(&j->fault, FAULT_UPSTREAM, "the upstream's answer could not be read");
+        return;
+    }
     if (j->answer_status >= 400) {
         mask_answer(j);
     } else if (!j->metered && strcmp(call->verb, "countTokens") != 0) {

@@ -95,17 +95,6 @@ static bool stop(struct upstream_call *c, enum upstream_end why)
     return false;
 }
 
-/* One header line. A status line begins a new head (after 100 Continue, a redirect or a proxy's answer). */
-static size_t on_header(char *line, size_t size, size_t n, void *arg)
-{
-    struct upstream_call *c = arg;
-    if (n * size > 5 && strncmp(line, "HTTP/", 5) == 0)
-        buf_clear(&c->head);
-    c->last = clock_ms();
-    buf_add(&c->head, line, n * size);
-    return n * size;
-}
-
 static bool tell_head(struct upstream_call *c, CURL *h)
 {
     if (c->head_told)
@@ -114,7 +103,6 @@ static bool tell_head(struct upstream_call *c, CURL *h)
     curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
     c->status = (int)status;
     c->head_told = true;
-    c->first_byte_at = clock_ms();
     if (c->on_head != NULL && !c->on_head(c->ctx, c->status))
         return stop(c, UPSTREAM_ABORTED);
     return true;
@@ -125,11 +113,30 @@ struct flight {
     CURL *handle;
 };
 
+/* One header line. A status line begins a new head (after 100 Continue or a redirect); the empty line ends
+ * it. */
+static size_t on_header(char *line, size_t size, size_t n, void *arg)
+{
+    struct flight *fl = arg;
+    struct upstream_call *c = fl->call;
+    if (n * size > 5 && strncmp(line, "HTTP/", 5) == 0)
+        buf_clear(&c->head);
+    c->last = clock_ms();
+    buf_add(&c->head, line, n * size);
+    long status = 0;
+    if (line[0] == '\r' || line[0] == '\n')
+        curl_easy_getinfo(fl->handle, CURLINFO_RESPONSE_CODE, &status);
+    bool last = status >= 200 && !(c->follow && status >= 300 && status < 400);
+    return !last || tell_head(c, fl->handle) ? n * size : 0;
+}
+
 static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 {
     struct flight *fl = arg;
     struct upstream_call *c = fl->call;
     c->last = clock_ms();
+    if (c->first_byte_at == 0)
+        c->first_byte_at = c->last;
     if (!tell_head(c, fl->handle))
         return 0;
     if (c->on_data != NULL && !c->on_data(c->ctx, bytes, n * size)) {
@@ -214,7 +221,8 @@ static void set_options(CURL *h, struct upstream_call *c, struct flight *fl, str
     curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)c->connect_ms);
     curl_easy_setopt(h, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(h, CURLOPT_HEADERDATA, c);
+    curl_easy_setopt(h, CURLOPT_HEADERDATA, fl);
+    curl_easy_setopt(h, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(h, CURLOPT_WRITEDATA, fl);
     curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
@@ -257,8 +265,10 @@ enum upstream_end upstream_perform(struct upstream_call *c)
     c->began = c->last = clock_ms();
     set_options(h, c, &fl, headers);
     CURLcode code = curl_easy_perform(h);
-    if (code == CURLE_OK && !tell_head(c, h)) /* an answer without a body */
+    if (code == CURLE_OK && !tell_head(c, h))
         code = CURLE_WRITE_ERROR;
+    if (code == CURLE_OK && c->first_byte_at == 0) /* an answer without a body */
+        c->first_byte_at = clock_ms();
     if (code != CURLE_OK && !c->stopped)
         snprintf(c->error, sizeof c->error, "%s", curl_easy_strerror(code));
     curl_slist_free_all(headers);

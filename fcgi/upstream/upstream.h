@@ -34,14 +34,14 @@ struct upstream_call {
     bool follow;         /* follow redirects: only for calls that carry no credential */
 
     /* what happens meanwhile; each false ends the call as UPSTREAM_ABORTED. May be NULL. */
-    bool (*on_head)(void *ctx, int status); /* before the first byte of the body */
+    bool (*on_head)(void *ctx, int status); /* at the end of the head */
     bool (*on_data)(void *ctx, const char *bytes, size_t n);
     bool (*on_tick)(void *ctx); /* at least once a second */
     void *ctx;
 
     /* what came of it */
     int status;            /* 0 if there was no answer */
-    int64_t first_byte_at; /* clock_ms() of the first byte of the body or the end of the head; 0 if none */
+    int64_t first_byte_at; /* clock_ms() of the first byte of the body, or of an end without one; 0 if none */
     char error[160];       /* the network's words; hold no secret */
 
     /* private */

@@ -91,6 +91,24 @@ test('a client that leaves while the upstream is silent ends the call too', asyn
   }
 });
 
+// Whether the upstream is silent before its head or after it: the status goes out, then the beginning of an event that
+// the first one completes.
+test('a native stream beats before its first event, which then comes whole, also for Google\'s own client', async () => {
+  const plain = await pollux.send(path, { body: asking('chunks=3,delay=10') });
+  for (const silence of ['latency=2600', 'early-headers,first=2600']) {
+    const late = await pollux.send(path, { body: asking(`${silence},chunks=3,delay=10`) });
+    const before = late.chunks.at(-1).at - late.chunks[0].at;
+    assert.ok(before > 500, `${silence}: the first bytes came only ${before} ms before the last`);
+    assert.match(late.text, /^data: {2,}\{/, silence);
+    assert.deepEqual(late.events().map(textOf), plain.events().map(textOf), silence);
+    const said = [];
+    for await (const event of await pollux.genai().models.generateContentStream({ model, ...asking(`${silence},chunks=3,delay=10`) })) said.push(event.text);
+    assert.deepEqual(said, plain.events().map(textOf), silence);
+  }
+});
+
+const textOf = (event) => event.candidates?.[0]?.content?.parts?.[0]?.text;
+
 test('an upstream that goes silent in mid-stream is given up after the idle time-out, in words', async () => {
   const native = await pollux.send(path, { body: asking('chunks=5,delay=10,stall-mid,at=2') });
   const said = native.events().at(-1);
