@@ -389,13 +389,14 @@ static void judge_call(struct journey *j, enum upstream_end end)
     if (j->judged_set)
         return;
     bool good = j->call.status >= 200 && j->call.status < 300;
+    bool elsewhere = j->mode == ANSWER_PASS && j->call.status >= 300 && j->call.status < 400;
     if (end != UPSTREAM_DONE) {
         outcome_of_transport(end, &j->judged);
         if (*j->call.error != '\0')
             snprintf(j->judged.error, sizeof j->judged.error, "%s", j->call.error);
     } else if (good && j->streaming) {
         finish_stream(j);
-    } else if (good && j->passing) {
+    } else if ((good && j->passing) || elsewhere) {
         j->judged = (struct outcome){.kind = OUTCOME_OK, .status = j->call.status};
     } else {
         bool account = strcmp(j->permit.kind, "account") == 0;

@@ -14,6 +14,8 @@
 
 #include <string.h>
 
+enum { REDIRECTS = 5 };
+
 /* What is special about a verb of a model; any other verb is passed on and not counted. */
 static const struct verb {
     const char *name;
@@ -120,8 +122,44 @@ static void mask_answer(struct journey *j)
     masked = (struct buf){0};
 }
 
+static bool prepare_nothing(struct journey *j, struct buf *url, struct fault *f)
+{
+    (void)j, (void)url, (void)f; /* j->url is whole */
+    return true;
+}
+
+static bool is_redirect(int status)
+{
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+/* Large media lie at signed addresses elsewhere: they are fetched from there, without the credential, and
+ * only by https unless the upstream itself is not. */
+static void follow_redirects(struct journey *j)
+{
+    const char *scheme = strncmp(conf.upstream, "https://", 8) == 0 ? "https://" : "http";
+    for (int hops = 0; hops < REDIRECTS && is_redirect(j->answer_status) && !j->committed; hops++) {
+        auto_buf target = {0};
+        upstream_header_get(&j->call, "Location", &target);
+        if (strncmp(buf_str(&target), scheme, strlen(scheme)) != 0)
+            break;
+        j->url = buf_str(&target);
+        j->keyless = true;
+        j->prepare = prepare_nothing;
+        attempt_make(j);
+        j->url = NULL;
+    }
+    bool failed = j->judged.kind != OUTCOME_OK && j->judged.kind != OUTCOME_CALLER;
+    if (!j->committed && (failed || is_redirect(j->answer_status)))
+        fault_set(&j->fault, FAULT_UPSTREAM, "the upstream's media could not be fetched from where they lie");
+}
+
 static void answer_native(struct journey *j, const struct uri_call *call)
 {
+    if (is_redirect(j->answer_status) && strcmp(j->method, "GET") == 0)
+        follow_redirects(j);
+    if (j->fault.kind != FAULT_NONE)
+        return;
     if (j->committed)
         return;
     if (response_begun(j->req)) { /* by a heartbeat: what the upstream refused is told within the stream */

@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { startPollux } from '../lib/pollux.mjs';
+import { startScripted } from '../lib/scripted.mjs';
 import { keyOf, projects } from '../lib/sim.mjs';
 import { send } from '../lib/http.mjs';
 import { waitFor } from '../lib/wait.mjs';
@@ -253,6 +254,27 @@ describe('plain HTTP', () => {
     assert.equal(bytes.status, 200);
     assert.equal(bytes.body.length, 65536);
     assert.equal((await usedKeys()).length, 1, 'all at the project that made it');
+  });
+  test('a download that lies elsewhere is fetched from there, without the key', async () => {
+    const elsewhere = await startScripted();
+    const upstream = await startScripted();
+    const media = await startPollux({ upstream: upstream.url });
+    try {
+      await media.cli('key', 'add', 'AIzaSy-redirected-download-key');
+      upstream.says({ status: 302, headers: { location: `${elsewhere.url}/signed/video.mp4?sig=1` } });
+      elsewhere.says({ type: 'video/mp4', pieces: ['first ', 'second'] });
+      const got = await media.send('/v1beta/files/abc:download?alt=media');
+      assert.deepEqual([got.status, got.text, got.headers['content-type']], [200, 'first second', 'video/mp4']);
+      assert.equal(upstream.calls[0].key, 'AIzaSy-redirected-download-key');
+      assert.deepEqual(elsewhere.calls.map((call) => [call.path, call.key, call.headers.authorization]), [['/signed/video.mp4?sig=1', undefined, undefined]]);
+      elsewhere.says({ status: 404, body: '{"error": {"code": 404, "message": "gone", "status": "NOT_FOUND"}}' });
+      assert.equal((await media.send('/v1beta/files/abc:download?alt=media')).status, 404);
+      upstream.says({ status: 302, headers: { location: 'ftp://example.com/x' } });
+      assert.equal((await media.send('/v1beta/files/abc:download?alt=media')).status, 502);
+    } finally {
+      await media.stop();
+      await Promise.all([elsewhere.stop(), upstream.stop()]);
+    }
   });
   test('a route that nobody has heard of yet is forwarded as it is', async () => {
     const answer = await pollux.send('/v1beta/brandNewThings?x=1', { body: '{"a":1}' });
