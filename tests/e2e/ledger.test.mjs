@@ -135,14 +135,14 @@ test('a worker killed and PostgreSQL restarted at once', async () => {
 const ids = async () => (await pollux.sql('select id from report.requests')).map((row) => row.id);
 
 test('stop with live streams: they finish, everything is settled, and the next start finds it', async () => {
-  const streams = pooled(40, 40, () => pollux.send(stream, { body: slowly(20, 100) }));
-  await waitFor('the streams to run', async () => (await pollux.sim.stats()).open === 40);
+  const streams = pooled(200, 200, () => pollux.send(stream, { body: slowly(20, 100) }));
+  await waitFor('the streams to run', async () => (await pollux.sim.stats()).open === 200);
   await pollux.stop({ keep: true });
   const answers = await streams;
-  assert.equal(answers.filter((answer) => answer.status === 200 && answer.complete && answer.text.includes('"finishReason"')).length, 40);
+  assert.equal(answers.filter((answer) => answer.status === 200 && answer.complete && answer.text.includes('"finishReason"')).length, 200);
   await pollux.start();
   const found = await sums(pollux, start);
-  assert.deepEqual([found.requests.ok, found.counted, found.requests.lost ?? 0], [40, 40, 0], JSON.stringify(found));
+  assert.deepEqual([found.requests.ok, found.counted, found.requests.lost ?? 0], [200, 200, 0], JSON.stringify(found));
 });
 
 test('stopped while the database is away: what was not settled is written down and settled at the next start', async () => {
