@@ -4,7 +4,6 @@
 #include "base/auto.h"
 
 #include <libpq-fe.h>
-#include <poll.h>
 #include <string.h>
 
 struct db {
@@ -251,17 +250,4 @@ bool db_script(struct db *db, const char *script, struct fault *f)
     if (line > 0)
         return fault_set(f, FAULT_BAD_REQUEST, "line %d: %s", line, text);
     return fault_set(f, FAULT_BAD_REQUEST, "%s", text);
-}
-
-bool db_notified(struct db *db, int ms)
-{
-    if (db->conn == NULL)
-        return false;
-    struct pollfd p = {.fd = PQsocket(db->conn), .events = POLLIN};
-    if (poll(&p, 1, ms) <= 0 || !PQconsumeInput(db->conn))
-        return false;
-    bool any = false;
-    for (PGnotify *note; (note = PQnotifies(db->conn)) != NULL; any = true)
-        PQfreemem(note);
-    return any;
 }

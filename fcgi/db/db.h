@@ -62,7 +62,4 @@ bool db_none(struct db *db, struct fault *f, const char *sql, int n, const char 
  * holds the server's message and its line in the script. */
 bool db_script(struct db *db, const char *script, struct fault *f);
 
-/* Waits up to `ms` for a notification on the channels that were LISTENed to; true when one came. */
-bool db_notified(struct db *db, int ms);
-
 #endif

@@ -470,15 +470,19 @@ static void fill_call(struct journey *j, const char *url)
     c->ctx = j;
 }
 
+/* Where the call goes: a whole URL that was given, or the upstream with what the handler makes of the permit.
+ */
+static bool address(struct journey *j, struct buf *url)
+{
+    buf_puts(url, j->url != NULL ? j->url : conf.upstream);
+    return j->url != NULL || j->prepare(j, url, &j->fault);
+}
+
 void attempt_make(struct journey *j)
 {
     forget_last_attempt(j);
     auto_buf url = {0};
-    if (j->url == NULL)
-        buf_puts(&url, conf.upstream);
-    else
-        buf_puts(&url, j->url);
-    if (!j->prepare(j, &url, &j->fault) || (!j->keyless && !add_credential(j))) {
+    if (!address(j, &url) || (!j->keyless && !add_credential(j))) {
         j->judged = (struct outcome){.kind = OUTCOME_CALLER, .status = fault_status(j->fault.kind)};
         return;
     }

@@ -122,12 +122,6 @@ static void mask_answer(struct journey *j)
     masked = (struct buf){0};
 }
 
-static bool prepare_nothing(struct journey *j, struct buf *url, struct fault *f)
-{
-    (void)j, (void)url, (void)f; /* j->url is whole */
-    return true;
-}
-
 static bool is_redirect(int status)
 {
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
@@ -145,7 +139,6 @@ static void follow_redirects(struct journey *j)
             break;
         j->url = buf_str(&target);
         j->keyless = true;
-        j->prepare = prepare_nothing;
         attempt_make(j);
         j->url = NULL;
     }

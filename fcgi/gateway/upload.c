@@ -34,12 +34,6 @@ static bool prepare(struct journey *j, struct buf *url, struct fault *f)
     return true;
 }
 
-static bool prepare_session(struct journey *j, struct buf *url, struct fault *f)
-{
-    (void)j, (void)url, (void)f; /* j->url is whole */
-    return true;
-}
-
 /* ------------------------------------------------------------------ the session's address */
 
 /* The URL that the client shall send to: ours, at the address by which it came. */
@@ -169,7 +163,6 @@ static void continue_upload(struct journey *j, const char *id)
     j->url = buf_str(&url);
     j->once = true;
     j->keyless = true;
-    j->prepare = prepare_session;
     attempt_make(j);
     if (j->fault.kind == FAULT_NONE && j->judged.kind != OUTCOME_OK && j->judged.kind != OUTCOME_CALLER)
         fault_set(&j->fault, FAULT_UPSTREAM,

@@ -113,7 +113,7 @@ struct flight {
     CURL *handle;
 };
 
-/* One header line. A status line begins a new head (after 100 Continue or a redirect); the empty line ends
+/* One header line. A status line begins a new head (after 100 Continue); the empty line ends
  * it. */
 static size_t on_header(char *line, size_t size, size_t n, void *arg)
 {
@@ -126,8 +126,7 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
     long status = 0;
     if (line[0] == '\r' || line[0] == '\n')
         curl_easy_getinfo(fl->handle, CURLINFO_RESPONSE_CODE, &status);
-    bool last = status >= 200 && !(c->follow && status >= 300 && status < 400);
-    return !last || tell_head(c, fl->handle) ? n * size : 0;
+    return status < 200 || tell_head(c, fl->handle) ? n * size : 0;
 }
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
@@ -208,9 +207,7 @@ static void set_options(CURL *h, struct upstream_call *c, struct flight *fl, str
     curl_easy_setopt(h, CURLOPT_SHARE, pool.share);
     curl_easy_setopt(h, CURLOPT_URL, c->url);
     curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(h, CURLOPT_REDIR_PROTOCOLS_STR, "https");
-    curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, c->follow ? 1L : 0L);
-    curl_easy_setopt(h, CURLOPT_MAXREDIRS, 5L);
+    curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L); /* libcurl would take our headers along */
     curl_easy_setopt(h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1); /* one stream a handle anyway */
     curl_easy_setopt(h, CURLOPT_PROXY, c->proxy != NULL ? c->proxy : "");   /* "" also hides http_proxy */
     curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);

@@ -31,7 +31,6 @@ struct upstream_call {
     int64_t connect_ms, first_byte_ms, idle_ms;
     int64_t deadline_ms; /* clock_ms() by which it must be over */
     bool trickles;       /* the answer comes in small pieces over a long time: smaller buffers */
-    bool follow;         /* follow redirects: only for calls that carry no credential */
 
     /* what happens meanwhile; each false ends the call as UPSTREAM_ABORTED. May be NULL. */
     bool (*on_head)(void *ctx, int status); /* at the end of the head */
