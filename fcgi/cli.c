@@ -98,8 +98,9 @@ static const struct cli_command commands[] = {
 
     {.noun = "setting", .verb = "list", .run = setting_list,
      .summary = "Lists what can be changed while Pollux runs.",
-     .help = "JSON: an array of {\"name\", \"value\", \"default\", \"unit\", \"min\", \"max\", \"choices\",\n"
-             "\"help\", \"changed_at\"}."},
+     .help = "JSON: an array of {\"name\", \"value\", \"default\", \"kind\", \"unit\", \"min\", \"max\",\n"
+             "\"choices\", \"help\", \"changed_at\"}; kind is integer, number, boolean, choice, text or list\n"
+             "(a,b,c)."},
     {.noun = "setting", .verb = "set", .run = setting_set, .arguments = "NAME VALUE", .least = 2, .most = 2,
      .summary = "Changes a setting; the workers take it up within a second or two.",
      .help = "JSON: {\"name\", \"value\", ...} as it is now."},

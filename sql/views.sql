@@ -4,7 +4,8 @@
 -- migration drops the view.
 
 create or replace view report.settings as
-select name, value, preset as "default", unit, help, changed_at from pollux.setting order by position, name;
+select name, value, preset as "default", unit, help, changed_at, kind, least as min, most as max, choices
+from pollux.setting order by position, name;
 comment on view report.settings is 'Settings an operator may change while Pollux runs.';
 
 create or replace view report.clients as

@@ -84,6 +84,24 @@ int64_t ledger_setting(const char *name, int64_t preset)
     return settle_setting(name, preset);
 }
 
+bool ledger_setting_on(const char *name, bool preset)
+{
+    json_auto_t *value = settle_setting_json(name);
+    return value != NULL ? json_is_true(value) : preset;
+}
+
+char *ledger_setting_text(const char *name, const char *preset)
+{
+    json_auto_t *value = settle_setting_json(name);
+    return xstrdup(json_is_string(value) ? json_string_value(value) : preset);
+}
+
+json_t *ledger_setting_list(const char *name)
+{
+    json_t *value = settle_setting_json(name);
+    return value != NULL ? value : json_array();
+}
+
 /* ------------------------------------------------------------------ connections */
 
 struct db *ledger_take(struct fault *f)

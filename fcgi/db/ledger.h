@@ -18,6 +18,7 @@
 
 #include "base/fault.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -96,5 +97,11 @@ void ledger_give(struct db *db);
 
 /* A number from pollux.setting as of the last heartbeat, or `preset`. */
 int64_t ledger_setting(const char *name, int64_t preset);
+
+/* The same for a setting that is on or off, for a text (new), and for a list (new: an array of strings, empty
+   while nothing is known). */
+bool ledger_setting_on(const char *name, bool preset);
+char *ledger_setting_text(const char *name, const char *preset);
+json_t *ledger_setting_list(const char *name);
 
 #endif

@@ -77,6 +77,12 @@ int64_t settle_setting(const char *name, int64_t preset)
     return json_is_string(v) ? strtoll(json_string_value(v), NULL, 10) : preset;
 }
 
+json_t *settle_setting_json(const char *name)
+{
+    auto_lock(&settle.lock);
+    return json_deep_copy(json_object_get(settle.settings, name));
+}
+
 static void note_away(const struct fault *f)
 {
     if (!settle.away)

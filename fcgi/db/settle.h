@@ -15,4 +15,7 @@ void settle_queue(char *settlement);
 
 int64_t settle_setting(const char *name, int64_t preset);
 
+/* The value of a setting as JSON: new; NULL while it is not known. */
+json_t *settle_setting_json(const char *name);
+
 #endif

@@ -1,9 +1,19 @@
 -- SPDX-License-Identifier: MIT
 -- Setting: what an operator may change while Pollux runs. One row here declares one setting.
+set check_function_bodies = off;
 
+-- What a kind takes, and how it is kept (`pollux setting set` and a plain UPDATE go through the same check):
+--   integer  a whole number from least to most
+--   number   a number from least to most; a fraction is allowed
+--   boolean  on or off; true, yes, 1 and their opposites are understood
+--   choice   one of choices
+--   text     least to most characters (0 to 1000 unless said), none of them a control character
+--   list     least to most items (0 to 100 unless said), separated by commas or blanks; kept as a,b,c
+-- A text, and each item of a list, may be bound to a pattern or to a function: see the second statement.
 insert into pollux.setting (position, name, value, preset, kind, least, most, choices, unit, help)
 select position, name, preset, preset, kind, least, most, choices, unit, help
 from (values
+    -- 1-19: choosing a credential
     (1, 'strategy', 'remaining', 'choice', null, null,
      array['remaining', 'token-bucket', 'round-robin', 'priority'], null,
      'How a credential is chosen among those that are ready.'),
@@ -19,12 +29,40 @@ from (values
      'How long after its reservation a request may reach the upstream; counted in whole seconds.'),
     (7, 'affinity_hours', '50', 'integer', 1, 8760, null, 'hours',
      'How long it is remembered which project made a resource.'),
-    (8, 'retention_days', '30', 'integer', 2, 3650, null, 'days',
-     'How long the log of requests and attempts is kept.')
+    -- 30-49: health and jobs
+    -- 50-59: accounts
+    -- 60-69: models
+    -- 70-99: protection of the pool, errors, outbound calls
+    -- 100-109: reports
+    -- 110-129: console
+    -- 20-29: what is kept, and when
+    (20, 'retention_days', '30', 'integer', 2, 3650, null, 'days',
+     'How long the log of requests and attempts is kept.'),
+    (29, 'time_zone', 'UTC', 'text', 1, 60, null, null,
+     'Time zone of the operator, such as Europe/Berlin: daily maintenance and reports go by its days.')
 ) as declared(position, name, preset, kind, least, most, choices, unit, help)
 on conflict (name) do update
 set position = excluded.position, preset = excluded.preset, kind = excluded.kind, least = excluded.least,
     most = excluded.most, choices = excluded.choices, unit = excluded.unit, help = excluded.help;
+
+-- pattern: a regular expression for the whole text; refusal: a function that answers what is wrong, or null.
+update pollux.setting s
+set pattern = d.pattern, refusal = d.refusal
+from pollux.setting t
+left join (values
+    ('time_zone', null, 'pollux.time_zone_refusal')
+) as d(name, pattern, refusal) on d.name = t.name
+where t.name = s.name;
+
+create or replace function pollux.time_zone_refusal(p_name text) returns text
+language sql stable as $$
+    select case when not exists (select from pg_timezone_names where name = p_name)
+                then format('"%s" is no time zone: write a name such as Europe/Berlin, America/New_York or '
+                            'UTC', p_name) end
+$$;
+comment on function pollux.time_zone_refusal(text) is
+    'What is wrong with the name of a time zone; null: nothing. Names are taken as the list of PostgreSQL '
+    'spells them.';
 
 create or replace function pollux.setting(p_name text) returns text
 language sql stable as $$ select value from pollux.setting where name = p_name $$;
@@ -46,31 +84,154 @@ end
 $$;
 comment on function pollux.policy() is 'The settings an exchange needs.';
 
-create or replace function pollux.setting_check(p_name text, p_value text) returns void
-language plpgsql stable as $$
+create or replace function pollux.setting_on(p_name text) returns boolean
+language sql stable as $$ select value = 'on' from pollux.setting where name = p_name $$;
+comment on function pollux.setting_on(text) is 'Whether a boolean setting is on.';
+
+create or replace function pollux.setting_items(p_name text) returns text[]
+language sql stable as $$ select string_to_array(value, ',') from pollux.setting where name = p_name $$;
+comment on function pollux.setting_items(text) is 'The items of a setting that is a list.';
+
+----------------------------------------------------------------------------------------------- changing them
+
+drop function if exists pollux.setting_check(text, text);
+
+create or replace function pollux.setting_number(s pollux.setting, p_value text) returns text
+language plpgsql immutable as $$
 declare
-    s pollux.setting;
+    v_form text := (array['^-?[0-9]{1,18}$', '^-?[0-9]{1,18}([.][0-9]{1,9})?$'])[1 + (s.kind = 'number')::int];
 begin
-    select * into s from pollux.setting where name = p_name;
-    if s.name is null then
-        raise exception 'there is no setting "%"', p_name using errcode = 'undefined_parameter',
-            hint = (select 'Settings: ' || string_agg(name, ', ' order by position) from pollux.setting);
-    elsif s.kind = 'choice' and (p_value is null or p_value <> all (s.choices)) then
-        raise exception 'setting "%" must be one of: %', p_name, array_to_string(s.choices, ', ')
-            using errcode = 'invalid_parameter_value';
-    elsif s.kind = 'integer' and (p_value is null or p_value !~ '^-?[0-9]{1,18}$'
-                                  or p_value::bigint not between s.least and s.most) then
-        raise exception 'setting "%" must be a whole number from % to % (%)', p_name, s.least, s.most, s.unit
+    if p_value !~ v_form or p_value::numeric not between s.least and s.most then
+        raise exception 'setting "%" must be a % from % to %', s.name,
+            case s.kind when 'integer' then 'whole number' else 'number' end, s.least,
+            s.most || coalesce(' (' || s.unit || ')', '')
             using errcode = 'invalid_parameter_value';
     end if;
+    return trim_scale(p_value::numeric);
 end
 $$;
-comment on function pollux.setting_check(text, text) is
-    'An error in plain words unless the setting may have that value.';
+comment on function pollux.setting_number(pollux.setting, text) is
+    'A number as it is kept, or an error in plain words.';
+
+create or replace function pollux.setting_boolean(s pollux.setting, p_value text) returns text
+language plpgsql immutable as $$
+begin
+    case when lower(p_value) in ('on', 'true', 'yes', '1') then return 'on';
+         when lower(p_value) in ('off', 'false', 'no', '0') then return 'off';
+         else raise exception 'setting "%" must be on or off', s.name
+              using errcode = 'invalid_parameter_value';
+    end case;
+end
+$$;
+comment on function pollux.setting_boolean(pollux.setting, text) is
+    'on or off, or an error in plain words.';
+
+create or replace function pollux.setting_text(s pollux.setting, p_value text) returns text
+language plpgsql stable as $$
+declare
+    v_refusal text;
+begin
+    if p_value ~ '[[:cntrl:]]' then
+        v_refusal := 'no control characters are allowed';
+    elsif p_value !~ ('^(?:' || s.pattern || ')$') then
+        v_refusal := format('"%s" does not look right; it has to match %s', left(p_value, 100), s.pattern);
+    elsif s.refusal is not null then
+        execute format('select %s($1)', s.refusal) into v_refusal using p_value;
+    end if;
+    if v_refusal is not null then
+        raise exception 'setting "%": %', s.name, v_refusal using errcode = 'invalid_parameter_value';
+    end if;
+    return p_value;
+end
+$$;
+comment on function pollux.setting_text(pollux.setting, text) is
+    'A text, or an item of a list, that passes its pattern and its function; or an error in plain words.';
+
+create or replace function pollux.setting_list(s pollux.setting, p_value text) returns text
+language plpgsql stable as $$
+declare
+    v_items text[] := array_remove(regexp_split_to_array(p_value, '[\s,]+'), '');
+begin
+    if cardinality(v_items) not between coalesce(s.least, 0) and coalesce(s.most, 100) then
+        raise exception 'setting "%" must have % to % items, separated by commas', s.name,
+            coalesce(s.least, 0), coalesce(s.most, 100) using errcode = 'invalid_parameter_value';
+    end if;
+    return (select coalesce(string_agg(pollux.setting_text(s, i), ',' order by n), '')
+            from unnest(v_items) with ordinality x(i, n));
+end
+$$;
+comment on function pollux.setting_list(pollux.setting, text) is
+    'A list as it is kept, or an error in plain words.';
+
+create or replace function pollux.setting_read(s pollux.setting, p_value text) returns text
+language plpgsql stable as $$
+begin
+    if p_value is null then
+        raise exception 'setting "%" must have a value', s.name using errcode = 'invalid_parameter_value';
+    elsif s.kind in ('integer', 'number') then
+        return pollux.setting_number(s, btrim(p_value));
+    elsif s.kind = 'boolean' then
+        return pollux.setting_boolean(s, btrim(p_value));
+    elsif s.kind = 'list' then
+        return pollux.setting_list(s, p_value);
+    elsif s.kind = 'choice' and p_value <> all (s.choices) then
+        raise exception 'setting "%" must be one of: %', s.name, array_to_string(s.choices, ', ')
+            using errcode = 'invalid_parameter_value';
+    elsif s.kind = 'text' and length(p_value) not between coalesce(s.least, 0) and coalesce(s.most, 1000) then
+        raise exception 'setting "%" must have % to % characters', s.name, coalesce(s.least, 0),
+            coalesce(s.most, 1000) using errcode = 'invalid_parameter_value';
+    end if;
+    return pollux.setting_text(s, p_value);
+end
+$$;
+comment on function pollux.setting_read(pollux.setting, text) is
+    'A value as it is kept, or an error in plain words if the setting may not have it.';
+
+create or replace function pollux.setting_changing() returns trigger
+language plpgsql as $$
+begin
+    new.value := pollux.setting_read(new, new.value);
+    if new.value is distinct from old.value then
+        new.changed_at := pollux.now();
+    end if;
+    return new;
+end
+$$;
+comment on function pollux.setting_changing() is
+    'Trigger: a value is checked and brought into its form, whoever changes it and with what.';
+
+create or replace function pollux.setting_changed() returns trigger
+language plpgsql as $$
+begin
+    if new.name = 'strategy' then
+        perform pollux.quota_classify();
+    end if;
+    perform pollux.event('setting', jsonb_build_object('name', new.name, 'value', new.value));
+    return null;
+end
+$$;
+comment on function pollux.setting_changed() is 'Trigger: what a change of a value brings with it.';
+
+create or replace trigger setting_changing before update of value on pollux.setting
+    for each row execute function pollux.setting_changing();
+create or replace trigger setting_changed after update of value on pollux.setting
+    for each row when (old.value is distinct from new.value) execute function pollux.setting_changed();
+
+create or replace function pollux.setting_value(s pollux.setting) returns jsonb
+language sql immutable as $$
+    select case s.kind when 'integer' then to_jsonb(s.value::bigint)
+                       when 'number' then to_jsonb(s.value::numeric)
+                       when 'boolean' then to_jsonb(s.value = 'on')
+                       when 'list' then to_jsonb(string_to_array(s.value, ','))
+                       else to_jsonb(s.value) end
+$$;
+comment on function pollux.setting_value(pollux.setting) is
+    'Its value as JSON: a number, true or false, an array of texts, or a text.';
 
 create or replace function pollux.setting_json(p_setting pollux.setting) returns jsonb
 language sql immutable as $$
     select jsonb_build_object('name', p_setting.name, 'value', p_setting.value, 'default', p_setting.preset,
+                              'kind', p_setting.kind,
                               'unit', p_setting.unit, 'min', p_setting.least, 'max', p_setting.most,
                               'choices', to_jsonb(p_setting.choices), 'help', p_setting.help,
                               'changed_at', p_setting.changed_at)
@@ -82,20 +243,18 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select coalesce(jsonb_agg(pollux.setting_json(s) order by s.position, s.name), '[]') from pollux.setting s
 $$;
 comment on function admin.setting_list() is
-    'Array of {name, value, default, unit, min, max, choices, help, changed_at}.';
+    'Array of {name, value, default, kind, unit, min, max, choices, help, changed_at}.';
 
 create or replace function admin.setting_set(p_name text, p_value text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     s pollux.setting;
 begin
-    perform pollux.setting_check(p_name, p_value);
-    update pollux.setting set value = p_value, changed_at = pollux.now() where name = p_name
-    returning * into s;
-    if p_name = 'strategy' then
-        perform pollux.quota_classify();
+    update pollux.setting set value = p_value where name = p_name returning * into s;
+    if s.name is null then
+        raise exception 'there is no setting "%"', p_name using errcode = 'undefined_parameter',
+            hint = (select 'Settings: ' || string_agg(name, ', ' order by position) from pollux.setting);
     end if;
-    perform pollux.event('setting', jsonb_build_object('name', p_name, 'value', p_value));
     return pollux.setting_json(s);
 end
 $$;

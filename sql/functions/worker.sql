@@ -17,9 +17,7 @@ begin
     v_swept := pollux.worker_sweep();
     perform pollux.chore_next();
     return jsonb_build_object('swept', v_swept, 'settings', (
-        select jsonb_object_agg(name, case kind when 'integer' then to_jsonb(value::bigint)
-                                           else to_jsonb(value) end)
-        from pollux.setting));
+        select jsonb_object_agg(s.name, pollux.setting_value(s)) from pollux.setting s));
 end
 $$;
 comment on function api.beat(uuid, jsonb) is

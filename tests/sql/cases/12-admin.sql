@@ -53,6 +53,46 @@ select test.is('not a number', test.error($$select admin.setting_set('wait_limit
 select test.is('too much', test.error($$select admin.setting_set('wait_limit_ms', '99999999999999')$$) <> '', true);
 select test.is('not a choice', test.error($$select admin.setting_set('strategy', 'magic')$$), 'setting "strategy" must be one of: remaining, token-bucket, round-robin, priority');
 select test.is('no setting', test.error($$select admin.setting_set('colour', 'red')$$), 'there is no setting "colour"');
+create function pg_temp.kind(p_kind text, p_least numeric, p_most numeric, p_pattern text default null) returns void language sql as $$
+    delete from pollux.setting where name = 'try';
+    insert into pollux.setting (name, value, preset, kind, least, most, unit, help, pattern)
+    values ('try', '1', '1', p_kind, p_least, p_most, null, 'x', p_pattern)
+$$;
+create function pg_temp.set(p_value text) returns text language plpgsql as $$
+begin
+    return admin.setting_set('try', p_value) ->> 'value';
+exception when others then
+    return sqlerrm;
+end $$;
+create function pg_temp.told() returns jsonb language sql as $$ select api.beat(test.worker(), '{}') -> 'settings' -> 'try' $$;
+select pg_temp.kind('number', 0, 1);
+select test.is('a number with a fraction', array[pg_temp.set(' 0.250 '), pg_temp.told()::text], '{0.25,0.25}');
+select test.is('that is too large', pg_temp.set('1.1'), 'setting "try" must be a number from 0 to 1');
+select test.is('that is no number', pg_temp.set('NaN'), 'setting "try" must be a number from 0 to 1');
+select test.is('or too long', pg_temp.set('0.' || repeat('1', 400)), 'setting "try" must be a number from 0 to 1');
+select pg_temp.kind('boolean', null, null);
+select test.is('a switch', array[pg_temp.set('Yes'), pg_temp.told()::text], '{on,true}');
+select test.is('in SQL', pollux.setting_on('try'), true);
+select test.is('switched off', array[pg_temp.set('0'), pg_temp.told()::text], '{off,false}');
+select test.is('neither', pg_temp.set('maybe'), 'setting "try" must be on or off');
+select pg_temp.kind('text', 0, 12, 'https?://.+');
+select test.is('a text', array[pg_temp.set('http://x'), pg_temp.told()::text], '{http://x,"\"http://x\""}');
+select test.is('that does not match', pg_temp.set('xhttp://x'), 'setting "try": "xhttp://x" does not look right; it has to match https?://.+');
+select test.is('that is too long', pg_temp.set('http://123456789'), 'setting "try" must have 0 to 12 characters');
+select test.is('with a line break', pg_temp.set(E'http://x\n'), 'setting "try": no control characters are allowed');
+select test.is('none', pg_temp.set(null), 'setting "try" must have a value');
+select pg_temp.kind('list', 0, 3, '[a-z*]+');
+select test.is('a list', array[pg_temp.set(E' a*, b\nc '), pg_temp.told()::text], array['a*,b,c', '["a*", "b", "c"]']);
+select test.is('its items', pollux.setting_items('try'), '{a*,b,c}');
+select test.is('an empty one', array[pg_temp.set(''), pg_temp.told()::text], array['', '[]']);
+select test.is('it has no items', pollux.setting_items('try'), '{}');
+select test.is('with too many items', pg_temp.set('a,b,c,d'), 'setting "try" must have 0 to 3 items, separated by commas');
+select test.is('with a bad item', pg_temp.set('a,B'), 'setting "try": "B" does not look right; it has to match [a-z*]+');
+delete from pollux.setting where name = 'try';
+select test.is('a time zone', admin.setting_set('time_zone', 'Europe/Berlin') ->> 'value', 'Europe/Berlin');
+select test.is('that is none', test.error($$select admin.setting_set('time_zone', 'Berlin')$$), 'setting "time_zone": "Berlin" is no time zone: write a name such as Europe/Berlin, America/New_York or UTC');
+select test.is('an UPDATE goes through the same check', test.error($$update pollux.setting set value = 'x' where name = 'wait_limit_ms'$$), 'setting "wait_limit_ms" must be a whole number from 0 to 600000 (ms)');
+select test.is('every preset is a value that is allowed', (select string_agg(s.name, ' ') from pollux.setting s where pollux.setting_read(s, s.preset) <> s.preset), null);
 select test.is('status', (select count(*) > 10 from json_object_keys(admin.status())), true);
 
 select api.upload_open('\x01', 'https://upstream/x', 3, 3, 1, 1);
