@@ -18,6 +18,8 @@ language sql stable as $$
     select jsonb_build_object(
         'id', p_model.name, 'name', p_model.name, 'upstream_name', p_model.upstream_name, 'rpm', p_model.rpm,
         'tpm', p_model.tpm, 'rpd', p_model.rpd, 'max_concurrency', p_model.max_concurrency,
+        'price_input', p_model.price_input, 'price_cached', p_model.price_cached,
+        'price_output', p_model.price_output,
         'aliases', (select coalesce(jsonb_agg(a.alias order by a.alias), '[]') from pollux.model_alias a
                     where a.model = p_model.name))
 $$;
@@ -42,13 +44,31 @@ $$;
 comment on function pollux.model_number(jsonb, text, bigint, bigint) is
     'A number after a patch: absent keeps, null clears, anything but a whole number is an error.';
 
+create or replace function pollux.model_price(p_patch jsonb, p_key text, p_now numeric) returns numeric
+language plpgsql immutable as $$
+declare
+    v_new jsonb := p_patch -> p_key;
+begin
+    if v_new is null or v_new = 'null' then
+        return case when v_new is null then p_now end;
+    elsif jsonb_typeof(v_new) <> 'number' or v_new::numeric not between 0 and 1000000 then
+        raise exception '% must be a number from 0 to 1000000, or null', p_key
+            using errcode = 'invalid_parameter_value';
+    end if;
+    return v_new::numeric;
+end
+$$;
+comment on function pollux.model_price(jsonb, text, numeric) is
+    'A price after a patch: absent keeps, null clears, anything but a number is an error.';
+
 create or replace function pollux.model_patch(p_model pollux.model, p_patch jsonb) returns pollux.model
 language plpgsql immutable as $$
 declare
     v_key text;
 begin
     foreach v_key in array array(select jsonb_object_keys(p_patch)) loop
-        if v_key not in ('rpm', 'tpm', 'rpd', 'max_concurrency', 'upstream_name', 'aliases') then
+        if v_key not in ('rpm', 'tpm', 'rpd', 'max_concurrency', 'upstream_name', 'aliases', 'price_input',
+                         'price_cached', 'price_output') then
             raise exception 'a model has no "%"', v_key using errcode = 'invalid_parameter_value';
         end if;
     end loop;
@@ -57,6 +77,9 @@ begin
     p_model.rpd := pollux.model_number(p_patch, 'rpd', p_model.rpd, 2147483647);
     p_model.max_concurrency := pollux.model_number(p_patch, 'max_concurrency', p_model.max_concurrency,
                                                    1000000);
+    p_model.price_input := pollux.model_price(p_patch, 'price_input', p_model.price_input);
+    p_model.price_cached := pollux.model_price(p_patch, 'price_cached', p_model.price_cached);
+    p_model.price_output := pollux.model_price(p_patch, 'price_output', p_model.price_output);
     if p_patch ? 'upstream_name' then
         p_model.upstream_name := p_patch ->> 'upstream_name';
     end if;
@@ -115,8 +138,9 @@ begin
     select * into m from pollux.model where name = p_name for update;
     m := pollux.model_patch(m, p_patch);
     update pollux.model
-    set (upstream_name, rpm, tpm, rpd, max_concurrency, updated_at) =
-        (m.upstream_name, m.rpm, m.tpm, m.rpd, m.max_concurrency, pollux.now())
+    set (upstream_name, rpm, tpm, rpd, max_concurrency, price_input, price_cached, price_output, updated_at) =
+        (m.upstream_name, m.rpm, m.tpm, m.rpd, m.max_concurrency, m.price_input, m.price_cached, m.price_output,
+         pollux.now())
     where name = p_name;
     if p_patch ? 'aliases' then
         perform pollux.model_aliases_set(p_name, p_patch -> 'aliases');
@@ -131,7 +155,7 @@ end
 $$;
 comment on function admin.model_set(text, jsonb) is
     'Configures a model; an unknown one is made. Patch: {rpm, tpm, rpd, max_concurrency, upstream_name, '
-    'aliases: [..]}; null clears, what is absent stays. Answers the model as in model_list.';
+    'price_input, price_cached, price_output (of a million tokens), aliases: [..]}; null clears, what is absent stays. Answers the model as in model_list.';
 
 create or replace function admin.model_list() returns jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
