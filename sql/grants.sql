@@ -37,7 +37,7 @@ begin
                   and p.proname in ('now', 'pacific_date', 'pacific_midnight', 'second_of', 'window_sum',
                                     'client_today',
                                     'quota_limit', 'quota_today', 'report_moment', 'usage_rolled',
-                                    'maintained_by', 'cost') loop
+                                    'maintained_by', 'cost', 'job_state') loop
             execute format('grant execute on function %s to pollux_read', v_function);
         end loop;
     end if;

@@ -199,6 +199,15 @@ select id, at, kind, detail from pollux.event;
 comment on view report.events is
     'What happened by itself: credentials that died, limits learned, requests lost, items refused.';
 
+create or replace view report.job_queue as
+select j.id, j.kind, j.subject, pollux.job_state(j, pollux.now()) as state,
+       case when j.due_at > '-infinity' then j.due_at else j.created_at end as due_at, j.created_at, j.taken_at,
+       j.done_at, j.attempts, j.taken_by as worker, j.detail, j.result
+from pollux.job j;
+comment on view report.job_queue is
+    'Jobs that workers do (tests of credentials, refreshes, keys folders, keep-alive): waiting, running, done, '
+    'failed.';
+
 create or replace view report.maintenance as
 select name, every, done_at, result, pollux.maintained_by() as done_by,
        done_at + every < pollux.now() - interval '5 minutes' as late

@@ -30,6 +30,10 @@ from (values
     (7, 'affinity_hours', '50', 'integer', 1, 8760, null, 'hours',
      'How long it is remembered which project made a resource.'),
     -- 30-49: health and jobs
+    (36, 'jobs_at_once', '2', 'integer', 1, 50, null, null,
+     'How many jobs (tests of credentials and the like) one worker does at the same time.'),
+    (37, 'job_history_hours', '72', 'integer', 1, 8760, null, 'hours',
+     'How long jobs that are done are remembered.'),
     -- 50-59: accounts
     -- 60-69: models
     -- 70-99: protection of the pool, errors, outbound calls
