@@ -57,6 +57,11 @@ static const struct setting settings[] = {
      .help = "path below which everything is served, such as /pollux"},
     {.name = "POLLUX_PROXY", .at = AT(proxy), .secret = true,
      .help = "http://, socks5:// or socks5h:// proxy for all upstream calls"},
+    {.name = "POLLUX_TRUSTED_PROXIES", .at = AT(trusted_proxies),
+     .help = "addresses and networks of proxies in front of the web server, separated by commas: only they "
+             "are believed when they say who the client is"},
+    {.name = "POLLUX_FORWARDED_HEADER", .at = AT(forwarded_header), .preset = "X-Forwarded-For",
+     .help = "the header in which they say it: X-Forwarded-For or Forwarded"},
     {.name = "POLLUX_CORS_ORIGINS", .at = AT(cors_origins),
      .help = "origins of web pages that may call, separated by commas, or *; empty: none"},
     {.name = "POLLUX_FETCH_URLS", .type = SWITCH, .at = AT(fetch_urls), .preset = "off",
@@ -267,6 +272,16 @@ static bool check_urls(struct fault *f)
                      "POLLUX_PROXY: write http://, socks5:// or socks5h:// and host:port");
 }
 
+static bool check_proxies(struct fault *f)
+{
+    conf.forwarded = strcasecmp(conf.forwarded_header, "Forwarded") == 0;
+    if (!conf.forwarded && strcasecmp(conf.forwarded_header, "X-Forwarded-For") != 0)
+        return fault_set(f, FAULT_BAD_REQUEST,
+                         "POLLUX_FORWARDED_HEADER is '%s': write X-Forwarded-For or Forwarded",
+                         conf.forwarded_header);
+    return network_list_parse("POLLUX_TRUSTED_PROXIES", conf.trusted_proxies, &conf.trusted, f);
+}
+
 /* The home as an absolute path: new. It also follows the link that an unreachable checkout gets. */
 static char *absolute_home(const char *given)
 {
@@ -321,7 +336,7 @@ bool conf_load(struct fault *f)
         derive(&conf.database_owner, "host=%s port=5432 dbname=pollux user=pollux_owner", host);
     else
         derive(&conf.database_owner, "%s", conf.database);
-    return check_urls(f);
+    return check_urls(f) && check_proxies(f);
 }
 
 static const char *shown_preset(const struct setting *s)

@@ -12,6 +12,7 @@
 #define POLLUX_BASE_CONF_H
 
 #include "base/fault.h"
+#include "base/net.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -31,6 +32,9 @@ struct conf {
     const char *keys_dir;
     const char *cors_origins; /* comma separated origins, "*", or "" for none */
     const char *log_level;
+    const char *trusted_proxies, *forwarded_header;
+    struct network_list trusted; /* trusted_proxies, read */
+    bool forwarded;              /* the header is Forwarded, not X-Forwarded-For */
     bool fetch_urls; /* may http(s) image URLs of clients be fetched? */
     long long workers, threads, db_connections;
     long long body_max, body_budget, answer_max;                 /* bytes */

@@ -3,6 +3,7 @@
 #include "http/request.h"
 #include "base/auto.h"
 #include "base/clock.h"
+#include "base/conf.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -59,6 +60,34 @@ static int64_t read_length(const char *text)
     return v;
 }
 
+/* The one header of that name. Two of them are a trick (X_Forwarded_For beside X-Forwarded-For): web servers
+ * hand over several of the same name as one, and nobody could say which the proxy wrote. */
+static const char *only_header(const struct request *r, const char *name)
+{
+    const char *value = NULL;
+    for (size_t i = 0; i < r->headers_n; i++) {
+        if (strcmp(r->headers[i].name, name) != 0)
+            continue;
+        if (value != NULL)
+            return NULL;
+        value = r->headers[i].value;
+    }
+    return value;
+}
+
+/* Who asks, and by which scheme, when proxies may stand in between. */
+static void read_peer(struct request *r, const char *remote)
+{
+    const char *hops = only_header(r, conf.forwarded ? "forwarded" : "x-forwarded-for");
+    const char *scheme = only_header(r, "x-forwarded-proto");
+    r->peer = peer_of(remote, hops, conf.forwarded, &conf.trusted);
+    r->remote = r->peer.address;
+    if (request_header(r, "x-forwarded-for") != NULL || request_header(r, "forwarded") != NULL)
+        r->peer.local = false; /* a proxy on this machine that nobody declared speaks for others */
+    if (r->peer.trusted && scheme != NULL)
+        r->https = strcasecmp(scheme, "https") == 0;
+}
+
 void request_open(struct request *r, char *const *env, const struct request_io *io)
 {
     *r = (struct request){.io = *io, .began_ms = clock_ms()};
@@ -66,11 +95,11 @@ void request_open(struct request *r, char *const *env, const struct request_io *
     r->uri = or_empty(env_get(env, "REQUEST_URI"));
     r->content_type = or_empty(env_get(env, "CONTENT_TYPE"));
     r->content_length = read_length(env_get(env, "CONTENT_LENGTH"));
-    r->remote = or_empty(env_get(env, "REMOTE_ADDR"));
     const char *https = env_get(env, "HTTPS"), *scheme = env_get(env, "REQUEST_SCHEME");
     r->https =
         (https != NULL && strcasecmp(https, "on") == 0) || (scheme != NULL && strcmp(scheme, "https") == 0);
     read_headers(r, env);
+    read_peer(r, or_empty(env_get(env, "REMOTE_ADDR")));
     r->host = request_header(r, "host");
     if (r->host == NULL)
         r->host = or_empty(env_get(env, "SERVER_NAME"));

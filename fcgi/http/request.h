@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/fault.h"
+#include "http/peer.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,8 +37,9 @@ struct request {
     const char *uri;          /* REQUEST_URI: raw and complete */
     const char *content_type; /* "" when absent */
     int64_t content_length;   /* -1 when absent; -2 when it is not a number */
-    const char *remote;       /* address of the peer of the web server */
-    bool https;
+    const char *remote;       /* address of the client, as far as that can be believed; "" if unknown */
+    struct peer peer;         /* how that was found out */
+    bool https;               /* also when a trusted proxy says so */
     const char *host;            /* Host header, or SERVER_NAME:SERVER_PORT */
     struct http_header *headers; /* in the order of the environment; duplicates possible */
     size_t headers_n;
