@@ -96,6 +96,20 @@ static const struct cli_command commands[] = {
      .help = "What is not given stays as it is. A limit that is not set is learned from the\n"
              "upstream's own refusals.\n\nJSON: the model as it is now, as in `model list`."},
 
+    {.noun = "admin", .verb = "token add", .run = token_add, .arguments = "NAME", .least = 1, .most = 1,
+     .options = {{.name = "role", .value = "ROLE", .help = "metrics, viewer, operator or owner [viewer]"},
+                 {.name = "expires", .value = "WHEN", .help = "2027-01-01, or 30d from now (h, d, w)"}},
+     .summary = "Makes a token for scripts that administer; it is shown this once.",
+     .help = "metrics may read /metrics and /status.txt; viewer may read what is below /admin/; operator\n"
+             "may change the pool; owner may do everything. No client token does any of this.\n\n"
+             "JSON: {\"id\", \"name\", \"role\", \"token\", \"hint\", \"expires_at\", ...}."},
+    {.noun = "admin", .verb = "token list", .run = token_list, .summary = "Lists the tokens of scripts.",
+     .help = "JSON: an array of {\"id\", \"name\", \"role\", \"hint\", \"created_at\", \"expires_at\",\n"
+             "\"last_used_at\", \"revoked_at\", \"state\"}; state is active, expired or revoked."},
+    {.noun = "admin", .verb = "token revoke", .run = token_revoke, .arguments = "ID|NAME", .least = 1,
+     .most = 1, .summary = "Makes such a token invalid for good.",
+     .help = "JSON: the token as it is now, as in `admin token list`."},
+
     {.noun = "setting", .verb = "list", .run = setting_list,
      .summary = "Lists what can be changed while Pollux runs.",
      .help = "JSON: an array of {\"name\", \"value\", \"default\", \"kind\", \"unit\", \"min\", \"max\",\n"
@@ -136,7 +150,7 @@ static const struct cli_command commands[] = {
      .help = "No quota is spent. Fails if any line does.\n\n"
              "JSON: an array of {\"check\", \"state\": ok, warn or fail, \"detail\", \"advice\"}."},
     {.noun = "version", .run = show_version, .bare = true, .summary = "Says which version this is."},
-    {.noun = "help", .run = show_help, .arguments = "[COMMAND]", .most = 2, .bare = true,
+    {.noun = "help", .run = show_help, .arguments = "[COMMAND]", .most = 3, .bare = true,
      .summary = "Explains a command."},
 };
 
@@ -159,7 +173,7 @@ static void list_commands(FILE *out)
     for (size_t i = 0; i < COMMANDS; i++) {
         auto_buf name = {0};
         buf_printf(&name, "%s %s", commands[i].noun, commands[i].verb != NULL ? commands[i].verb : "");
-        fprintf(out, "  %-16s %s\n", buf_str(&name), commands[i].summary);
+        fprintf(out, "  %-18s %s\n", buf_str(&name), commands[i].summary);
     }
     fputs("\n`pollux COMMAND --help` tells more; `pollux help settings` lists the settings, which come\n"
           "from the environment or from pollux.conf in POLLUX_HOME.\n", out);
@@ -182,6 +196,17 @@ static const struct cli_command *find(const char *noun, const char *verb)
             && (commands[i].verb == NULL || (verb != NULL && strcmp(commands[i].verb, verb) == 0)))
             return &commands[i];
     return NULL;
+}
+
+/* A row whose verb has two words, `token add`; NULL if these are none. */
+static const struct cli_command *find_long(const char *noun, const char *first, const char *second)
+{
+    if (first == NULL || second == NULL)
+        return NULL;
+    auto_buf verb = {0};
+    buf_printf(&verb, "%s %s", first, second);
+    const struct cli_command *c = find(noun, buf_str(&verb));
+    return c != NULL && c->verb != NULL ? c : NULL;
 }
 
 /* Lists the verbs of a noun: "add, list or revoke". */
@@ -237,19 +262,26 @@ static const struct cli_command *look_up(const char *noun, const char *verb)
     return is_noun(noun) ? unknown_verb(noun, verb) : unknown_noun(noun);
 }
 
-/* `pollux help key`: all commands of that noun. */
-static int help_noun(const char *noun)
+/* Whether the verb has two words and this is the first of them. */
+static bool begins_with(const char *verb, const char *first)
+{
+    size_t n = strlen(first);
+    return verb != NULL && strncmp(verb, first, n) == 0 && verb[n] == ' ';
+}
+
+/* `pollux help key`: all commands of that noun; `pollux admin token --help`: those whose verb begins so. */
+static int help_noun(const char *noun, const char *first)
 {
     bool more = false;
     for (size_t i = 0; i < COMMANDS; i++) {
-        if (strcmp(commands[i].noun, noun) != 0)
+        if (strcmp(commands[i].noun, noun) != 0 || (first != NULL && !begins_with(commands[i].verb, first)))
             continue;
         if (more)
             putchar('\n');
         cli_usage(&commands[i], stdout);
         more = true;
     }
-    return CLI_OK;
+    return more ? CLI_OK : CLI_WRONG;
 }
 
 static int show_help(struct cli *cli)
@@ -263,8 +295,11 @@ static int show_help(struct cli *cli)
         return CLI_OK;
     }
     if (cli->count == 1 && is_noun(cli->arguments[0]))
-        return help_noun(cli->arguments[0]);
-    const struct cli_command *c = look_up(cli->arguments[0], cli->count > 1 ? cli->arguments[1] : NULL);
+        return help_noun(cli->arguments[0], NULL);
+    const char *verb = cli->count > 1 ? cli->arguments[1] : NULL;
+    const struct cli_command *c = find_long(cli->arguments[0], verb, cli->count > 2 ? cli->arguments[2] : NULL);
+    if (c == NULL)
+        c = look_up(cli->arguments[0], verb);
     if (c == NULL)
         return CLI_WRONG;
     cli_usage(c, stdout);
@@ -289,13 +324,19 @@ static int run(struct cli *cli)
 static int dispatch(struct cli *cli, int argc, char **argv)
 {
     const char *verb = argc > 2 && argv[2][0] != '-' ? argv[2] : NULL;
-    if (verb == NULL && argc > 2 && is_noun(argv[1]) && find(argv[1], NULL) == NULL
-        && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0))
-        return help_noun(argv[1]);
-    cli->command = look_up(argv[1], verb);
+    const char *last = argv[argc - 1];
+    bool help = strcmp(last, "--help") == 0 || strcmp(last, "-h") == 0;
+    if (help && argc == 3 && is_noun(argv[1]) && find(argv[1], NULL) == NULL)
+        return help_noun(argv[1], NULL);
+    if (help && argc == 4 && verb != NULL && find(argv[1], verb) == NULL && help_noun(argv[1], verb) == CLI_OK)
+        return CLI_OK;
+    cli->command = find_long(argv[1], verb, argc > 3 ? argv[3] : NULL);
+    bool is_long = cli->command != NULL;
+    if (!is_long)
+        cli->command = look_up(argv[1], verb);
     if (cli->command == NULL)
         return CLI_WRONG;
-    int words = cli->command->verb != NULL ? 3 : 2;
+    int words = is_long ? 4 : cli->command->verb != NULL ? 3 : 2;
     return cli_parse(cli, argc - words, argv + words) ? run(cli) : CLI_WRONG;
 }
 

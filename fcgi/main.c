@@ -5,7 +5,8 @@
  *   pollux.fcgi --serve          supervisor of POLLUX_WORKERS workers on POLLUX_SOCKET
  *   pollux.fcgi                  one worker, when descriptor 0 is a listening socket (started by a web
  * server); one request, when a web server runs it as a CGI program pollux.fcgi --help           the settings;
- * --settings-sample, --settings-markdown, --settings print them
+ * --settings-sample, --settings-markdown, --settings print them;
+ * --routes prints the table of routes as JSON
  */
 #include "base/auto.h"
 #include "base/clock.h"
@@ -119,7 +120,7 @@ static int supervise(void)
 static int print_help(void)
 {
     puts("usage: pollux.fcgi --serve | --help | --settings | --settings-sample | --settings-markdown | "
-         "--version\n\n"
+         "--routes | --version\n\n"
          "The worker of Pollux, a gateway for the Gemini API. Settings come from the environment or from\n"
          "$POLLUX_HOME/pollux.conf:\n");
     conf_print_help(stdout);
@@ -135,6 +136,8 @@ int main(int argc, char **argv)
         return puts("pollux " POLLUX_VERSION) < 0;
     if (strcmp(option, "--settings-sample") == 0)
         return conf_print_sample(stdout), 0;
+    if (strcmp(option, "--routes") == 0)
+        return routes_print(stdout), 0;
     if (strcmp(option, "--settings-markdown") == 0)
         return conf_print_markdown(stdout), 0;
     struct fault f = {0};

@@ -2,11 +2,15 @@
 /*
  * routes.c: one table of every route, exact paths before those that end in "*".
  *
- * Routing looks at the path that uri_parse() decoded and at nothing else. Who
- * may enter is decided by the handlers of the gateway: all of them but health
- * authenticate the client, with the one exchange that also reserves.
+ * Routing looks at the path that uri_parse() decoded and at nothing else. The
+ * table says who may enter; the handlers see to it: those of the gateway
+ * authenticate the client with the one exchange that also reserves, those of
+ * the administration with the call that does what is asked for.
+ * admin-html/openapi.json describes every row; tests/openapi holds that.
  */
 #include "routes.h"
+#include "admin/admin.h"
+#include "admin/answer.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/conf.h"
@@ -17,31 +21,53 @@
 
 #include <string.h>
 
+enum door {
+    DOOR_OPEN,   /* anybody */
+    DOOR_CLIENT, /* a client token */
+    DOOR_ADMIN,  /* an admin token, or a session of the console where the handler takes one */
+};
+
+static const char *const door_names[] = {"open", "client", "admin"};
+
 static const struct route {
     const char *methods; /* separated by spaces; "*" for any */
     const char *path;    /* exact, or a prefix followed by "*" */
+    enum door door;
     void (*serve)(struct request *r, const struct uri *u);
 } routes[] = {
-    {.methods = "GET HEAD", .path = "/health", .serve = gateway_health},
-    {.methods = "GET HEAD", .path = "/healthz", .serve = gateway_health},
-    {.methods = "GET HEAD", .path = "/wake", .serve = gateway_health},
-    {.methods = "POST", .path = "/v1/chat/completions", .serve = gateway_chat},
-    {.methods = "POST", .path = "/v1/embeddings", .serve = gateway_embeddings},
-    {.methods = "GET", .path = "/v1/models", .serve = gateway_models},
-    {.methods = "POST", .path = "/v1beta/openai/chat/completions", .serve = gateway_chat},
-    {.methods = "POST", .path = "/v1beta/openai/embeddings", .serve = gateway_embeddings},
-    {.methods = "GET", .path = "/v1beta/openai/models", .serve = gateway_models},
-    {.methods = "GET", .path = "/v1beta/openai/models/*", .serve = gateway_models},
-    {.methods = "GET", .path = "/v1/models/*", .serve = gateway_models},
-    {.methods = "POST", .path = "/v1/models/*", .serve = gateway_native},
-    {.methods = "POST", .path = "/v1/tunedModels/*", .serve = gateway_native},
-    {.methods = "*", .path = "/v1/*", .serve = gateway_rest},
-    {.methods = "*", .path = "/v1beta/*", .serve = gateway_native},
-    {.methods = "*", .path = "/v1alpha/*", .serve = gateway_native},
-    {.methods = "*", .path = "/upload/*", .serve = gateway_upload},
+    {.methods = "GET HEAD", .path = "/health", .door = DOOR_OPEN, .serve = gateway_health},
+    {.methods = "GET HEAD", .path = "/healthz", .door = DOOR_OPEN, .serve = gateway_health},
+    {.methods = "GET HEAD", .path = "/wake", .door = DOOR_OPEN, .serve = gateway_health},
+
+    {.methods = "POST", .path = "/v1/chat/completions", .door = DOOR_CLIENT, .serve = gateway_chat},
+    {.methods = "POST", .path = "/v1/embeddings", .door = DOOR_CLIENT, .serve = gateway_embeddings},
+    {.methods = "GET", .path = "/v1/models", .door = DOOR_CLIENT, .serve = gateway_models},
+    {.methods = "POST", .path = "/v1beta/openai/chat/completions", .door = DOOR_CLIENT, .serve = gateway_chat},
+    {.methods = "POST", .path = "/v1beta/openai/embeddings", .door = DOOR_CLIENT, .serve = gateway_embeddings},
+    {.methods = "GET", .path = "/v1beta/openai/models", .door = DOOR_CLIENT, .serve = gateway_models},
+    {.methods = "GET", .path = "/v1beta/openai/models/*", .door = DOOR_CLIENT, .serve = gateway_models},
+    {.methods = "GET", .path = "/v1/models/*", .door = DOOR_CLIENT, .serve = gateway_models},
+    {.methods = "POST", .path = "/v1/models/*", .door = DOOR_CLIENT, .serve = gateway_native},
+    {.methods = "POST", .path = "/v1/tunedModels/*", .door = DOOR_CLIENT, .serve = gateway_native},
+    {.methods = "*", .path = "/v1/*", .door = DOOR_CLIENT, .serve = gateway_rest},
+    {.methods = "*", .path = "/v1beta/*", .door = DOOR_CLIENT, .serve = gateway_native},
+    {.methods = "*", .path = "/v1alpha/*", .door = DOOR_CLIENT, .serve = gateway_native},
+    {.methods = "*", .path = "/upload/*", .door = DOOR_CLIENT, .serve = gateway_upload},
+
+    {.methods = "GET HEAD", .path = "/admin", .door = DOOR_OPEN, .serve = admin_home},
+    {.methods = "GET HEAD", .path = "/docs", .door = DOOR_OPEN, .serve = admin_docs},
 };
 
 enum { ROUTES = sizeof routes / sizeof *routes };
+
+void routes_print(FILE *out)
+{
+    fputs("[", out);
+    for (size_t i = 0; i < ROUTES; i++)
+        fprintf(out, "%s\n  {\"methods\": \"%s\", \"path\": \"%s\", \"door\": \"%s\"}", i > 0 ? "," : "",
+                routes[i].methods, routes[i].path, door_names[routes[i].door]);
+    fputs("\n]\n", out);
+}
 
 static bool path_matches(const char *pattern, const char *path)
 {
@@ -115,10 +141,26 @@ static void add_allow(struct request *r, const char *methods)
     buf_puts(&r->always, "\r\n");
 }
 
+/* Is this path one of the administration's? Those are for no page of another origin, and speak their own way. */
+static bool is_admin(const char *path)
+{
+    return strcmp(path, "/admin") == 0 || strncmp(path, "/admin/", 7) == 0 || strcmp(path, "/metrics") == 0;
+}
+
+static void refuse(struct request *r, const char *path, const struct fault *f)
+{
+    if (is_admin(path))
+        admin_refuse(r, f);
+    else
+        gateway_refuse(r, path, f);
+}
+
 static void dispatch(struct request *r, const struct uri *u)
 {
     const char *path = buf_str(&u->path);
     struct fault f = {0};
+    if (!is_admin(path))
+        add_cors(r);
     const char *known = NULL; /* the methods of the path, if there is one */
     if (strcmp(r->method, "OPTIONS") == 0) {
         answer_preflight(r);
@@ -142,24 +184,27 @@ static void dispatch(struct request *r, const struct uri *u)
     else
         fault_set(&f, FAULT_NOT_FOUND,
                   "there is nothing at this path; the API is below /v1 (OpenAI) and /v1beta (Gemini)");
-    gateway_refuse(r, path, &f);
+    if (is_admin(path))
+        fault_hint(&f, "/docs lists what there is");
+    refuse(r, path, &f);
 }
 
 void routes_serve(struct request *r)
 {
     vault_uuid7(r->id);
     log_request_set(r->id);
-    add_cors(r);
     struct uri u = {0};
     struct fault f = {0};
     if (uri_parse(r->uri, conf.prefix, &u, &f))
         dispatch(r, &u);
-    else
+    else {
+        add_cors(r);
         gateway_refuse(r, r->uri, &f);
+    }
     if (!response_begun(r) && !r->broken) { /* a handler that answered nothing: our mistake */
         struct fault ours = {0};
         fault_set(&ours, FAULT_INTERNAL, "internal error");
-        gateway_refuse(r, r->uri, &ours);
+        refuse(r, buf_str(&u.path), &ours);
     }
     log_debug("%s %s: %d, %lld ms", r->method, buf_str(&u.path), r->status,
               (long long)(clock_ms() - r->began_ms));

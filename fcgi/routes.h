@@ -7,7 +7,12 @@
 
 #include "http/request.h"
 
+#include <stdio.h>
+
 /* Answers a request: gives it an id, parses its URI, finds its row in the table, calls the handler. */
 void routes_serve(struct request *r);
+
+/* Prints the table as JSON: an array of {"methods", "path", "door"}; door is open, client or admin. */
+void routes_print(FILE *out);
 
 #endif

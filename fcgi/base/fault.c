@@ -18,6 +18,7 @@ static const struct {
     [FAULT_NOT_FOUND] = {404, "NOT_FOUND"},
     [FAULT_MODEL_NOT_FOUND] = {404, "NOT_FOUND"},
     [FAULT_METHOD] = {405, "INVALID_ARGUMENT"},
+    [FAULT_CONFLICT] = {409, "ALREADY_EXISTS"},
     [FAULT_TOO_LARGE] = {413, "INVALID_ARGUMENT"},
     [FAULT_MEDIA_TYPE] = {415, "INVALID_ARGUMENT"},
     [FAULT_RATE_LIMITED] = {429, "RESOURCE_EXHAUSTED"},
@@ -64,6 +65,16 @@ bool fault_param(struct fault *f, const char *param, const char *said, ...)
     write_text(f->said, sizeof f->said, said, ap);
     va_end(ap);
     return false;
+}
+
+void fault_hint(struct fault *f, const char *hint, ...)
+{
+    if (f->hint[0] != '\0')
+        return;
+    va_list ap;
+    va_start(ap, hint);
+    write_text(f->hint, sizeof f->hint, hint, ap);
+    va_end(ap);
 }
 
 void fault_meant(struct fault *f, const char *meant, ...)

@@ -21,6 +21,7 @@ enum fault_kind {
     FAULT_NOT_FOUND,       /* 404: no such route or resource */
     FAULT_MODEL_NOT_FOUND, /* 404: no such model */
     FAULT_METHOD,          /* 405 */
+    FAULT_CONFLICT,        /* 409: it is there already, or was changed meanwhile (administration only) */
     FAULT_TOO_LARGE,       /* 413 */
     FAULT_MEDIA_TYPE,      /* 415: a compressed request body and the like */
     FAULT_RATE_LIMITED,    /* 429: the client's own limit */
@@ -38,6 +39,7 @@ struct fault {
     int64_t retry_after_ms; /* when trying again makes sense; -1 when it never does; 0 when unknown */
     char param[96];         /* the field of the request that is wrong, or "" (OpenAI's error.param) */
     char said[640];         /* for the caller; holds no secret */
+    char hint[320];         /* for the caller: what to do next; "" when `said` says it */
     char meant[640];        /* for the log: what really happened; "" when `said` says it all */
 };
 
@@ -48,6 +50,9 @@ bool fault_set(struct fault *f, enum fault_kind kind, const char *said, ...)
 /* The same, naming the field at fault. */
 bool fault_param(struct fault *f, const char *param, const char *said, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Adds what the caller can do about it, unless that was said already. */
+void fault_hint(struct fault *f, const char *hint, ...) __attribute__((format(printf, 2, 3)));
 
 /* Adds what only the log may know. */
 void fault_meant(struct fault *f, const char *meant, ...) __attribute__((format(printf, 2, 3)));

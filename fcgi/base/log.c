@@ -39,7 +39,7 @@ static const struct {
     size_t least; /* a shorter run after the mark is no secret */
     bool anywhere;
 } secret_marks[] = {
-    {"AIza", 12, true},    {"plx_", 12, true},        {"ya29.", 8, true},       {"GOCSPX-", 8, true},
+    {"AIza", 12, true},    {"plx_", 12, true},        {"plxa_", 12, true},       {"ya29.", 8, true},       {"GOCSPX-", 8, true},
     {"AQ.", 12, false},    {"1//", 16, false},        {"Bearer ", 8, false},    {"Basic ", 6, false},
     {"key=", 8, false},    {"api_key:", 8, false},    {"api-key: ", 8, false},  {"api-key:", 8, false},
     {"token=", 8, false},  {"token\": \"", 8, false}, {"token\":\"", 8, false}, {"upload_id=", 8, false},

@@ -35,7 +35,7 @@ struct cli_option {
 struct cli;
 
 struct cli_command {
-    const char *noun, *verb;                     /* verb NULL: the noun alone is the command */
+    const char *noun, *verb;                     /* verb NULL: the noun alone is the command; or two words */
     int (*run)(struct cli *);                    /* returns an enum cli_exit */
     const char *arguments;                       /* as the usage line shows them; NULL: none */
     int least, most;                             /* how many arguments; most -1: any number */
@@ -168,6 +168,10 @@ int client_revoke(struct cli *cli);
 
 int model_list(struct cli *cli);
 int model_set(struct cli *cli);
+
+int token_add(struct cli *cli);
+int token_list(struct cli *cli);
+int token_revoke(struct cli *cli);
 
 int setting_list(struct cli *cli);
 int setting_set(struct cli *cli);

@@ -72,7 +72,7 @@ int cli_failure(const char *why, ...)
 int cli_failed(struct cli *cli)
 {
     cli_say("%s", cli->fault.meant[0] != '\0' ? cli->fault.meant : cli->fault.said);
-    const char *what = advice(cli);
+    const char *what = cli->fault.hint[0] != '\0' ? cli->fault.hint : advice(cli);
     if (*what != '\0')
         cli_say("%s", what);
     return CLI_FAILED;

@@ -55,6 +55,24 @@ bool admin_client_revoke(struct db *db, json_t **ret, struct fault *f, const cha
     return CALL(db, ret, f, "select admin.client_revoke($1)", id_or_name);
 }
 
+bool admin_token_add(struct db *db, json_t **ret, struct fault *f, const char *name, const char *hash,
+                           const char *hint, const char *role, const char *expires, const char *expires_in)
+{
+    return CALL(db, ret, f,
+                "select admin.token_add($1, $2, $3, $4, coalesce($5::timestamptz, pollux.now() + $6::interval))",
+                name, hash, hint, role, expires, expires_in);
+}
+
+bool admin_token_list(struct db *db, json_t **ret, struct fault *f)
+{
+    return db_json(db, ret, f, "select admin.token_list()", 0, NULL);
+}
+
+bool admin_token_revoke(struct db *db, json_t **ret, struct fault *f, const char *id_or_name)
+{
+    return CALL(db, ret, f, "select admin.token_revoke($1)", id_or_name);
+}
+
 bool admin_model_list(struct db *db, json_t **ret, struct fault *f)
 {
     return db_json(db, ret, f, "select admin.model_list()", 0, NULL);

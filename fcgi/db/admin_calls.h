@@ -44,6 +44,16 @@ bool admin_client_list(struct db *db, json_t **ret, struct fault *f);
 /* By id or name: the client as it is afterwards. */
 bool admin_client_revoke(struct db *db, json_t **ret, struct fault *f, const char *id_or_name);
 
+/* An administrator's token by its hash (SHA-256 in hexadecimal) and how it ends. `expires` and `expires_in` as in
+ * struct admin_client. The token as stored: {"id", "name", "role", ...}. */
+bool admin_token_add(struct db *db, json_t **ret, struct fault *f, const char *name, const char *hash,
+                           const char *hint, const char *role, const char *expires, const char *expires_in);
+
+bool admin_token_list(struct db *db, json_t **ret, struct fault *f);
+
+/* By id or name: the token as it is afterwards. */
+bool admin_token_revoke(struct db *db, json_t **ret, struct fault *f, const char *id_or_name);
+
 bool admin_model_list(struct db *db, json_t **ret, struct fault *f);
 
 /* `patch` is JSON text: {"rpm", "tpm", "rpd", "max_concurrency", "upstream_name", "aliases"}; null clears,

@@ -119,6 +119,22 @@ static bool means_refused(const char *state)
            strncmp(state, "23", 2) == 0;
 }
 
+/* What our own functions raise with a SQLSTATE of class PX means the HTTP status that it ends in. */
+static enum fault_kind kind_of(const char *state)
+{
+    static const struct {
+        const char *state;
+        enum fault_kind kind;
+    } own[] = {
+        {"PX401", FAULT_UNAUTHENTICATED}, {"PX403", FAULT_FORBIDDEN},    {"PX404", FAULT_NOT_FOUND},
+        {"PX409", FAULT_CONFLICT},        {"PX429", FAULT_RATE_LIMITED}, {"23505", FAULT_CONFLICT},
+    };
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (strcmp(own[i].state, state) == 0)
+            return own[i].kind;
+    return means_refused(state) ? FAULT_BAD_REQUEST : FAULT_UNAVAILABLE;
+}
+
 static bool fail(struct db *db, const PGresult *r, struct fault *f)
 {
     const char *state = r != NULL ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
@@ -126,8 +142,12 @@ static bool fail(struct db *db, const PGresult *r, struct fault *f)
     const char *primary = r != NULL ? PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY) : NULL;
     auto_str text = one_line(primary != NULL ? primary : PQerrorMessage(db->conn));
     db->lost = means_lost(db->conn, db->sqlstate);
-    if (!db->lost && means_refused(db->sqlstate)) {
-        fault_set(f, FAULT_BAD_REQUEST, "%s", text);
+    enum fault_kind kind = kind_of(db->sqlstate);
+    if (!db->lost && kind != FAULT_UNAVAILABLE) {
+        const char *hint = PQresultErrorField(r, PG_DIAG_MESSAGE_HINT);
+        fault_set(f, kind, "%s", text);
+        if (hint != NULL)
+            fault_hint(f, "%s", hint);
     } else {
         fault_set(f, FAULT_UNAVAILABLE, "the database is not available; try again shortly");
         fault_meant(f, "database: %s%s%s", text, *db->sqlstate ? " SQLSTATE " : "", db->sqlstate);

@@ -40,7 +40,8 @@ const char *db_sqlstate(const struct db *db);
 /* Runs one statement with `n` text parameters (NULL is SQL NULL) that answers one row with one column of
  * type json, jsonb or text holding JSON: *ret is new (json_null() for SQL NULL). False with a fault
  * otherwise; an exception raised by our own functions (SQLSTATE P0001 or 22xxx/23xxx) becomes
- * FAULT_BAD_REQUEST with its message as `said`. */
+ * FAULT_BAD_REQUEST with its message as `said` and its HINT as `hint`; SQLSTATE PX401, PX403, PX404, PX409,
+ * PX429 become the kinds of those HTTP statuses, 23505 that of 409. */
 bool db_json(struct db *db, json_t **ret, struct fault *f, const char *sql, int n, const char *const *params);
 
 /* Runs one statement that answers rows: new, or NULL with a fault. Free with db_rows_free(). */

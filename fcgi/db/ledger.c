@@ -3,6 +3,7 @@
 #include "db/ledger.h"
 #include "db/db.h"
 #include "db/settle.h"
+#include "db/side.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -54,6 +55,7 @@ static struct {
 
 bool ledger_start(const struct ledger_options *o, struct fault *f)
 {
+    side_start(o->conninfo);
     ledger.last = &ledger.first;
     ledger.worker_id = xstrdup(o->worker_id);
     ledger.all_n = ledger.free_n = o->connections;
@@ -66,6 +68,7 @@ bool ledger_start(const struct ledger_options *o, struct fault *f)
 void ledger_stop(void)
 {
     settle_stop();
+    side_stop();
     auto_lock(&ledger.lock);
     for (int i = 0; i < ledger.free_n; i++)
         db_free(ledger.dbs[i]);

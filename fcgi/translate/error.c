@@ -22,6 +22,7 @@ static const struct {
     [FAULT_NOT_FOUND] = {"invalid_request_error", "unknown_url"},
     [FAULT_MODEL_NOT_FOUND] = {"invalid_request_error", "model_not_found"},
     [FAULT_METHOD] = {"invalid_request_error", "unknown_url"},
+    [FAULT_CONFLICT] = {"invalid_request_error", NULL},
     [FAULT_TOO_LARGE] = {"invalid_request_error", NULL},
     [FAULT_MEDIA_TYPE] = {"invalid_request_error", NULL},
     [FAULT_RATE_LIMITED] = {"rate_limit_error", "rate_limit_exceeded"},

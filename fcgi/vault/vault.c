@@ -389,14 +389,25 @@ bool vault_credential_unseal(const char *sealed_hex, const char *fingerprint, st
 
 /* ---- tokens, random, hexadecimal ------------------------------------------------------------- */
 
-void vault_token_new(char out[static VAULT_TOKEN_MAX])
+static void token_new(const char *prefix, char out[static VAULT_TOKEN_MAX])
 {
     unsigned char bytes[32];
+    size_t n = strlen(prefix);
     vault_random(bytes, sizeof bytes);
-    memcpy(out, "plx_", 4);
-    sodium_bin2base64(out + 4, VAULT_TOKEN_MAX - 4, bytes, sizeof bytes,
+    memcpy(out, prefix, n);
+    sodium_bin2base64(out + n, VAULT_TOKEN_MAX - n, bytes, sizeof bytes,
                       sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     sodium_memzero(bytes, sizeof bytes);
+}
+
+void vault_token_new(char out[static VAULT_TOKEN_MAX])
+{
+    token_new("plx_", out);
+}
+
+void vault_admin_token_new(char out[static VAULT_TOKEN_MAX])
+{
+    token_new("plxa_", out);
 }
 
 void vault_sha256(const void *bytes, size_t n, unsigned char out[static 32])

@@ -62,6 +62,9 @@ bool vault_credential_unseal(const char *sealed_hex, const char *fingerprint, st
 /* A new client token: "plx_" and 43 base64url characters (256 random bits). */
 void vault_token_new(char out[static VAULT_TOKEN_MAX]);
 
+/* The same for an administrator's token: "plxa_", so that nobody mistakes the one for the other. */
+void vault_admin_token_new(char out[static VAULT_TOKEN_MAX]);
+
 /* SHA-256 of a token: as bytes, and in hexadecimal as the database wants it. */
 void vault_token_hash(const char *token, unsigned char out[static 32]);
 void vault_token_hash_hex(const char *token, char out[static VAULT_HEX_MAX]);

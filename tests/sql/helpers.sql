@@ -37,7 +37,7 @@ create function test.reset() returns void language plpgsql as $$
 begin
     update pollux.setting set value = preset where value <> preset;
     truncate pollux.quota, pollux.model_state, pollux.model, pollux.model_alias, pollux.credential, pollux.project,
-             pollux.client, pollux.worker, pollux.open_request, pollux.waiter, pollux.request, pollux.attempt,
+             pollux.client, pollux.admin_token, pollux.worker, pollux.open_request, pollux.waiter, pollux.request, pollux.attempt,
              pollux.affinity, pollux.upload, pollux.event, pollux.usage_hour, pollux.job restart identity cascade;
     update pollux.chore set done_at = '-infinity', done_to = null, result = null;
     perform test.at('2030-06-15 12:00:00 America/Los_Angeles');

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * admin.h: the handlers of the administration.
+ *
+ * Each answers its request completely, in the manner of answer.h, errors
+ * included. routes.c says which path leads where.
+ */
+#ifndef POLLUX_ADMIN_ADMIN_H
+#define POLLUX_ADMIN_ADMIN_H
+
+#include "http/request.h"
+#include "http/uri.h"
+
+/* GET /admin and GET /docs: lead to the pages of the console, which the web server serves itself. */
+void admin_home(struct request *r, const struct uri *u);
+void admin_docs(struct request *r, const struct uri *u);
+
+#endif

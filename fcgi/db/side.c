@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* side.c: connections for people and their scripts; see side.h. */
+#include "db/side.h"
+#include "base/auto.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+enum { SIDES = 3, WAIT_S = 8 };
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t freed;
+    char *conninfo;
+    struct db *idle[SIDES];
+    int idle_n;
+    int more; /* connections that may still be made */
+} side = {.lock = PTHREAD_MUTEX_INITIALIZER, .freed = PTHREAD_COND_INITIALIZER};
+
+void side_start(const char *conninfo)
+{
+    auto_lock(&side.lock);
+    side.conninfo = xstrdup(conninfo);
+    side.more = SIDES;
+}
+
+void side_stop(void)
+{
+    auto_lock(&side.lock);
+    while (side.idle_n > 0)
+        db_free(side.idle[--side.idle_n]);
+    free(side.conninfo);
+    side.conninfo = NULL;
+    side.more = 0;
+}
+
+static struct db *take(struct fault *f)
+{
+    auto_lock(&side.lock);
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += WAIT_S;
+    while (side.idle_n == 0 && side.more == 0)
+        if (pthread_cond_timedwait(&side.freed, &side.lock, &until) == ETIMEDOUT) {
+            fault_set(f, FAULT_UNAVAILABLE, "too many reports are being made at the same time");
+            fault_hint(f, "try again shortly, or ask for a shorter span of time");
+            f->retry_after_ms = 2000;
+            return NULL;
+        }
+    if (side.idle_n > 0)
+        return side.idle[--side.idle_n];
+    side.more--;
+    return db_new(side.conninfo);
+}
+
+static void give(struct db *db)
+{
+    auto_lock(&side.lock);
+    side.idle[side.idle_n++] = db;
+    pthread_cond_signal(&side.freed);
+}
+
+bool side_change(json_t **ret, struct fault *f, const char *sql, int n, const char *const *params)
+{
+    struct db *db = take(f);
+    if (db == NULL)
+        return false;
+    struct fault stale = {0};
+    db_none(db, &stale, "select 1", 0, NULL); /* a connection that broke while it was idle is noticed here */
+    bool ok = db_ready(db, f) && db_json(db, ret, f, sql, n, params);
+    give(db);
+    return ok;
+}
+
+bool side_read(json_t **ret, struct fault *f, const char *sql, int n, const char *const *params)
+{
+    struct db *db = take(f);
+    if (db == NULL)
+        return false;
+    struct fault problem = {0};
+    bool ok = db_json(db, ret, &problem, sql, n, params);
+    if (!ok && db_lost(db)) {
+        problem = (struct fault){0};
+        ok = db_json(db, ret, &problem, sql, n, params);
+    }
+    give(db);
+    if (!ok)
+        *f = problem;
+    return ok;
+}
+
+bool side_enter(const char *token_hash, const char *least, json_t **ret, struct fault *f)
+{
+    const char *const params[] = {token_hash, least};
+    return side_read(ret, f, "select api.admin_enter($1, $2)", 2, params);
+}
