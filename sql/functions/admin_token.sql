@@ -4,8 +4,11 @@
 set check_function_bodies = off;
 
 create or replace function pollux.role_rank(p_role text) returns integer
-language sql immutable as $$ select array_position(array['metrics', 'viewer', 'operator', 'owner'], p_role) $$;
-comment on function pollux.role_rank(text) is 'Roles in ascending order, each may what those before it may; null if unknown.';
+language sql immutable as $$ 
+    select array_position(array['self', 'metrics', 'viewer', 'operator', 'owner'], p_role)
+$$;
+comment on function pollux.role_rank(text) is
+    'Roles in ascending order, each may what those before it may (self: whoever is known at all); null if unknown.';
 
 create or replace function pollux.actor_must(p_actor pollux.actor, p_least text) returns void
 language plpgsql stable as $$
@@ -77,7 +80,7 @@ begin
     if coalesce(p_name, '') !~ '^[^[:cntrl:]]{1,100}$' then
         raise exception 'an admin token needs a name of 1 to 100 characters'
             using errcode = 'invalid_parameter_value';
-    elsif pollux.role_rank(coalesce(p_role, '')) is null then
+    elsif coalesce(p_role, '') not in ('metrics', 'viewer', 'operator', 'owner') then
         raise exception 'a role is metrics, viewer, operator or owner, not "%"', left(coalesce(p_role, ''), 40)
             using errcode = 'invalid_parameter_value';
     elsif p_expires <= pollux.now() then
