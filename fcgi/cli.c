@@ -35,6 +35,12 @@
     {.name = "label", .value = "TEXT", .help = "a note to recognise them by"},                            \
     {.name = "priority", .value = "N", .help = "lower goes first with the strategy `priority` [100]"}
 
+#define ADMIN_SHAPE                                                                                       \
+    "{\"id\", \"name\", \"role\", \"state\", \"created_at\",\n\"password_at\", \"login_at\", \"sessions\"}"
+
+#define STDIN_OPTION                                                                                      \
+    {.name = "stdin", .help = "take the password from standard input instead of making one"}
+
 static int show_version(struct cli *cli);
 static int show_help(struct cli *cli);
 
@@ -118,6 +124,29 @@ static const struct cli_command commands[] = {
     {.noun = "setting", .verb = "set", .run = setting_set, .arguments = "NAME VALUE", .least = 2, .most = 2,
      .summary = "Changes a setting; the workers take it up within a second or two.",
      .help = "JSON: {\"name\", \"value\", ...} as it is now."},
+
+    {.noun = "admin", .verb = "add", .run = admin_add, .arguments = "NAME", .least = 1, .most = 1,
+     .options = {{.name = "role", .value = "ROLE", .help = "viewer, operator or owner [owner]"}, STDIN_OPTION},
+     .summary = "Makes an administrator of the console; the password is shown this once.",
+     .help = "A viewer sees everything but secrets, an operator also changes what serves requests, an\n"
+             "owner also decides who may enter.\n\nJSON: " ADMIN_SHAPE " and \"password\", if one was made."},
+    {.noun = "admin", .verb = "list", .run = admin_list, .summary = "Lists the administrators of the console.",
+     .help = "JSON: an array of " ADMIN_SHAPE "; state is\nactive or disabled."},
+    {.noun = "admin", .verb = "passwd", .run = admin_passwd, .arguments = "ID|NAME", .least = 1, .most = 1,
+     .options = {STDIN_OPTION},
+     .summary = "Gives an administrator a new password and ends their sessions.",
+     .help = "Also lets them try at once, however many wrong passwords were given before.\n\n"
+             "JSON: as in `admin list`, and \"password\", if one was made."},
+    {.noun = "admin", .verb = "role", .run = admin_role, .arguments = "ID|NAME ROLE", .least = 2, .most = 2,
+     .summary = "Changes what an administrator may do: viewer, operator, owner.",
+     .help = "JSON: as in `admin list`."},
+    {.noun = "admin", .verb = "enable", .run = admin_enable, .arguments = "ID|NAME", .least = 1, .most = 1,
+     .summary = "Lets an administrator sign in again.", .help = "JSON: as in `admin list`."},
+    {.noun = "admin", .verb = "disable", .run = admin_disable, .arguments = "ID|NAME", .least = 1, .most = 1,
+     .summary = "Keeps an administrator out and ends their sessions.", .help = "JSON: as in `admin list`."},
+    {.noun = "admin", .verb = "remove", .run = admin_remove, .arguments = "ID|NAME", .least = 1, .most = 1,
+     .summary = "Removes an administrator; what they did stays in the audit.",
+     .help = "JSON: the administrator as they were."},
 
     {.noun = "status", .run = status_show, .summary = "Shows how the pool and the workers are.",
      .help = "JSON: {\"database\", \"database_size\", \"maintenance\", \"strategy\", \"clients\",\n"

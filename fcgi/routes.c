@@ -11,6 +11,7 @@
 #include "routes.h"
 #include "admin/admin.h"
 #include "admin/answer.h"
+#include "admin/console.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/conf.h"
@@ -56,6 +57,7 @@ static const struct route {
 
     {.methods = "GET HEAD", .path = "/admin", .door = DOOR_OPEN, .serve = admin_home},
     {.methods = "GET HEAD", .path = "/docs", .door = DOOR_OPEN, .serve = admin_docs},
+    {.methods = "*", .path = "/admin/api/*", .door = DOOR_ADMIN, .serve = console_serve},
 };
 
 enum { ROUTES = sizeof routes / sizeof *routes };

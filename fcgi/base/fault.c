@@ -87,6 +87,14 @@ void fault_meant(struct fault *f, const char *meant, ...)
     va_end(ap);
 }
 
+enum fault_kind fault_of_status(int status)
+{
+    for (int kind = FAULT_BAD_REQUEST; kind <= FAULT_TIMEOUT; kind++)
+        if (kinds[kind].status == status)
+            return (enum fault_kind)kind;
+    return FAULT_INTERNAL;
+}
+
 int fault_status(enum fault_kind kind)
 {
     return kinds[kind].status;

@@ -57,6 +57,9 @@ void fault_hint(struct fault *f, const char *hint, ...) __attribute__((format(pr
 /* Adds what only the log may know. */
 void fault_meant(struct fault *f, const char *meant, ...) __attribute__((format(printf, 2, 3)));
 
+/* The kind that stands for an HTTP status, FAULT_INTERNAL if none does. */
+enum fault_kind fault_of_status(int status);
+
 /* The HTTP status of a kind (200 for FAULT_NONE). */
 int fault_status(enum fault_kind kind);
 

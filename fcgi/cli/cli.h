@@ -176,6 +176,14 @@ int token_revoke(struct cli *cli);
 int setting_list(struct cli *cli);
 int setting_set(struct cli *cli);
 
+int admin_add(struct cli *cli);
+int admin_list(struct cli *cli);
+int admin_passwd(struct cli *cli);
+int admin_role(struct cli *cli);
+int admin_enable(struct cli *cli);
+int admin_disable(struct cli *cli);
+int admin_remove(struct cli *cli);
+
 int status_show(struct cli *cli);
 int usage_show(struct cli *cli);
 int migrate_run(struct cli *cli);

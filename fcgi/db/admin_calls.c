@@ -93,6 +93,34 @@ bool admin_setting_set(struct db *db, json_t **ret, struct fault *f, const char 
     return CALL(db, ret, f, "select admin.setting_set($1, $2)", name, value);
 }
 
+bool admin_admin_list(struct db *db, json_t **ret, struct fault *f)
+{
+    return db_json(db, ret, f, "select admin.admin_list()", 0, NULL);
+}
+
+bool admin_admin_add(struct db *db, json_t **ret, struct fault *f, const char *name, const char *role,
+                     const char *password)
+{
+    return CALL(db, ret, f, "select admin.admin_add($1, $2, $3::jsonb)", name, role, password);
+}
+
+bool admin_admin_passwd(struct db *db, json_t **ret, struct fault *f, const char *id_or_name,
+                        const char *password)
+{
+    return CALL(db, ret, f, "select admin.admin_passwd($1, $2::jsonb)", id_or_name, password);
+}
+
+bool admin_admin_set(struct db *db, json_t **ret, struct fault *f, const char *id_or_name, const char *role,
+                     const char *enabled)
+{
+    return CALL(db, ret, f, "select admin.admin_set($1, $2, $3::boolean)", id_or_name, role, enabled);
+}
+
+bool admin_admin_remove(struct db *db, json_t **ret, struct fault *f, const char *id_or_name)
+{
+    return CALL(db, ret, f, "select admin.admin_remove($1)", id_or_name);
+}
+
 bool admin_status(struct db *db, json_t **ret, struct fault *f)
 {
     return db_json(db, ret, f, "select admin.status()", 0, NULL);

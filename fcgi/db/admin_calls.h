@@ -63,6 +63,17 @@ bool admin_model_set(struct db *db, json_t **ret, struct fault *f, const char *n
 bool admin_setting_list(struct db *db, json_t **ret, struct fault *f);
 bool admin_setting_set(struct db *db, json_t **ret, struct fault *f, const char *name, const char *value);
 
+/* Administrators of the console. `password` is JSON text from vault_password_seal(); `role` and `enabled`
+ * ("true", "false") may be NULL, which leaves them. Each answers the administrator. */
+bool admin_admin_list(struct db *db, json_t **ret, struct fault *f);
+bool admin_admin_add(struct db *db, json_t **ret, struct fault *f, const char *name, const char *role,
+                     const char *password);
+bool admin_admin_passwd(struct db *db, json_t **ret, struct fault *f, const char *id_or_name,
+                        const char *password);
+bool admin_admin_set(struct db *db, json_t **ret, struct fault *f, const char *id_or_name, const char *role,
+                     const char *enabled);
+bool admin_admin_remove(struct db *db, json_t **ret, struct fault *f, const char *id_or_name);
+
 bool admin_status(struct db *db, json_t **ret, struct fault *f);
 
 /* A moment: `at` is a time, or `ago` an interval before now by the database's clock, or both are NULL. */

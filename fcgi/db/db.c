@@ -112,27 +112,18 @@ static bool means_lost(const PGconn *conn, const char *state)
     return false;
 }
 
-/* Whether the server refused what was asked, rather than being in trouble itself. */
-static bool means_refused(const char *state)
+/* What the server refused, as the HTTP status of the caller's mistake; 0 when it is in trouble itself. Our own
+ * functions raise PXnnn, which says it. */
+static int means_refused(const char *state)
 {
-    return strcmp(state, "P0001") == 0 || strcmp(state, "P0002") == 0 || strncmp(state, "22", 2) == 0 ||
-           strncmp(state, "23", 2) == 0;
-}
-
-/* What our own functions raise with a SQLSTATE of class PX means the HTTP status that it ends in. */
-static enum fault_kind kind_of(const char *state)
-{
-    static const struct {
-        const char *state;
-        enum fault_kind kind;
-    } own[] = {
-        {"PX401", FAULT_UNAUTHENTICATED}, {"PX403", FAULT_FORBIDDEN},    {"PX404", FAULT_NOT_FOUND},
-        {"PX409", FAULT_CONFLICT},        {"PX429", FAULT_RATE_LIMITED}, {"23505", FAULT_CONFLICT},
-    };
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-        if (strcmp(own[i].state, state) == 0)
-            return own[i].kind;
-    return means_refused(state) ? FAULT_BAD_REQUEST : FAULT_UNAVAILABLE;
+    if (strncmp(state, "PX", 2) == 0)
+        return atoi(state + 2);
+    if (strcmp(state, "P0002") == 0 || strcmp(state, "42P02") == 0) /* no_data_found, undefined_parameter */
+        return 404;
+    if (strcmp(state, "23505") == 0) /* unique_violation */
+        return 409;
+    bool ours = strcmp(state, "P0001") == 0 || strncmp(state, "22", 2) == 0 || strncmp(state, "23", 2) == 0;
+    return ours ? 400 : 0;
 }
 
 static bool fail(struct db *db, const PGresult *r, struct fault *f)
@@ -142,12 +133,11 @@ static bool fail(struct db *db, const PGresult *r, struct fault *f)
     const char *primary = r != NULL ? PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY) : NULL;
     auto_str text = one_line(primary != NULL ? primary : PQerrorMessage(db->conn));
     db->lost = means_lost(db->conn, db->sqlstate);
-    enum fault_kind kind = kind_of(db->sqlstate);
-    if (!db->lost && kind != FAULT_UNAVAILABLE) {
-        const char *hint = PQresultErrorField(r, PG_DIAG_MESSAGE_HINT);
-        fault_set(f, kind, "%s", text);
-        if (hint != NULL)
-            fault_hint(f, "%s", hint);
+    int refused = means_refused(db->sqlstate);
+    const char *hint = r != NULL ? PQresultErrorField(r, PG_DIAG_MESSAGE_HINT) : NULL;
+    if (!db->lost && refused > 0) {
+        fault_set(f, fault_of_status(refused), "%s", text);
+        fault_hint(f, "%s", hint != NULL ? hint : "");
     } else {
         fault_set(f, FAULT_UNAVAILABLE, "the database is not available; try again shortly");
         fault_meant(f, "database: %s%s%s", text, *db->sqlstate ? " SQLSTATE " : "", db->sqlstate);

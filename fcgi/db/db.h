@@ -39,9 +39,9 @@ const char *db_sqlstate(const struct db *db);
 
 /* Runs one statement with `n` text parameters (NULL is SQL NULL) that answers one row with one column of
  * type json, jsonb or text holding JSON: *ret is new (json_null() for SQL NULL). False with a fault
- * otherwise; an exception raised by our own functions (SQLSTATE P0001 or 22xxx/23xxx) becomes
- * FAULT_BAD_REQUEST with its message as `said` and its HINT as `hint`; SQLSTATE PX401, PX403, PX404, PX409,
- * PX429 become the kinds of those HTTP statuses, 23505 that of 409. */
+ * otherwise; an exception raised by our own functions becomes a fault with its message as `said` and
+ * its hint: SQLSTATE PXnnn the one of HTTP status nnn, P0002 and 42P02 FAULT_NOT_FOUND, 23505 FAULT_CONFLICT,
+ * P0001 and the rest of 22xxx and 23xxx FAULT_BAD_REQUEST. */
 bool db_json(struct db *db, json_t **ret, struct fault *f, const char *sql, int n, const char *const *params);
 
 /* Runs one statement that answers rows: new, or NULL with a fault. Free with db_rows_free(). */

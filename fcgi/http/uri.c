@@ -380,6 +380,19 @@ size_t uri_query_get(const char *raw, const char *name, struct buf *value)
     return found;
 }
 
+bool uri_query_next(const char **at, struct buf *name, struct buf *value)
+{
+    struct pair pair;
+    if (!next_pair(at, &pair))
+        return false;
+    size_t from = pair.name_n + (pair.name_n < pair.n);
+    buf_clear(name);
+    buf_clear(value);
+    form_decode(name, pair.text, pair.name_n);
+    form_decode(value, pair.text + from, pair.n - from);
+    return true;
+}
+
 static bool named_one_of(const struct pair *pair, const char *const *names)
 {
     char is[32];

@@ -59,6 +59,10 @@ bool uri_model_ok(const char *name);
  * pairs have this name. Names are compared decoded. */
 size_t uri_query_get(const char *raw, const char *name, struct buf *value);
 
+/* Takes the next pair off the raw query *at and appends name and value, decoded, to the emptied buffers. False
+ * at the end. */
+bool uri_query_next(const char **at, struct buf *name, struct buf *value);
+
 /* Appends the raw query without the pairs called one of `names` (NULL at the end; upper or lower case,
  * compared decoded). All others stay byte for byte. */
 void uri_query_without(const char *raw, const char *const *names, struct buf *out);

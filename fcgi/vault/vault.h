@@ -69,6 +69,32 @@ void vault_admin_token_new(char out[static VAULT_TOKEN_MAX]);
 void vault_token_hash(const char *token, unsigned char out[static 32]);
 void vault_token_hash_hex(const char *token, char out[static VAULT_HEX_MAX]);
 
+/* How a password is kept: by what argon2id makes of it with a salt and these costs. */
+#define VAULT_SALT 16 /* bytes */
+struct vault_password {
+    unsigned char salt[VAULT_SALT];
+    unsigned long long ops; /* passes */
+    size_t mem;             /* bytes */
+};
+
+/* SHA-256 of the argon2id key of a password, in hexadecimal: what is stored, and what it is compared with. Takes
+ * `mem` bytes for a good part of a second, so only a few run in one process at a time. False, FAULT_UNAVAILABLE,
+ * when none of the places came free within some seconds or there is no memory. */
+bool vault_password_hash(const char *password, const struct vault_password *how,
+                         char out[static VAULT_HEX_MAX], struct fault *f);
+
+/* A new password as the database keeps it, as JSON: {"salt", "ops", "mem", "hash"}, with a new salt and the
+ * costs of today. False, FAULT_BAD_REQUEST, when it is too short or too long; else as above. */
+enum { VAULT_PASSWORD_LEAST = 10, VAULT_PASSWORD_MOST = 1024 };
+bool vault_password_seal(const char *password, struct buf *json, struct fault *f);
+
+/* A password that nobody has to invent: 24 letters and digits in groups of 6, 140 random bits. */
+#define VAULT_PASSWORD_MADE 28
+void vault_password_make(char out[static VAULT_PASSWORD_MADE]);
+
+/* Whether two texts are the same, in a time that tells nothing about where they differ. */
+bool vault_same(const char *a, const char *b);
+
 /* SHA-256 of anything. */
 void vault_sha256(const void *bytes, size_t n, unsigned char out[static 32]);
 

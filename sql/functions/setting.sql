@@ -39,6 +39,14 @@ from (values
     -- 70-99: protection of the pool, errors, outbound calls
     -- 100-109: reports
     -- 110-129: console
+    (110, 'session_hours', '12', 'integer', 1, 720, null, 'hours',
+     'How long somebody stays signed in to the console at the most.'),
+    (111, 'session_idle_minutes', '120', 'integer', 1, 10080, null, 'minutes',
+     'How long somebody who does nothing stays signed in to the console.'),
+    (112, 'login_free_attempts', '5', 'integer', 1, 100, null, null,
+     'Wrong passwords, for an account or from an address, before sign-ins have to wait (1, 2, 4 ... s).'),
+    (113, 'login_wait_most', '900', 'integer', 1, 3600, null, 's',
+     'Longest wait of an address between sign-ins; that of an account from new addresses is a minute.'),
     -- 20-29: what is kept, and when
     (20, 'retention_days', '30', 'integer', 2, 3650, null, 'days',
      'How long the log of requests and attempts is kept.'),
@@ -211,6 +219,7 @@ begin
         perform pollux.quota_classify();
     end if;
     perform pollux.event('setting', jsonb_build_object('name', new.name, 'value', new.value));
+    perform pollux.audit(null, 'setting.set', new.name, to_jsonb(old.value), to_jsonb(new.value));
     return null;
 end
 $$;

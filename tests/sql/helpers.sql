@@ -38,7 +38,8 @@ begin
     update pollux.setting set value = preset where value <> preset;
     truncate pollux.quota, pollux.model_state, pollux.model, pollux.model_alias, pollux.credential, pollux.project,
              pollux.client, pollux.admin_token, pollux.worker, pollux.open_request, pollux.waiter, pollux.request, pollux.attempt,
-             pollux.affinity, pollux.upload, pollux.event, pollux.usage_hour, pollux.job restart identity cascade;
+             pollux.affinity, pollux.upload, pollux.event, pollux.usage_hour, pollux.job,
+             pollux.admin, pollux.session, pollux.login_gate, pollux.audit restart identity cascade;
     update pollux.chore set done_at = '-infinity', done_to = null, result = null;
     perform test.at('2030-06-15 12:00:00 America/Los_Angeles');
     perform admin.client_add('app', encode(sha256('app'), 'hex'), 'app', null, null, null, null, null);

@@ -1,0 +1,187 @@
+-- SPDX-License-Identifier: MIT
+-- Console: the one door behind /admin/api. See fcgi/admin/console.h for the HTTP side and how to add a call.
+--
+-- api.console(session, action, params, from) looks up the session, checks the role of its administrator
+-- against pollux.console_action, says to the audit on whose behalf it works, and answers
+-- admin.console_<action>(params). All in one transaction: a refusal changes nothing, a change leaves its row in
+-- pollux.audit.
+--
+-- Errors are raised with SQLSTATE PXnnn, nnn being the HTTP status (pollux.refuse); of others 22xxx becomes
+-- 400, 23505 409, P0002 404. The message says what is wrong, the hint what to do.
+set check_function_bodies = off;
+
+create or replace function pollux.refuse(p_status integer, p_message text, p_hint text default '')
+returns void
+language plpgsql volatile as $$
+begin
+    raise exception using errcode = 'PX' || p_status, message = p_message, hint = p_hint;
+end
+$$;
+comment on function pollux.refuse(integer, text, text) is 'An error that reaches the browser with this HTTP status.';
+
+------------------------------------------------------------------------------- what may be asked, and by whom
+
+with declared(name, role, changes, help) as (values
+    ('session_get', 'self', false, 'Who is signed in, with what rights, and until when.'),
+    ('session_list', 'self', false, 'Where this administrator is signed in.'),
+    ('session_logout', 'self', true, 'Ends this session.'),
+    ('session_logout_all', 'self', true, 'Ends all sessions of this administrator.'),
+    ('session_password', 'self', true, 'Sets a new password and ends all other sessions.'),
+    ('setting_list', 'viewer', false, 'All settings with value, default and range.'),
+    ('setting_set', 'operator', true, 'Changes a setting.'),
+    ('setting_reset', 'operator', true, 'Puts a setting back to its default.')
+), gone as (
+    delete from pollux.console_action where name not in (select name from declared)
+)
+insert into pollux.console_action (name, role, changes, help) select * from declared
+on conflict (name) do update
+set role = excluded.role, changes = excluded.changes, help = excluded.help;
+
+-------------------------------------------------------------------------------------------------- the one door
+
+create or replace function api.console(p_session text, p_action text, p_params jsonb, p_from jsonb)
+returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    v_session bigint := pollux.session_enter(p_session);
+    v_admin pollux.admin;
+    v_action pollux.console_action;
+    v_answer jsonb;
+begin
+    select a.* into v_admin from pollux.admin a join pollux.session s on s.admin_id = a.id
+    where s.id = v_session;
+    select * into v_action from pollux.console_action where name = p_action;
+    if v_action.name is null then
+        perform pollux.refuse(404, 'the console has no such call');
+    elsif pollux.role_rank(v_admin.role) < pollux.role_rank(v_action.role) then
+        perform pollux.refuse(403, format('that needs the role %s; yours is %s', v_action.role, v_admin.role),
+                              'Ask an owner, who can change your role under Administrators.');
+    end if;
+    perform pollux.actor_set(v_admin.name, p_from ->> 'remote');
+    execute format('select admin.%I($1)', 'console_' || p_action) into v_answer
+        using p_params || jsonb_build_object('_session', v_session, '_admin', v_admin.id);
+    return v_answer;
+end
+$$;
+comment on function api.console(text, text, jsonb, jsonb) is
+    'A call of the console. p_session: hexadecimal SHA-256 of the cookie; p_from: {remote}. The function gets '
+    'params with _session and _admin (ids) added. 401 without a session, 403 without the role, 404 for what '
+    'there is not; else what admin.console_<action> answers.';
+
+------------------------------------------------------------------- reading parameters: all come as one object
+
+create or replace function pollux.param_text(
+    p_params jsonb, p_name text, p_most integer default 200, p_needed boolean default false
+) returns text
+language plpgsql immutable as $$
+declare
+    v_text text := p_params ->> p_name;
+begin
+    if jsonb_typeof(p_params -> p_name) in ('object', 'array') then
+        raise exception '"%" must be a text', p_name using errcode = 'PX400';
+    elsif coalesce(v_text, '') = '' then
+        if p_needed then
+            raise exception '"%" is missing', p_name using errcode = 'PX400';
+        end if;
+        return null;
+    elsif length(v_text) > p_most then
+        raise exception '"%" is longer than % characters', p_name, p_most using errcode = 'PX400';
+    end if;
+    return v_text;
+end
+$$;
+comment on function pollux.param_text(jsonb, text, integer, boolean) is
+    'A text; empty is as if it were absent (null).';
+
+create or replace function pollux.param_number(
+    p_params jsonb, p_name text, p_preset bigint, p_least bigint, p_most bigint
+) returns bigint
+language plpgsql immutable as $$
+declare
+    v_text text := p_params ->> p_name;
+begin
+    if coalesce(v_text, '') = '' then
+        return p_preset;
+    elsif v_text !~ '^-?[0-9]{1,18}$' or v_text::bigint not between p_least and p_most then
+        raise exception '"%" must be a whole number from % to %', p_name, p_least, p_most
+            using errcode = 'PX400';
+    end if;
+    return v_text::bigint;
+end
+$$;
+comment on function pollux.param_number(jsonb, text, bigint, bigint, bigint) is
+    'A whole number between two others; p_preset when it is absent.';
+
+create or replace function pollux.param_bool(p_params jsonb, p_name text, p_preset boolean) returns boolean
+language plpgsql immutable as $$
+declare
+    v_text text := lower(p_params ->> p_name);
+begin
+    if coalesce(v_text, '') = '' then
+        return p_preset;
+    elsif v_text not in ('true', 'false', '1', '0') then
+        raise exception '"%" must be true or false', p_name using errcode = 'PX400';
+    end if;
+    return v_text in ('true', '1');
+end
+$$;
+comment on function pollux.param_bool(jsonb, text, boolean) is 'Yes or no; p_preset when it is absent.';
+
+create or replace function pollux.param_choice(
+    p_params jsonb, p_name text, p_choices text[], p_preset text default null
+) returns text
+language plpgsql immutable as $$
+declare
+    v_text text := coalesce(nullif(p_params ->> p_name, ''), p_preset);
+begin
+    if v_text <> all (p_choices) then
+        raise exception '"%" must be one of: %', p_name, array_to_string(p_choices, ', ')
+            using errcode = 'PX400';
+    end if;
+    return v_text;
+end
+$$;
+comment on function pollux.param_choice(jsonb, text, text[], text) is
+    'One of several words; p_preset when it is absent.';
+
+create or replace function pollux.param_time(p_params jsonb, p_name text) returns timestamptz
+language plpgsql stable as $$
+begin
+    return nullif(p_params ->> p_name, '')::timestamptz;
+exception when others then
+    raise exception '"%" must be a time such as 2027-01-31T12:00:00Z', p_name using errcode = 'PX400';
+end
+$$;
+comment on function pollux.param_time(jsonb, text) is 'A time; null when it is absent.';
+
+create or replace function pollux.param_ids(p_params jsonb, p_name text) returns bigint[]
+language plpgsql immutable as $$
+declare
+    v_ids jsonb := p_params -> p_name;
+begin
+    if v_ids is null or v_ids = 'null' then
+        return null;
+    elsif jsonb_typeof(v_ids) <> 'array' or jsonb_array_length(v_ids) > 100000
+          or exists (select from jsonb_array_elements_text(v_ids) t where t !~ '^[0-9]{1,18}$') then
+        raise exception '"%" must be a list of up to 100000 ids', p_name using errcode = 'PX400';
+    end if;
+    return array(select t::bigint from jsonb_array_elements_text(v_ids) t);
+end
+$$;
+comment on function pollux.param_ids(jsonb, text) is 'A list of ids; null when it is absent.';
+
+create or replace function pollux.param_cursor(p_params jsonb) returns jsonb
+language plpgsql immutable as $$
+declare
+    v_cursor jsonb;
+begin
+    v_cursor := nullif(p_params ->> 'after', '')::jsonb;
+    if jsonb_typeof(v_cursor) <> 'array' then
+        raise exception 'no' using errcode = 'data_exception';
+    end if;
+    return v_cursor;
+exception when data_exception then
+    raise exception '"after" must be the "next" of the page before' using errcode = 'PX400';
+end
+$$;
+comment on function pollux.param_cursor(jsonb) is 'Where the page before ended; null for the first page.';
