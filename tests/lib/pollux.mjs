@@ -41,6 +41,7 @@ function instance({ env, sim, home, url }) {
     async start() {
       const said = await run(stack, ['start'], { env });
       if (said.code !== 0) throw new Error(`deploy/stack start failed (${said.code}):\n${said.out}${said.err}`);
+      self.said = said.out;
       self.token = /Client token: (plx_\S+)/.exec(said.out)?.[1] ?? self.token;
       process.once('exit', self.abandon);
       return said.out;

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+// Who may enter the console, and what keeps everybody else out.
+import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { startPollux } from '../lib/pollux.mjs';
+import { signIn, visitor } from '../lib/console.mjs';
+import { projects } from '../lib/sim.mjs';
+import { waitFor } from '../lib/wait.mjs';
+
+let pollux, boss;
+before(async () => {
+  pollux = await startPollux({ sim: { projects: projects(1) }, settings: { POLLUX_WORKERS: '2' } });
+  boss = await signIn(pollux);
+});
+after(() => pollux?.stop());
+
+const audit = (action) => pollux.sql(`select actor, remote, subject, before, after from pollux.audit where action = '${action}' order by id`);
+const patient = (value) => pollux.cli('setting', 'set', 'login_free_attempts', String(value));
+
+test('the first start makes an administrator and prints the password, later ones do not', async () => {
+  assert.match(pollux.said, /^Console: .*\/admin\/ \(sign in as admin with the password \S{27}\)$/m);
+  const password = /password (\S{27})\)/.exec(pollux.said)[1];
+  assert.equal((await visitor(pollux).login('admin', password)).status, 200);
+  const stored = await pollux.sql('select to_jsonb(a)::text as row from pollux.admin a');
+  assert.ok(!JSON.stringify(stored).includes(password));
+});
+test('signing in answers who one is, and sets a cookie that scripts and other sites cannot use', async () => {
+  const person = visitor(pollux);
+  const answer = await person.login('BOSS', boss.password);
+  const session = answer.json();
+  assert.equal(session.name, 'boss');
+  assert.equal(session.role, 'owner');
+  const [cookie] = answer.headers['set-cookie'];
+  assert.match(cookie, /^pollux_session=[\w-]{40,}; Path=\/admin; HttpOnly; SameSite=Strict$/);
+  assert.match(answer.headers['cache-control'], /no-store/);
+  assert.deepEqual({ ...(await person.get('/session')).json(), now: 0 }, { ...session, now: 0 });
+  const rows = JSON.stringify(await pollux.sql('select to_jsonb(s)::text as row from pollux.session s'));
+  assert.ok(!rows.includes(person.cookie.split('=')[1]), 'the database keeps only a hash of it');
+});
+test('a browser on https gets a Secure cookie', async () => {
+  const person = visitor(pollux, { origin: pollux.origin.replace('http:', 'https:') });
+  const answer = await person.login('boss', boss.password);
+  assert.match(answer.headers['set-cookie'][0], /; Secure$/);
+});
+test('a wrong password, a wrong name and a disabled account get the same answer', async () => {
+  await patient(50);
+  const { password } = await pollux.cli('admin', 'add', 'gone');
+  await pollux.cli('admin', 'disable', 'gone');
+  const answers = [
+    await visitor(pollux).login('boss', 'wrong wrong wrong'), await visitor(pollux).login('nobody', 'wrong wrong wrong'),
+    await visitor(pollux).login('gone', password),
+  ];
+  for (const answer of answers) {
+    assert.equal(answer.status, 401);
+    assert.equal(answer.text, answers[0].text);
+    assert.equal(answer.headers['set-cookie'], undefined);
+  }
+});
+test('a stolen cookie is dead after logout, also on the other worker', async () => {
+  const person = visitor(pollux);
+  await person.login('boss', boss.password);
+  const thief = visitor(pollux, { cookie: person.cookie, csrf: person.csrf });
+  assert.equal((await thief.get('/session')).status, 200);
+  assert.equal((await person.post('/logout')).status, 200);
+  assert.equal(person.cookie, null);
+  for (let i = 0; i < 6; i++) assert.equal((await thief.get('/session')).status, 401);
+  assert.equal((await boss.get('/session')).status, 200, 'other sessions live on');
+});
+test('a change of password ends all other sessions and renews the cookie of this one', async () => {
+  const owner = await signIn(pollux, 'changer');
+  const [elsewhere, thief] = [visitor(pollux), visitor(pollux, { cookie: owner.cookie, csrf: owner.csrf })];
+  await elsewhere.login('changer', owner.password);
+  assert.equal((await owner.post('/password', { current: 'not the current one', password: 'a new password' })).status, 400);
+  assert.equal((await owner.post('/password', { current: owner.password, password: 'short' })).status, 400);
+  const answer = await owner.post('/password', { current: owner.password, password: 'a new password' });
+  assert.equal(answer.status, 200, answer.text);
+  assert.equal((await elsewhere.get('/session')).status, 401);
+  assert.equal((await thief.get('/session')).status, 401, 'the cookie as it was before');
+  assert.equal((await owner.get('/session')).status, 200);
+  owner.csrf = answer.json().csrf;
+  assert.equal((await owner.patch('/settings/wait_limit_ms', { value: 1234 })).status, 200);
+  assert.equal((await visitor(pollux).login('changer', owner.password)).status, 401);
+  assert.equal((await visitor(pollux).login('changer', 'a new password')).status, 200);
+});
+test('pollux admin passwd, disable and remove end sessions', async () => {
+  for (const [verb, name] of [['passwd', 'p1'], ['disable', 'p2'], ['remove', 'p3']]) {
+    const person = await signIn(pollux, name);
+    await pollux.cli('admin', verb, name);
+    assert.equal((await person.get('/session')).status, 401, verb);
+  }
+});
+test('sign out everywhere', async () => {
+  const one = await signIn(pollux, 'everywhere');
+  const two = visitor(pollux);
+  await two.login('everywhere', one.password);
+  assert.equal((await one.get('/sessions')).json().items.length, 2);
+  assert.equal((await two.post('/logout-all')).json().sessions, 2);
+  assert.equal((await one.get('/session')).status, 401);
+});
+test('sessions end when nothing is done, and after their time', async () => {
+  const person = await signIn(pollux, 'sleeper');
+  await pollux.sql(`update pollux.session set seen_at = seen_at - interval '119 minutes' where admin_id = (select id from pollux.admin where name = 'sleeper')`);
+  assert.equal((await person.get('/session')).status, 200, 'a minute is left, and this counts as being there');
+  await pollux.sql(`update pollux.session set seen_at = seen_at - interval '121 minutes' where admin_id = (select id from pollux.admin where name = 'sleeper')`);
+  assert.equal((await person.get('/session')).status, 401);
+  await person.login('sleeper', person.password);
+  await pollux.sql(`update pollux.session set expires_at = now() where admin_id = (select id from pollux.admin where name = 'sleeper')`);
+  assert.equal((await person.get('/session')).status, 401);
+});
+test('guessing is slowed down, is not looked at meanwhile, and recovers', async () => {
+  const { password } = await pollux.cli('admin', 'add', 'target');
+  await pollux.sql('delete from pollux.login_gate');
+  await patient(5);
+  const guesses = await Promise.all(Array.from({ length: 20 }, () => visitor(pollux).login('target', 'guess guess guess')));
+  const refused = guesses.filter((answer) => answer.status === 429);
+  assert.ok(guesses.filter((answer) => answer.status === 401).length <= 6, guesses.map((answer) => answer.status).join(' '));
+  assert.ok(refused.every((answer) => Number(answer.headers['retry-after']) >= 1));
+  await pollux.sql(`update pollux.login_gate set open_at = now() + interval '5 seconds'`);
+  const early = await visitor(pollux).login('target', password);
+  assert.equal(early.status, 429, 'not even the right password');
+  assert.ok(Number(early.headers['retry-after']) <= 5);
+  await pollux.sql('update pollux.login_gate set open_at = now()');
+  assert.equal((await visitor(pollux).login('target', password)).status, 200, 'afterwards the right one is taken');
+  assert.equal((await pollux.sql('select * from pollux.login_gate')).length, 0, 'and all is forgotten');
+});
+test('who guesses at an account from elsewhere does not lock out its owner', async () => {
+  await pollux.sql(`insert into pollux.login_gate values ('account:boss', 100, now(), now() + interval '1 hour')`);
+  assert.equal((await visitor(pollux).login('boss', boss.password)).status, 200, 'an address that boss signed in from before');
+  await pollux.sql(`update pollux.admin set known_from = '{}' where name = 'boss'`);
+  await pollux.sql(`insert into pollux.login_gate values ('account:boss', 100, now(), now() + interval '1 hour') on conflict do nothing`);
+  assert.equal((await visitor(pollux).login('boss', boss.password)).status, 429);
+  await pollux.sql('delete from pollux.login_gate');
+});
+test('a flood of sign-ins neither takes the memory nor keeps requests from being served', async () => {
+  await patient(100);
+  const flood = Promise.all(Array.from({ length: 60 }, (_, i) => visitor(pollux).login(`nobody${i}`, 'guess guess guess')));
+  const answer = await pollux.send('/v1beta/models/gemini-2.5-flash:generateContent', { body: { contents: [{ parts: [{ text: 'x' }] }] } });
+  assert.equal(answer.status, 200);
+  const peaks = await Promise.all((await pollux.workers()).map(async (pid) => Number(/VmHWM:\s+(\d+)/.exec(await (await import('node:fs/promises')).readFile(`/proc/${pid}/status`, 'utf8'))[1])));
+  const statuses = (await flood).map((one) => one.status);
+  assert.ok(statuses.every((status) => [401, 429, 503].includes(status)), statuses.join(' '));
+  assert.ok(Math.max(...peaks) < 300_000, `${peaks} kB`);
+  await pollux.sql('delete from pollux.login_gate');
+});
+test('what a setting is changed to is in psql and in the audit, and acts on the workers within a second', async () => {
+  const answer = await boss.patch('/settings/retention_days', { value: '31' });
+  assert.equal(answer.json().value, '31');
+  assert.equal((await pollux.sql(`select value from pollux.setting where name = 'retention_days'`))[0].value, '31');
+  const row = (await audit('setting.set')).findLast((one) => one.subject === 'retention_days');
+  assert.deepEqual(row, { actor: 'boss', remote: '127.0.0.1', subject: 'retention_days', before: '30', after: '31' });
+  await waitFor('the workers to take it up', async () => (await pollux.sql(`select bool_and(beat_at > changed_at) as heard
+    from pollux.worker, pollux.setting where name = 'retention_days' and left_at is null`))[0].heard, { timeout: 2000 });
+  const refused = await boss.patch('/settings/retention_days', { value: 'for ever' });
+  assert.equal(refused.status, 400);
+  assert.match(refused.json().error.message, /whole number from 2 to 3650/);
+  const unknown = await boss.patch('/settings/no_such_thing', { value: '1' });
+  assert.equal(unknown.status, 404);
+  assert.match(unknown.json().error.hint, /Settings: strategy/);
+  assert.equal((await boss.remove('/settings/retention_days')).json().value, '30');
+  await pollux.cli('setting', 'set', 'retention_days', '32');
+  assert.match((await audit('setting.set')).at(-1).actor, /^pollux_owner \(pollux\)$/, 'the command line is audited as well');
+});
