@@ -57,7 +57,10 @@ static const struct cli_command commands[] = {
      .help = "A FILE may be a directory: all files in it are read, hidden ones excepted. `-`, or\n"
              "no FILE, is standard input. `#` begins a comment to the end of the line.\n\n" KEY_INPUT},
     {.noun = "key", .verb = "list", .run = key_list,
-     .summary = "Lists the keys and how they are.", .help = "JSON: an array of\n" KEY_SHAPE},
+     .options = {{.name = "archived", .help = "those that `key restore` can bring back"}},
+     .summary = "Lists the keys and how they are.",
+     .help = "JSON: an array of\n" KEY_SHAPE "\nArchived ones have \"dead_at\", \"archived_at\" and "
+             "the \"until\" of their secret instead\nof what was used."},
     {.noun = "key", .verb = "enable", .run = key_enable, .arguments = "ID", .least = 1, .most = 1,
      .summary = "Takes a key into use again, whatever it was out for.",
      .help = "Also forgets an automatic verdict (invalid, suspended, ...) and its cool-downs.\n\n"
@@ -66,8 +69,13 @@ static const struct cli_command commands[] = {
      .summary = "Takes a key out of use; running requests finish.",
      .help = "JSON: the key as it is now,\n" KEY_SHAPE},
     {.noun = "key", .verb = "remove", .run = key_remove, .arguments = "ID", .least = 1, .most = 1,
-     .summary = "Deletes a key; what was counted of it stays.",
+     .summary = "Deletes a key, also out of the archive; what was counted of it stays.",
      .help = "JSON: the key as it was,\n" KEY_SHAPE},
+    {.noun = "key", .verb = "restore", .run = key_restore, .arguments = "ID", .least = 1, .most = 1,
+     .summary = "Brings a key back from the archive.",
+     .help = "Keys that were dead for remove_dead_days (see `setting list`) leave the pool for the\n"
+             "archive, `key list --archived`, and can be brought back for archive_days.\n\n"
+             "JSON: the key as it is now,\n" KEY_SHAPE},
 
     {.noun = "client", .verb = "add", .run = client_add, .arguments = "NAME", .least = 1, .most = 1,
      .options = {{.name = "rpm", .value = "N", .help = "requests per minute"},
@@ -164,6 +172,12 @@ static const struct cli_command commands[] = {
              "\"cached_tokens\", \"output_tokens\", \"thoughts_tokens\", \"tool_tokens\",\n"
              "\"total_tokens\"}."},
 
+    {.noun = "maintain", .run = maintain_run,
+     .summary = "Does the maintenance that is due, once.",
+     .help = "For a crontab or a timer every minute (deploy/cron, deploy/systemd) where the database\n"
+             "has no pg_cron. It may run at the same time as itself, pg_cron and the workers. Fails if\n"
+             "one of the jobs failed. `select * from report.jobs` shows them all.\n\n"
+             "JSON: an array of {\"name\", \"result\", \"failed\", \"ms\"}."},
     {.noun = "migrate", .run = migrate_run,
      .summary = "Brings the database up to this version of Pollux.",
      .help = "May be repeated, and run by several instances at once. Reads the folder sql/ beside\n"

@@ -2,7 +2,7 @@
 -- Grants: the application may execute api.*, readers may read report.*; nobody else may anything.
 
 revoke all on schema pollux, api, admin, report from public;
-revoke all on all functions in schema pollux, api, admin from public;
+revoke all on all routines in schema pollux, api, admin from public;
 revoke all on all tables in schema pollux, report from public;
 alter default privileges in schema pollux revoke execute on functions from public;
 alter default privileges in schema api revoke execute on functions from public;
@@ -11,7 +11,7 @@ alter default privileges in schema admin revoke execute on functions from public
 do $$
 begin
     if exists (select from pg_roles where rolname = 'pollux_app') then
-        revoke all on all functions in schema pollux, admin from pollux_app;
+        revoke all on all routines in schema pollux, admin from pollux_app;
         revoke all on all tables in schema pollux, report from pollux_app;
         grant usage on schema api to pollux_app;
         grant execute on all functions in schema api to pollux_app;
@@ -36,7 +36,8 @@ begin
                 where p.pronamespace = 'pollux'::regnamespace
                   and p.proname in ('now', 'pacific_date', 'pacific_midnight', 'second_of', 'window_sum',
                                     'client_today',
-                                    'quota_limit', 'quota_today', 'report_moment', 'usage_rolled',
+                                    'quota_limit', 'quota_today', 'report_moment', 'usage_rest',
+                                    'local_date', 'histogram_sum', 'percentile', 'chore_next_at',
                                     'maintained_by', 'cost', 'job_state') loop
             execute format('grant execute on function %s to pollux_read', v_function);
         end loop;

@@ -121,35 +121,52 @@ comment on view report.attempts is 'All upstream calls, what came of them and wh
 create or replace view report.usage_hourly as
 select u.hour, c.name as client, u.client_id, coalesce(k.label, p.name) as credential, u.credential_id,
        u.model, u.requests, u.errors, u.prompt_tokens, u.cached_tokens, u.output_tokens, u.thoughts_tokens,
-       u.tool_tokens, u.total_tokens
-from (select * from pollux.usage_hour
-      union all
-      select date_trunc('hour', ended_at), client_id, credential_id, model, count(*),
-             count(*) filter (where outcome <> 'ok'),
-             coalesce(sum(prompt_tokens), 0), coalesce(sum(cached_tokens), 0),
-             coalesce(sum(output_tokens), 0), coalesce(sum(thoughts_tokens), 0),
-             coalesce(sum(tool_tokens), 0), coalesce(sum(total_tokens), 0)
-      from pollux.request
-      where ended_at >= pollux.usage_rolled() and outcome <> 'lost'
-      group by 1, 2, 3, 4
-      union all
-      select date_trunc('hour', ended_at), client_id, credential_id, model, count(*), count(*), 0, 0, 0, 0,
-             0, 0
-      from pollux.request
-      where outcome = 'lost'
-      group by 1, 2, 3, 4) u
+       u.tool_tokens, u.total_tokens, u.cost, u.duration_ms, u.first_byte_ms, u.latency, u.first_byte
+from (select * from pollux.usage_hour union all select * from pollux.usage_rest()) u
 left join pollux.client c on c.id = u.client_id
 left join pollux.credential k on k.id = u.credential_id
 left join pollux.project p on p.id = k.project_id;
 comment on view report.usage_hourly is
-    'Requests and tokens by the hour they ended in, client, credential (its label, or its project) and '
-    'model.';
+    'Requests, tokens, cost and times by the hour they ended in, client, credential (its label, or its project) '
+    'and model. Several rows may be of one group: add them up, histograms (latency, first_byte) with '
+    'histogram_sum.';
+
+create or replace view report.usage_daily as
+select pollux.local_date(hour) as day, client, client_id, credential, credential_id, model,
+       sum(requests) as requests, sum(errors) as errors, sum(prompt_tokens) as prompt_tokens,
+       sum(cached_tokens) as cached_tokens, sum(output_tokens) as output_tokens,
+       sum(thoughts_tokens) as thoughts_tokens, sum(tool_tokens) as tool_tokens,
+       sum(total_tokens) as total_tokens, sum(cost) as cost,
+       pollux.percentile(pollux.histogram_sum(latency), 0.5) as median_ms,
+       pollux.percentile(pollux.histogram_sum(latency), 0.95) as p95_ms,
+       pollux.percentile(pollux.histogram_sum(latency), 0.99) as p99_ms,
+       pollux.percentile(pollux.histogram_sum(first_byte), 0.5) as first_byte_median_ms,
+       pollux.percentile(pollux.histogram_sum(first_byte), 0.95) as first_byte_p95_ms
+from report.usage_hourly group by 1, 2, 3, 4, 5, 6;
+comment on view report.usage_daily is
+    'Usage by client, credential, model and day of the operator''s time zone (setting time_zone). An hour belongs '
+    'to the day it begins in, also where the zone is not whole hours from UTC.';
+
+create or replace view report.usage_pacific as
+select pollux.pacific_date(hour) as day, client, client_id, credential, credential_id, model,
+       sum(requests) as requests, sum(errors) as errors, sum(prompt_tokens) as prompt_tokens,
+       sum(cached_tokens) as cached_tokens, sum(output_tokens) as output_tokens,
+       sum(thoughts_tokens) as thoughts_tokens, sum(tool_tokens) as tool_tokens,
+       sum(total_tokens) as total_tokens, sum(cost) as cost,
+       pollux.percentile(pollux.histogram_sum(latency), 0.5) as median_ms,
+       pollux.percentile(pollux.histogram_sum(latency), 0.95) as p95_ms,
+       pollux.percentile(pollux.histogram_sum(latency), 0.99) as p99_ms,
+       pollux.percentile(pollux.histogram_sum(first_byte), 0.5) as first_byte_median_ms,
+       pollux.percentile(pollux.histogram_sum(first_byte), 0.95) as first_byte_p95_ms
+from report.usage_hourly group by 1, 2, 3, 4, 5, 6;
+comment on view report.usage_pacific is
+    'The same by day of America/Los_Angeles, by which Google counts quota.';
 
 create or replace view report.usage_by_client as
 select pollux.pacific_date(hour) as day, client, sum(requests) as requests, sum(errors) as errors,
        sum(prompt_tokens) as prompt_tokens, sum(cached_tokens) as cached_tokens,
        sum(output_tokens) as output_tokens, sum(thoughts_tokens) as thoughts_tokens,
-       sum(tool_tokens) as tool_tokens, sum(total_tokens) as total_tokens
+       sum(tool_tokens) as tool_tokens, sum(total_tokens) as total_tokens, sum(cost) as cost
 from report.usage_hourly group by 1, 2;
 comment on view report.usage_by_client is 'Usage by client and day of America/Los_Angeles.';
 
@@ -157,7 +174,7 @@ create or replace view report.usage_by_credential as
 select pollux.pacific_date(hour) as day, credential, credential_id, sum(requests) as requests,
        sum(errors) as errors, sum(prompt_tokens) as prompt_tokens, sum(cached_tokens) as cached_tokens,
        sum(output_tokens) as output_tokens, sum(thoughts_tokens) as thoughts_tokens,
-       sum(tool_tokens) as tool_tokens, sum(total_tokens) as total_tokens
+       sum(tool_tokens) as tool_tokens, sum(total_tokens) as total_tokens, sum(cost) as cost
 from report.usage_hourly group by 1, 2, 3;
 comment on view report.usage_by_credential is
     'Usage by credential (of the last attempt of each request) and day of America/Los_Angeles.';
@@ -166,7 +183,7 @@ create or replace view report.usage_by_model as
 select pollux.pacific_date(hour) as day, nullif(model, '') as model, sum(requests) as requests,
        sum(errors) as errors, sum(prompt_tokens) as prompt_tokens, sum(cached_tokens) as cached_tokens,
        sum(output_tokens) as output_tokens, sum(thoughts_tokens) as thoughts_tokens,
-       sum(tool_tokens) as tool_tokens, sum(total_tokens) as total_tokens
+       sum(tool_tokens) as tool_tokens, sum(total_tokens) as total_tokens, sum(cost) as cost
 from report.usage_hourly group by 1, 2;
 comment on view report.usage_by_model is 'Usage by model and day of America/Los_Angeles.';
 
@@ -208,12 +225,35 @@ comment on view report.job_queue is
     'Jobs that workers do (tests of credentials, refreshes, keys folders, keep-alive): waiting, running, done, '
     'failed.';
 
-create or replace view report.maintenance as
-select name, every, done_at, result, pollux.maintained_by() as done_by,
-       done_at + every < pollux.now() - interval '5 minutes' as late
-from pollux.chore;
-comment on view report.maintenance is
-    'Chores, when they were last done and with what result, and who does them.';
+create or replace view report.jobs as
+select c.name, c.help as does,
+       case when c.daily_at is null then c.every::text
+            else to_char(c.daily_at, 'HH24:MI') || ' ' || z.zone end as every,
+       nullif(c.started_at, '-infinity') as last_run, c.took as duration, c.result, c.failed, c.done_by,
+       pollux.chore_next_at(c, z.now, z.zone) as next_due,
+       pollux.chore_next_at(c, z.now, z.zone) < z.now - interval '6 minutes' as late,
+       pollux.maintained_by() as way
+from (select pollux.now() as now, value as zone from pollux.setting where name = 'time_zone') z,
+     pollux.chore c
+order by c.position;
+comment on view report.jobs is
+    'Maintenance: each job, when it last ran, for how long and with what result, who did it (pg_cron, pollux '
+    'maintain, worker), when it is due again, whether it is late; and which way is in force. What workers do with '
+    'HTTP is in job_queue.';
+
+create or replace view report.health_hourly as
+select hour, credentials, ready, resting, dead, disabled, requests, errors, median_ms from pollux.health_hour;
+comment on view report.health_hourly is 'How the pool was, hour by hour.';
+
+create or replace view report.archive as
+select c.id, p.name as project, c.kind, c.label, c.hint, c.dead_reason as reason, c.dead_at, c.archived_at,
+       c.archived_at + make_interval(days => nullif(s.value, '0')::integer) as until
+from pollux.credential c
+join pollux.project p on p.id = c.project_id
+join pollux.setting s on s.name = 'archive_days'
+where c.archived_at is not null;
+comment on view report.archive is
+    'Credentials that were dead for long and left the pool; `pollux key restore` brings them back until then.';
 
 create or replace view report.partitions as
 select c.relname as name, i.inhparent::regclass::text as log, pg_get_expr(c.relpartbound, c.oid) as bounds,

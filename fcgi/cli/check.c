@@ -294,24 +294,31 @@ static void check_workers_door(struct doctor *d)
 static void check_maintenance(struct doctor *d)
 {
     static const char sql[] =
-        "select json_build_object('by', pollux.maintained_by(), "
-        "'minutes', (select (extract(epoch from pollux.now() - max(done_at)) / 60)::bigint "
-        "from pollux.chore where done_at > '-infinity'), "
-        "'failed', (select name || ' ' || result from pollux.chore where result like 'failed:%' limit 1))";
+        "select json_build_object('by', pollux.maintained_by(), 'cron', pollux.cron_scheduled(), "
+        "'late', (select string_agg(name, ', ') from report.jobs where late), "
+        "'failed', (select name || ' failed: ' || result from report.jobs where failed limit 1))";
     struct fault f = {0};
     json_auto_t *r = NULL;
     if (!d->schema)
         return;
-    bool ok = ask(d, &r, sql, &f), cron = strcmp(text_at(r, "by"), "pg_cron") == 0;
-    if (!ok)
+    if (!ask(d, &r, sql, &f)) {
         found(d, FAIL, "maintenance", "", "%s", reason(&f));
-    else if (*text_at(r, "failed") != '\0')
-        found(d, WARN, "maintenance", "", "%s", text_at(r, "failed"));
-    else if (cron && number_at(r, "minutes") > 10)
+        return;
+    }
+    const char *by = text_at(r, "by");
+    bool workers = strcmp(by, "workers") == 0;
+    if (*text_at(r, "failed") != '\0')
+        found(d, WARN, "maintenance", "it is tried again; report.jobs tells more", "%s", text_at(r, "failed"));
+    else if (strcmp(by, "nobody") == 0)
+        found(d, WARN, "maintenance", "`make start`, or a timer for `pollux maintain` (deploy/systemd, deploy/cron)",
+              "nobody does it; late: %s", *text_at(r, "late") != '\0' ? text_at(r, "late") : "nothing yet");
+    else if (*text_at(r, "late") != '\0')
+        found(d, WARN, "maintenance", "report.jobs tells more", "by %s, but late: %s", by, text_at(r, "late"));
+    else if (workers && json_is_true(json_object_get(r, "cron")))
         found(d, WARN, "maintenance", "restart PostgreSQL: the launcher of pg_cron does not run",
-              "pg_cron has done nothing for %lld minutes", number_at(r, "minutes"));
+              "by the workers, since pg_cron has not come by for five minutes");
     else
-        found(d, OK, "maintenance", "", cron ? "by pg_cron" : "by the workers; pg_cron is not in use");
+        found(d, OK, "maintenance", "", workers ? "by the workers; pg_cron is not in use" : "by %s", by);
 }
 
 /* Opens some stored credentials: at most 50, by chance, and one for each master key in use. */

@@ -161,6 +161,7 @@ int key_list(struct cli *cli);
 int key_enable(struct cli *cli);
 int key_disable(struct cli *cli);
 int key_remove(struct cli *cli);
+int key_restore(struct cli *cli);
 
 int client_add(struct cli *cli);
 int client_list(struct cli *cli);
@@ -186,6 +187,7 @@ int admin_remove(struct cli *cli);
 
 int status_show(struct cli *cli);
 int usage_show(struct cli *cli);
+int maintain_run(struct cli *cli);
 int migrate_run(struct cli *cli);
 int check_run(struct cli *cli);
 int generate_key(struct cli *cli);

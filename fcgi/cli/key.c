@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* key.c: pollux key add, import, list, enable, disable, remove. */
+/* key.c: pollux key add, import, list, enable, disable, remove, restore. */
 #include "cli/keys.h"
 
 #include "base/auto.h"
@@ -22,6 +22,19 @@ static const struct cli_column columns[] = {
     {.title = "LAST USED", .field = "last_used_at", .format = CLI_TIME, .absent = "never",
      .least = 19},
     {.title = "TODAY", .field = "requests_today", .format = CLI_NUMBER, .absent = "0"},
+    {.title = "LABEL", .field = "label"},
+    {0},
+};
+
+static const struct cli_column archived[] = {
+    {.title = "ID", .field = "id", .format = CLI_NUMBER, .least = 6},
+    {.title = "PROJECT", .field = "project", .least = 12},
+    {.title = "KIND", .field = "kind"},
+    {.title = "KEY", .field = "hint"},
+    {.title = "REASON", .field = "reason", .least = 15},
+    {.title = "DEAD SINCE", .field = "dead_at", .format = CLI_TIME, .least = 19},
+    {.title = "ARCHIVED", .field = "archived_at", .format = CLI_TIME, .least = 19},
+    {.title = "KEPT UNTIL", .field = "until", .format = CLI_TIME, .absent = "always", .least = 19},
     {.title = "LABEL", .field = "label"},
     {0},
 };
@@ -91,8 +104,9 @@ int key_import(struct cli *cli)
 /* One page, and the id it ended with in *after. False at the end of the list or when it failed. */
 static bool list_page(struct cli *cli, struct cli_table *t, long long *after)
 {
+    bool archive = cli_flag(cli, "archived");
     json_auto_t *rows = NULL;
-    if (!admin_credential_list(cli->db, &rows, &cli->fault, PAGE, *after))
+    if (!(archive ? admin_credential_archive : admin_credential_list)(cli->db, &rows, &cli->fault, PAGE, *after))
         return false;
     size_t n = json_array_size(rows);
     if (cli->json && *after == 0)
@@ -101,7 +115,7 @@ static bool list_page(struct cli *cli, struct cli_table *t, long long *after)
         cli_json_rows(t, rows);
     t->pages = n == PAGE;
     if (!cli->json && n > 0)
-        cli_table(t, columns, rows);
+        cli_table(t, archive ? archived : columns, rows);
     if (n > 0)
         *after = json_integer_value(json_object_get(json_array_get(rows, n - 1), "id"));
     return n == PAGE;
@@ -119,6 +133,8 @@ int key_list(struct cli *cli)
         return cli_failed(cli);
     if (cli->json)
         cli_json_close(&t);
+    else if (!t.begun && cli_flag(cli, "archived"))
+        puts("The archive is empty.");
     else if (!t.begun)
         puts("There are no keys yet: `pollux key add KEY` or `pollux key import FILE`.");
     return CLI_OK;
@@ -179,4 +195,18 @@ int key_remove(struct cli *cli)
     if (!admin_credential_remove(cli->db, &credential, &cli->fault, cli->arguments[0]))
         return cli_failed(cli);
     return changed(cli, credential, "removed");
+}
+
+int key_restore(struct cli *cli)
+{
+    int code;
+    json_auto_t *credential = NULL;
+    if (!ready(cli, &code))
+        return code;
+    if (!admin_credential_restore(cli->db, &credential, &cli->fault, cli->arguments[0]))
+        return cli_failed(cli);
+    if (json_is_null(credential))
+        return cli_failure("there is no key with the id %s in the archive: `pollux key list --archived` shows it",
+                           cli->arguments[0]);
+    return changed(cli, credential, "restored");
 }

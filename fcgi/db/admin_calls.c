@@ -26,6 +26,19 @@ bool admin_credential_list(struct db *db, json_t **ret, struct fault *f, int lim
     return CALL(db, ret, f, "select admin.credential_list($1::int, $2::bigint)", limit_text, after_text);
 }
 
+bool admin_credential_archive(struct db *db, json_t **ret, struct fault *f, int limit, long long after)
+{
+    char limit_text[16], after_text[32];
+    snprintf(limit_text, sizeof limit_text, "%d", limit);
+    snprintf(after_text, sizeof after_text, "%lld", after);
+    return CALL(db, ret, f, "select admin.credential_archive($1::int, $2::bigint)", limit_text, after_text);
+}
+
+bool admin_credential_restore(struct db *db, json_t **ret, struct fault *f, const char *id)
+{
+    return CALL(db, ret, f, "select admin.credential_restore($1::bigint)", id);
+}
+
 bool admin_credential_set_enabled(struct db *db, json_t **ret, struct fault *f, const char *id, bool enabled)
 {
     return CALL(db, ret, f, "select admin.credential_set_enabled($1::bigint, $2::boolean)", id,
@@ -119,6 +132,12 @@ bool admin_admin_set(struct db *db, json_t **ret, struct fault *f, const char *i
 bool admin_admin_remove(struct db *db, json_t **ret, struct fault *f, const char *id_or_name)
 {
     return CALL(db, ret, f, "select admin.admin_remove($1)", id_or_name);
+}
+
+/* A procedure with transactions of its own cannot be in schema admin, whose functions run as the owner. */
+bool admin_maintain(struct db *db, json_t **ret, struct fault *f)
+{
+    return db_json(db, ret, f, "call pollux.maintain('pollux maintain')", 0, NULL);
 }
 
 bool admin_status(struct db *db, json_t **ret, struct fault *f)

@@ -26,6 +26,10 @@ bool admin_credential_set_enabled(struct db *db, json_t **ret, struct fault *f, 
 /* The credential as it was. */
 bool admin_credential_remove(struct db *db, json_t **ret, struct fault *f, const char *id);
 
+/* The archive, in pages like admin_credential_list(); and out of it: the credential as it is afterwards. */
+bool admin_credential_archive(struct db *db, json_t **ret, struct fault *f, int limit, long long after);
+bool admin_credential_restore(struct db *db, json_t **ret, struct fault *f, const char *id);
+
 struct admin_client {
     const char *name;
     const char *hash; /* of the token, SHA-256 in hexadecimal */
@@ -75,6 +79,9 @@ bool admin_admin_set(struct db *db, json_t **ret, struct fault *f, const char *i
 bool admin_admin_remove(struct db *db, json_t **ret, struct fault *f, const char *id_or_name);
 
 bool admin_status(struct db *db, json_t **ret, struct fault *f);
+
+/* Does the maintenance that is due: an array of {"name", "result", "failed", "ms"}. */
+bool admin_maintain(struct db *db, json_t **ret, struct fault *f);
 
 /* A moment: `at` is a time, or `ago` an interval before now by the database's clock, or both are NULL. */
 struct admin_moment {

@@ -46,7 +46,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     from pollux.upload u
     join pollux.credential c on c.id = u.credential_id
     left join pollux.client l on l.id = u.client_id
-    where u.id = p_hash and u.expires_at > pollux.now() and c.sealed is not null
+    where u.id = p_hash and u.expires_at > pollux.now() and c.removed_at is null
 $$;
 comment on function api.upload_find(bytea) is
     'The upload of that hash, with the credential to go on with; no row if there is none.';
@@ -56,3 +56,17 @@ language sql volatile security definer set search_path = pg_catalog, pg_temp as 
     delete from pollux.upload where id = p_hash
 $$;
 comment on function api.upload_done(bytea) is 'The upload has ended.';
+
+create or replace function pollux.affinity_expire() returns integer
+language sql volatile as $$
+    with gone as (delete from pollux.affinity where expires_at < pollux.now() returning 1)
+    select count(*)::integer from gone
+$$;
+comment on function pollux.affinity_expire() is 'Forgets whose resources were, after affinity_hours.';
+
+create or replace function pollux.upload_expire() returns integer
+language sql volatile as $$
+    with gone as (delete from pollux.upload where expires_at < pollux.now() returning 1)
+    select count(*)::integer from gone
+$$;
+comment on function pollux.upload_expire() is 'Forgets uploads that were given up.';

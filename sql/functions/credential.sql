@@ -71,7 +71,7 @@ begin
         on conflict (fingerprint) do update
         set project_id = excluded.project_id, label = excluded.label, priority = excluded.priority,
             sealed = excluded.sealed, hint = excluded.hint, enabled = true,
-            dead_reason = null, dead_at = null, removed_at = null
+            dead_reason = null, dead_at = null, removed_at = null, archived_at = null
         where c.removed_at is not null
         returning id, project_id
     )
@@ -162,16 +162,17 @@ declare
     c pollux.credential;
     v_was jsonb;
 begin
-    select * into c from pollux.credential where id = p_id and removed_at is null for update;
+    select * into c from pollux.credential where id = p_id and sealed is not null for update;
     v_was := pollux.credential_json(c);
-    update pollux.credential set removed_at = pollux.now(), sealed = null where id = c.id;
+    update pollux.credential
+    set removed_at = coalesce(removed_at, pollux.now()), archived_at = null, sealed = null where id = c.id;
     perform pollux.quota_refresh(array[c.project_id]);
     return v_was;
 end
 $$;
 comment on function admin.credential_remove(bigint) is
-    'Removes a credential and its secret; its id and label stay for the log. Answers it as it was; null if '
-    'there is none.';
+    'Removes a credential and its secret, also out of the archive; its id and label stay for the log. Answers '
+    'it as it was; null if there is none.';
 
 create or replace function api.health() returns jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$

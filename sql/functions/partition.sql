@@ -36,17 +36,27 @@ $$;
 comment on function pollux.partition_ahead(integer) is
     'Makes the partitions of today and that many days more. Answers how many were new.';
 
-create or replace function pollux.partition_drop(p_days integer) returns integer
+create or replace function pollux.partition_oldest() returns date
+language sql stable as $$
+    select least((pollux.now() at time zone 'UTC')::date - pollux.setting('retention_days')::integer,
+                 (pollux.usage_rolled() at time zone 'UTC')::date - 1)
+$$;
+comment on function pollux.partition_oldest() is
+    'The first day whose log is kept: retention_days back, or further until all of it is in usage_hour (what '
+    'began on a day may end on the next).';
+
+create or replace function pollux.partition_drop() returns integer
 language plpgsql volatile as $$
 declare
+    v_oldest date := pollux.partition_oldest();
     v_name text;
     v_dropped integer := 0;
 begin
+    perform pollux.usage_fold(v_oldest::timestamp at time zone 'UTC');
     for v_name in
             select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
             where i.inhparent in ('pollux.request'::regclass, 'pollux.attempt'::regclass)
-              and c.relname ~ '_[0-9]{8}$'
-              and to_date(right(c.relname, 8), 'YYYYMMDD') < (pollux.now() at time zone 'UTC')::date - p_days
+              and c.relname ~ '_[0-9]{8}$' and to_date(right(c.relname, 8), 'YYYYMMDD') < v_oldest
             order by c.relname loop
         execute format('drop table pollux.%I', v_name);
         v_dropped := v_dropped + 1;
@@ -54,8 +64,36 @@ begin
     return v_dropped;
 end
 $$;
-comment on function pollux.partition_drop(integer) is
-    'Drops partitions older than that many days. Answers how many.';
+comment on function pollux.partition_drop() is
+    'Drops partitions of days whose log is not kept any more. Answers how many.';
+
+-- What was settled so late that the partition of its day was gone lies in the default one.
+create or replace function pollux.partition_trim() returns integer
+language plpgsql volatile as $$
+declare
+    v_before timestamptz := pollux.partition_oldest()::timestamp at time zone 'UTC';
+    v_rows integer;
+begin
+    delete from pollux.request_default where started_at < v_before and ended_at < pollux.usage_rolled();
+    get diagnostics v_rows = row_count;
+    delete from pollux.attempt_default where started_at < v_before;
+    return v_rows;
+end
+$$;
+comment on function pollux.partition_trim() is
+    'Deletes the late ones of days whose log is not kept any more. Answers how many requests.';
+
+create or replace function pollux.partition_keep() returns text
+language plpgsql volatile as $$
+declare
+    v_made integer := pollux.partition_ahead(7);
+    v_dropped integer := pollux.partition_drop();
+begin
+    return format('%s made, %s dropped, %s late requests deleted', v_made, v_dropped, pollux.partition_trim());
+end
+$$;
+comment on function pollux.partition_keep() is
+    'Partitions for the next seven days; those older than retention_days go. Says how many.';
 
 -- The first days, at once.
 select pollux.partition_ahead(7);

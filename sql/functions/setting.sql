@@ -49,7 +49,17 @@ from (values
      'Longest wait of an address between sign-ins; that of an account from new addresses is a minute.'),
     -- 20-29: what is kept, and when
     (20, 'retention_days', '30', 'integer', 2, 3650, null, 'days',
-     'How long the log of requests and attempts is kept.'),
+     'How long the log of requests and attempts, and events, are kept.'),
+    (21, 'usage_days', '400', 'integer', 2, 36500, null, 'days',
+     'How long usage and the health of the pool are kept, summed up by the hour.'),
+    (22, 'remove_dead_days', '30', 'integer', 0, 3650, null, 'days',
+     'After how long a credential that Google refuses leaves the pool for the archive; 0: never.'),
+    (23, 'archive_days', '365', 'integer', 0, 3650, null, 'days',
+     'How long `pollux key restore` can bring such a credential back; 0: always.'),
+    (24, 'public_url', '', 'text', 0, 500, null, null,
+     'Where Pollux can be reached from outside; its /health is called to keep it awake. Empty: nowhere.'),
+    (25, 'keep_alive_minutes', '10', 'integer', 1, 1440, null, 'minutes',
+     'How often that is.'),
     (29, 'time_zone', 'UTC', 'text', 1, 60, null, null,
      'Time zone of the operator, such as Europe/Berlin: daily maintenance and reports go by its days.')
 ) as declared(position, name, preset, kind, least, most, choices, unit, help)
@@ -62,7 +72,8 @@ update pollux.setting s
 set pattern = d.pattern, refusal = d.refusal
 from pollux.setting t
 left join (values
-    ('time_zone', null, 'pollux.time_zone_refusal')
+    ('time_zone', null, 'pollux.time_zone_refusal'),
+    ('public_url', '(https?://[^/@?#[:space:]]+(/[^@?#[:space:]]*)?)?', null)
 ) as d(name, pattern, refusal) on d.name = t.name
 where t.name = s.name;
 

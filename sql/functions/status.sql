@@ -2,22 +2,36 @@
 -- Status: how things are, in one look.
 set check_function_bodies = off;
 
-create or replace function pollux.maintained_by() returns text
+create or replace function pollux.cron_scheduled() returns boolean
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_jobs bigint := 0;
 begin
     if to_regclass('cron.job') is not null then
-        execute 'select count(*) from cron.job where active and command like ''%pollux.maintain()%''
+        execute 'select count(*) from cron.job where active and command like ''%pollux.maintain(%''
                  and database = current_database()' into v_jobs;
     end if;
-    return case when v_jobs > 0 then 'pg_cron' else 'workers' end;
+    return v_jobs > 0;
 exception when insufficient_privilege then
-    return 'workers';
+    return false;
 end
 $$;
+comment on function pollux.cron_scheduled() is
+    'Whether pg_cron has the job; that does not say that its launcher runs.';
+
+create or replace function pollux.maintained_by() returns text
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select coalesce(
+        (select name from pollux.maintainer where name <> 'worker' and at > pollux.now() - interval '5 minutes'
+         order by name = 'pg_cron' desc limit 1),
+        (select 'workers' from pollux.maintainer where name = 'worker' and at > pollux.now() - interval '5 minutes'),
+        case when pollux.cron_scheduled() and not exists (select from pollux.maintainer) then 'pg_cron' end,
+        (select 'workers' from pollux.worker where beat_at > pollux.now() - interval '15 seconds' limit 1),
+        'nobody')
+$$;
 comment on function pollux.maintained_by() is
-    'Who does the maintenance: pg_cron, or the workers with their heartbeat.';
+    'Which way of maintenance is in force: pg_cron or "pollux maintain", if it came by in the last five minutes; '
+    'else workers, if one lives; else nobody.';
 
 create or replace function admin.status() returns json
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$

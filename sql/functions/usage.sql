@@ -1,7 +1,21 @@
 -- SPDX-License-Identifier: MIT
--- Usage: requests and tokens, summed up. Hours that are over are summed into usage_hour; the rest comes
--- from the log.
+-- Usage: requests, tokens, times and cost, summed up by the hour in which requests ended, client, credential and
+-- model. What ended before pollux.usage_rolled() is in usage_hour, the rest comes from the log; together they
+-- are report.usage_hourly. Each request is in one of the two, however late it is settled: its ended_at is the
+-- moment of its settlement. Rows that say "lost" may yet be replaced by a settlement, so they stay out of
+-- usage_hour until the log of their day is dropped.
 set check_function_bodies = off;
+
+create or replace function pollux.hour_of(p_at timestamptz) returns timestamptz
+language sql immutable as $$ select date_bin('1 hour', p_at, '2000-01-01 00:00+00') $$;
+comment on function pollux.hour_of(timestamptz) is
+    'The hour (UTC) a moment lies in, whatever the time zone of the session.';
+
+create or replace function pollux.local_date(p_at timestamptz) returns date
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select (p_at at time zone pollux.setting('time_zone'))::date
+$$;
+comment on function pollux.local_date(timestamptz) is 'The operator''s day at that moment (setting time_zone).';
 
 create or replace function pollux.usage_rolled() returns timestamptz
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
@@ -9,35 +23,121 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function pollux.usage_rolled() is 'Requests that ended before it are in usage_hour.';
 
-create or replace function pollux.usage_roll(p_hours integer) returns integer
+-- Counted by range first, so that the functions of the histogram run per group and not per request.
+create or replace function pollux.usage_sums(p_from timestamptz, p_to timestamptz)
+returns setof pollux.usage_hour
+language sql stable as $$
+    with counted as (
+        select pollux.hour_of(ended_at) as hour, client_id, credential_id, model,
+               case when attempts > 0 then pollux.histogram_range(duration_ms) end as latency,
+               case when attempts > 0 then pollux.histogram_range(first_byte_ms) end as first_byte,
+               count(*) as requests, count(*) filter (where outcome <> 'ok') as errors,
+               sum(prompt_tokens) as prompt, sum(cached_tokens) as cached, sum(output_tokens) as output,
+               sum(thoughts_tokens) as thoughts, sum(tool_tokens) as tool, sum(total_tokens) as total,
+               sum(duration_ms) filter (where attempts > 0) as duration_ms,
+               sum(first_byte_ms) filter (where attempts > 0) as first_byte_ms
+        from pollux.request
+        where ended_at >= p_from and ended_at < p_to and outcome <> 'lost'
+        group by 1, 2, 3, 4, 5, 6
+    ), summed as (
+        select hour, client_id, credential_id, model, sum(requests)::bigint as requests,
+               sum(errors)::bigint as errors, coalesce(sum(prompt), 0)::bigint as prompt,
+               coalesce(sum(cached), 0)::bigint as cached, coalesce(sum(output), 0)::bigint as output,
+               coalesce(sum(thoughts), 0)::bigint as thoughts, coalesce(sum(tool), 0)::bigint as tool,
+               coalesce(sum(total), 0)::bigint as total, coalesce(sum(duration_ms), 0)::bigint as duration_ms,
+               coalesce(sum(first_byte_ms), 0)::bigint as first_byte_ms,
+               pollux.histogram(latency, requests) as latency,
+               pollux.histogram(first_byte, requests) as first_byte
+        from counted group by 1, 2, 3, 4
+    )
+    select hour, client_id, credential_id, model, requests, errors, prompt, cached, output, thoughts, tool, total,
+           duration_ms, first_byte_ms, latency, first_byte,
+           pollux.cost(model, prompt, cached, output, thoughts, tool)
+    from summed
+$$;
+comment on function pollux.usage_sums(timestamptz, timestamptz) is
+    'Requests that ended between the two moments (the second one excluded), summed up; lost ones are not in it. '
+    'Times are those of requests that reached the upstream.';
+
+create or replace function pollux.usage_lost(p_before timestamptz)
+returns setof pollux.usage_hour
+language sql stable as $$
+    select pollux.hour_of(ended_at), client_id, credential_id, model, count(*), count(*),
+           0, 0, 0, 0, 0, 0, 0, 0, '{}'::bigint[], '{}'::bigint[], null::numeric
+    from pollux.request
+    where outcome = 'lost' and started_at < p_before
+    group by 1, 2, 3, 4
+$$;
+comment on function pollux.usage_lost(timestamptz) is
+    'Requests that began before that moment and got lost, summed up: errors without tokens or times.';
+
+create or replace function pollux.usage_rest() returns setof pollux.usage_hour
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select * from pollux.usage_sums(pollux.usage_rolled(), 'infinity')
+    union all
+    select * from pollux.usage_lost('infinity')
+$$;
+comment on function pollux.usage_rest() is 'What is in the log and not in usage_hour yet, summed up.';
+
+create or replace function pollux.usage_add(p_rows pollux.usage_hour[]) returns integer
+language plpgsql volatile as $$
+declare
+    v_rows integer;
+begin
+    insert into pollux.usage_hour as u
+    select * from unnest(p_rows) r
+    on conflict (hour, client_id, credential_id, model) do update
+    set requests = u.requests + excluded.requests, errors = u.errors + excluded.errors,
+        prompt_tokens = u.prompt_tokens + excluded.prompt_tokens,
+        cached_tokens = u.cached_tokens + excluded.cached_tokens,
+        output_tokens = u.output_tokens + excluded.output_tokens,
+        thoughts_tokens = u.thoughts_tokens + excluded.thoughts_tokens,
+        tool_tokens = u.tool_tokens + excluded.tool_tokens,
+        total_tokens = u.total_tokens + excluded.total_tokens,
+        duration_ms = u.duration_ms + excluded.duration_ms,
+        first_byte_ms = u.first_byte_ms + excluded.first_byte_ms,
+        latency = pollux.histogram_add(u.latency, excluded.latency),
+        first_byte = pollux.histogram_add(u.first_byte, excluded.first_byte),
+        cost = coalesce(u.cost + excluded.cost, u.cost, excluded.cost);
+    get diagnostics v_rows = row_count;
+    return v_rows;
+end
+$$;
+comment on function pollux.usage_add(pollux.usage_hour[]) is
+    'Adds sums to those that are there, group by group. Answers how many groups.';
+
+-- A settlement's ended_at is read before it commits; five minutes are ten times what a statement of the workers
+-- may take.
+create or replace function pollux.usage_roll() returns integer
 language plpgsql volatile as $$
 declare
     v_from timestamptz;
-    v_to timestamptz;
+    v_to timestamptz := pollux.chore_step('5 minutes', pollux.now() - interval '5 minutes');
     v_rows integer;
 begin
-    select coalesce(done_to, date_trunc('hour', pollux.now()) - interval '1 day') into v_from
-    from pollux.chore where name = 'usage' for update;
-    v_to := least(date_trunc('hour', pollux.now() - interval '5 minutes'),
-                  v_from + make_interval(hours => p_hours));
-    if v_from is null or v_to <= v_from then
+    select coalesce(done_to, (select pollux.hour_of(min(ended_at)) from pollux.request), v_to) into v_from
+    from pollux.chore where name = 'usage' for no key update;
+    if v_to < v_from then
         return 0;
     end if;
-    insert into pollux.usage_hour
-    select date_trunc('hour', ended_at), client_id, credential_id, model, count(*),
-           count(*) filter (where outcome <> 'ok'),
-           coalesce(sum(prompt_tokens), 0), coalesce(sum(cached_tokens), 0), coalesce(sum(output_tokens), 0),
-           coalesce(sum(thoughts_tokens), 0), coalesce(sum(tool_tokens), 0), coalesce(sum(total_tokens), 0)
-    from pollux.request
-    where ended_at >= v_from and ended_at < v_to and outcome <> 'lost'
-    group by 1, 2, 3, 4;
-    get diagnostics v_rows = row_count;
+    v_rows := pollux.usage_add(array(select u from pollux.usage_sums(v_from, v_to) u));
     update pollux.chore set done_to = v_to where name = 'usage';
     return v_rows;
 end
 $$;
-comment on function pollux.usage_roll(integer) is
-    'Sums up hours that are over, at most so many. Answers how many rows that made.';
+comment on function pollux.usage_roll() is
+    'Sums up what ended since the last time, but for the last minutes. Answers how many groups that concerned.';
+
+create or replace function pollux.usage_fold(p_before timestamptz) returns void
+language plpgsql volatile as $$
+begin
+    perform pollux.usage_add(array(select u from pollux.usage_lost(p_before) u));
+    delete from pollux.request_default where started_at < p_before and outcome = 'lost';
+end
+$$;
+comment on function pollux.usage_fold(timestamptz) is
+    'Takes what got lost of the requests that began before that moment into usage_hour: nothing can replace them '
+    'any more, since their log is dropped in the same transaction.';
 
 create or replace function admin.usage(p_from timestamptz, p_to timestamptz, p_by text[]) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$

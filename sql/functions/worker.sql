@@ -15,7 +15,7 @@ begin
     on conflict (id) do update
     set beat_at = pollux.now(), left_at = null, swept_at = null, inflight = excluded.inflight;
     v_swept := pollux.worker_sweep();
-    perform pollux.chore_next();
+    perform pollux.chore_take();
     return jsonb_build_object('swept', v_swept, 'settings', (
         select jsonb_object_agg(s.name, pollux.setting_value(s)) from pollux.setting s));
 end
@@ -100,3 +100,12 @@ language sql volatile as $$
 $$;
 comment on function pollux.worker_strays() is
     'Closes what has been open for half an hour without a living worker.';
+
+create or replace function pollux.worker_expire() returns integer
+language sql volatile as $$
+    with gone as (
+        delete from pollux.worker where beat_at < pollux.now() - interval '1 day'
+            and (swept_at is not null or left_at is not null) returning 1)
+    select count(*)::integer from gone
+$$;
+comment on function pollux.worker_expire() is 'Forgets workers that ended a day ago.';

@@ -40,7 +40,9 @@ begin
              pollux.client, pollux.admin_token, pollux.worker, pollux.open_request, pollux.waiter, pollux.request, pollux.attempt,
              pollux.affinity, pollux.upload, pollux.event, pollux.usage_hour, pollux.job,
              pollux.admin, pollux.session, pollux.login_gate, pollux.audit restart identity cascade;
-    update pollux.chore set done_at = '-infinity', done_to = null, result = null;
+    truncate pollux.maintainer, pollux.health_hour;
+    update pollux.chore set started_at = '-infinity', done_at = '-infinity', done_to = null, done_day = null, took = null,
+                            result = null, failed = false, done_by = null;
     perform test.at('2030-06-15 12:00:00 America/Los_Angeles');
     perform admin.client_add('app', encode(sha256('app'), 'hex'), 'app', null, null, null, null, null);
 end $$;
