@@ -10,6 +10,7 @@
 
 #include "base/auto.h"
 #include "base/conf.h"
+#include "base/keytext.h"
 #include "db/admin_calls.h"
 #include "vault/vault.h"
 
@@ -21,8 +22,6 @@
 #include <unistd.h>
 
 enum {
-    KEY_LEAST = 20,
-    KEY_MOST = 256,
     BATCH = 5000,
     SHOWN = 10,                     /* malformed ones in the report */
     TEXT_MOST = 64 * 1024 * 1024,   /* a longer file is something else */
@@ -123,52 +122,13 @@ static bool add_key(struct keys *k, const char *key, size_t n)
 
 /* ---- text ---- */
 
-static bool key_char(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_'
-           || c == '-';
-}
-
-static bool between(char c)
-{
-    return c == '\n' || c == ' ' || c == ',' || c == '\r' || c == '\t' || c == '\v' || c == '\f';
-}
-
-/* Why a word is no key, "" if it is one. */
-static void judge(const char *word, size_t n, struct buf *why)
-{
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)word[i];
-        if (key_char(word[i]))
-            continue;
-        if (c > 0x20 && c < 0x7f)
-            buf_printf(why, "`%c` is in no key", c);
-        else
-            buf_printf(why, "byte 0x%02x is in no key", c);
-        return;
-    }
-    if (n < KEY_LEAST)
-        buf_printf(why, "too short (%zu): a key has %d to %d characters", n, KEY_LEAST, KEY_MOST);
-    if (n > KEY_MOST)
-        buf_printf(why, "too long (%zu): a key has %d to %d characters", n, KEY_LEAST, KEY_MOST);
-}
-
-/* Enough of a word to find it again, not enough to use it: it may be a key with a typing error. */
-static void mask(const char *word, size_t n, struct buf *out)
-{
-    size_t keep = n >= 16 ? 4 : n >= 8 ? 2 : 0;
-    for (size_t i = 0; i < keep; i++)
-        buf_putc(out, word[i] > 0x20 && word[i] < 0x7f ? word[i] : '?');
-    buf_puts(out, "***");
-}
-
 static void add_malformed(struct keys *k, const char *name, int line, const char *word, size_t n,
                           const char *why)
 {
     if (++k->malformed > SHOWN)
         return;
     auto_buf masked = {0};
-    mask(word, n, &masked);
+    keytext_mask(word, n, &masked);
     json_array_append_new(k->shown, json_pack("{s:s?,s:i,s:s,s:s}", "file", name, "line", line, "text",
                                               buf_str(&masked), "reason", why));
 }
@@ -176,7 +136,7 @@ static void add_malformed(struct keys *k, const char *name, int line, const char
 static bool add_word(struct keys *k, const char *name, int line, const char *word, size_t n)
 {
     auto_buf why = {0};
-    judge(word, n, &why);
+    keytext_judge(word, n, &why);
     if (why.n == 0)
         return add_key(k, word, n);
     add_malformed(k, name, line, word, n, buf_str(&why));
@@ -185,24 +145,11 @@ static bool add_word(struct keys *k, const char *name, int line, const char *wor
 
 bool keys_text(struct keys *k, const char *name, const char *text, size_t n)
 {
-    int line = 1;
-    size_t i = n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    while (i < n) {
-        if (between(text[i])) {
-            line += text[i++] == '\n';
-            continue;
-        }
-        if (name != NULL && text[i] == '#') {
-            while (i < n && text[i] != '\n')
-                i++;
-            continue;
-        }
-        size_t from = i;
-        while (i < n && !between(text[i]) && (name == NULL || text[i] != '#'))
-            i++;
-        if (!add_word(k, name, line, text + from, i - from))
+    struct keytext reading = {.text = text, .n = n, .line = 1, .comments = name != NULL};
+    size_t m;
+    for (const char *word; (word = keytext_next(&reading, &m)) != NULL;)
+        if (!add_word(k, name, reading.line, word, m))
             return false;
-    }
     return true;
 }
 

@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * keys.h: keys out of text, and into the database in batches.
- *
- * Whatever lies between newlines, blanks and commas is a key if it is 20 to 256
- * characters of `A-Z a-z 0-9 . _ -`. Its beginning is not looked at: Google
- * changes that.
- */
+/* keys.h: keys out of text (base/keytext.h), and into the database in batches. */
 #ifndef POLLUX_CLI_KEYS_H
 #define POLLUX_CLI_KEYS_H
 
