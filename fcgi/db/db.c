@@ -9,7 +9,9 @@
 struct db {
     PGconn *conn; /* NULL while not connected */
     char *conninfo;
-    bool lost; /* the last statement broke the connection */
+    bool lost;       /* the last statement broke the connection */
+    bool prepared;   /* this connection knows the statement of db_query_often() */
+    bool unprepared; /* something in between does not keep prepared statements: they are sent whole */
     char sqlstate[6];
 };
 
@@ -31,6 +33,7 @@ static void disconnect(struct db *db)
     if (db->conn != NULL)
         PQfinish(db->conn);
     db->conn = NULL;
+    db->prepared = false;
 }
 
 void db_free(struct db *db)
@@ -148,20 +151,62 @@ static bool fail(struct db *db, const PGresult *r, struct fault *f)
     return false;
 }
 
-static PGresult *run(struct db *db, const char *sql, int n, const char *const *params, struct fault *f)
+static bool succeeded(const PGresult *r)
 {
-    db->lost = false;
-    db->sqlstate[0] = '\0';
-    if (!db_ready(db, f)) {
-        db->lost = true;
-        return NULL;
-    }
-    PGresult *r = PQexecParams(db->conn, sql, n, NULL, params, NULL, NULL, 0);
     ExecStatusType status = PQresultStatus(r);
-    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
+    return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
+}
+
+static bool begin(struct db *db, struct fault *f)
+{
+    db->sqlstate[0] = '\0';
+    db->lost = !db_ready(db, f);
+    return !db->lost;
+}
+
+static PGresult *finish(struct db *db, PGresult *r, struct fault *f)
+{
+    if (succeeded(r))
         return r;
     fail(db, r, f);
     PQclear(r);
+    return NULL;
+}
+
+static PGresult *run(struct db *db, const char *sql, int n, const char *const *params, struct fault *f)
+{
+    if (!begin(db, f))
+        return NULL;
+    return finish(db, PQexecParams(db->conn, sql, n, NULL, params, NULL, NULL, 0), f);
+}
+
+/* A pooler lost the statement (26000) or has another of that name (42P05), or its result has changed since it
+ * was prepared (0A000): nothing was executed. */
+static bool means_unprepared(const PGresult *r)
+{
+    const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+    return state != NULL &&
+           (strcmp(state, "26000") == 0 || strcmp(state, "42P05") == 0 || strcmp(state, "0A000") == 0);
+}
+
+/* The result of the prepared statement, good or bad; NULL if it has to be sent whole. */
+static PGresult *run_prepared(struct db *db, const char *name, const char *sql, int n,
+                              const char *const *params)
+{
+    PGresult *r = NULL;
+    if (!db->prepared && !db->unprepared) {
+        r = PQprepare(db->conn, name, sql, n, NULL);
+        db->prepared = succeeded(r);
+    }
+    if (db->prepared) {
+        PQclear(r);
+        r = PQexecPrepared(db->conn, name, n, params, NULL, NULL, 0);
+    }
+    if (!db->unprepared && !means_unprepared(r))
+        return r;
+    PQclear(r);
+    db->prepared = false;
+    db->unprepared = true;
     return NULL;
 }
 
@@ -194,6 +239,15 @@ bool db_json(struct db *db, json_t **ret, struct fault *f, const char *sql, int 
 struct db_rows *db_query(struct db *db, struct fault *f, const char *sql, int n, const char *const *params)
 {
     return (struct db_rows *)run(db, sql, n, params, f);
+}
+
+struct db_rows *db_query_often(struct db *db, struct fault *f, const char *name, const char *sql, int n,
+                               const char *const *params)
+{
+    if (!begin(db, f))
+        return NULL;
+    PGresult *r = run_prepared(db, name, sql, n, params);
+    return r != NULL ? (struct db_rows *)finish(db, r, f) : db_query(db, f, sql, n, params);
 }
 
 static const PGresult *result_of(const struct db_rows *rows)

@@ -2,9 +2,9 @@
 /*
  * db.h: one connection to PostgreSQL, and statements that name the shape they expect.
  *
- * Statements are unnamed and parameterised (PQexecParams), so that a connection
- * pooler in transaction mode may stand in between. A connection is used by one
- * thread at a time. When a statement fails because the connection broke, the
+ * Statements are parameterised and, but for those that can do without their
+ * name, unnamed, so that a connection pooler in transaction mode may stand in
+ * between. A connection is used by one thread at a time. When a statement fails because the connection broke, the
  * server is going down, or a demoted primary answered (SQLSTATE 25006), the
  * connection is closed and `db_lost()` says so: the caller may repeat an
  * idempotent unit after db_ready().
@@ -48,6 +48,13 @@ bool db_json(struct db *db, json_t **ret, struct fault *f, const char *sql, int 
 struct db_rows;
 struct db_rows *db_query(struct db *db, struct fault *f, const char *sql, int n, const char *const *params);
 void db_rows_free(struct db_rows *rows);
+
+/* The same for the one statement that a connection runs again and again: it is prepared once under this name,
+ * which saves the server reading and planning it each time. Another text, another name: behind a pooler the
+ * connections of several processes share what was prepared (so the name holds the release, too). Where a
+ * pooler does not keep prepared statements it is sent whole from then on. */
+struct db_rows *db_query_often(struct db *db, struct fault *f, const char *name, const char *sql, int n,
+                               const char *const *params);
 
 /* How many rows there are; a field as text, borrowed, "" for SQL NULL; whether it is NULL; as a number, 0 for
  * NULL. Rows and columns count from 0. */

@@ -186,7 +186,8 @@ static struct db_rows *exchange(struct db *db, const struct slot *batch, struct 
     }
     buf_putc(&wishes, ']');
     const char *const params[] = {ledger.worker_id, wishes.p};
-    return db_query(db, f, "select * from api.exchange($1::uuid, '[]'::jsonb, $2::jsonb)", 2, params);
+    return db_query_often(db, f, "pollux reserve " POLLUX_VERSION,
+                          "select * from api.exchange($1::uuid, '[]'::jsonb, $2::jsonb)", 2, params);
 }
 
 void permit_init(struct permit *p)

@@ -143,8 +143,9 @@ static bool exchange(char *const *texts, size_t n, struct fault *f)
     }
     buf_putc(&all, ']');
     const char *const params[] = {settle.worker_id, all.p};
-    struct db_rows *refused = db_query(
-        settle.db, f, "select id, reason from api.exchange($1::uuid, $2::jsonb, '[]'::jsonb)", 2, params);
+    struct db_rows *refused =
+        db_query_often(settle.db, f, "pollux settle " POLLUX_VERSION,
+                       "select id, reason from api.exchange($1::uuid, $2::jsonb, '[]'::jsonb)", 2, params);
     for (int i = 0; refused != NULL && i < db_rows_count(refused); i++)
         log_error("the settlement of request %s was refused: %s", db_text(refused, i, 0),
                   db_text(refused, i, 1));

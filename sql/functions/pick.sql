@@ -335,7 +335,7 @@ declare
     v_moment pollux.moment := pollux.moment(p_policy);
     v_classes integer[] := case when p_policy.strategy = 'priority'
                                 then pollux.pick_classes(p_model) else '{100}' end;
-    v_want integer := cardinality(p_seats) + 8;
+    v_want integer := cardinality(p_seats) + 3;
     v_class integer;
     v_hand pollux.hand;
     v_deal record;

@@ -102,7 +102,9 @@ begin
                    pollux.now() - interval '1 hour'
                                   * max(value) filter (where name = 'learned_ttl_hours')::integer
                    )::pollux.policy
-        from pollux.setting);
+        from pollux.setting
+        where name in ('strategy', 'send_margin_ms', 'cooldown_floor_ms', 'cooldown_ceiling_ms',
+                       'learned_ttl_hours'));
 end
 $$;
 comment on function pollux.policy() is 'The settings an exchange needs.';

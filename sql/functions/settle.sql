@@ -1,13 +1,16 @@
 -- SPDX-License-Identifier: MIT
 -- Settle: what became of requests. Idempotent by request id; a settlement carries all that is needed to make
 -- its row and its counts again, should a crash of PostgreSQL have forgotten the reservation.
+-- (Those two that join a batch with itself may hash it: a loop in a loop is slow with a hundred settlements.)
 set check_function_bodies = off;
 
 -- p_counted: how many attempts of the request were counted at their reservation, as far as known; null: all.
 create or replace function pollux.attempt_log(
     p_ids uuid[], p_verbs text[], p_counted integer[], p_attempts jsonb[]
 ) returns pollux.effect[]
-language plpgsql volatile as $$
+language plpgsql volatile
+set enable_hashjoin = on
+as $$
 declare
     v_effects pollux.effect[];
 begin
@@ -107,7 +110,9 @@ create or replace function pollux.settle_log(
     out ids uuid[], out verbs text[], out counted integer[], out attempts jsonb[],
     out clients bigint[], out moments timestamptz[], out more bigint[], out anew boolean[]
 )
-language plpgsql volatile as $$
+language plpgsql volatile
+set enable_hashjoin = on
+as $$
 declare
     v_now timestamptz := pollux.now();
 begin
