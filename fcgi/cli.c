@@ -86,13 +86,37 @@ static const struct cli_command commands[] = {
      .summary = "Makes a client and its token, which is shown this once.",
      .help = "JSON: {\"id\", \"name\", \"token\", \"hint\", \"rpm\", \"tpm\", \"daily_tokens\", \"models\",\n"
              "\"expires_at\", ...}; null is no limit."},
+    {.noun = "client", .verb = "set", .run = client_set, .arguments = "ID|NAME", .least = 1, .most = 1,
+     .options = {{.name = "rpm", .value = "N", .help = "requests per minute"},
+                 {.name = "tpm", .value = "N", .help = "tokens per minute"},
+                 {.name = "daily-tokens", .value = "N", .help = "tokens per day"},
+                 {.name = "models", .value = "A,B", .help = "the only models it may use"},
+                 {.name = "expires", .value = "WHEN", .help = "2027-01-01, or 30d from now (h, d, w)"}},
+     .summary = "Changes what a client may use; the value `none` clears a limit.",
+     .help = "What is not given stays as it is. Requests without a token (setting open_access)\n"
+             "are those of the client \"open access\":  pollux client set \"open access\" --rpm 100\n\n"
+             "JSON: the client as it is now, as in `client list`."},
     {.noun = "client", .verb = "list", .run = client_list, .summary = "Lists the clients.",
      .help = "JSON: an array of {\"id\", \"name\", \"hint\", \"rpm\", \"tpm\", \"daily_tokens\",\n"
              "\"models\", \"expires_at\", \"revoked_at\", \"created_at\", \"tokens_today\", \"state\"};\n"
-             "state is active, expired or revoked."},
+             "state is active, expired or revoked; off: open access while it is switched off."},
     {.noun = "client", .verb = "revoke", .run = client_revoke, .arguments = "ID|NAME", .least = 1, .most = 1,
      .summary = "Makes a client's token invalid for good.",
      .help = "JSON: the client as it is now, as in `client list`."},
+
+    {.noun = "ban", .verb = "list", .run = ban_list,
+     .summary = "Lists the addresses that are not served without a client token.",
+     .help = "Addresses ban themselves by asking on and on when their limits are reached (settings\n"
+             "open_per_minute, open_per_hour, ban_after, ban_minutes). Whoever has a valid token\n"
+             "is served all the same.\n\n"
+             "JSON: an array of {\"net\", \"reason\", \"automatic\", \"created_at\", \"ends_at\"}."},
+    {.noun = "ban", .verb = "add", .run = ban_add, .arguments = "ADDRESS|NETWORK", .least = 1, .most = 1,
+     .options = {{.name = "until", .value = "WHEN", .help = "2027-01-01, or 30d from now (h, d, w) [1d]"},
+                 {.name = "reason", .value = "TEXT", .help = "a note"}},
+     .summary = "Bans an address or a network; an IPv6 address stands for its /64.",
+     .help = "One that is banned already gets the new end.\n\nJSON: the ban, as in `ban list`."},
+    {.noun = "ban", .verb = "lift", .run = ban_lift, .arguments = "ADDRESS|NETWORK", .least = 1, .most = 1,
+     .summary = "Ends a ban now.", .help = "JSON: the ban as it was, as in `ban list`."},
 
     {.noun = "model", .verb = "list", .run = model_list,
      .summary = "Lists the configured models; all others are forwarded as they are.",

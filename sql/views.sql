@@ -16,6 +16,22 @@ from pollux.client c;
 comment on view report.clients is
     'Clients and their limits. What they used is counted here only if they have limits.';
 
+create or replace view report.bans as
+select net, reason, automatic, created_at, ends_at from pollux.ban where ends_at > pollux.now() order by ends_at;
+comment on view report.bans is
+    'Networks from which nobody is served without a client token now, and until when.';
+
+create or replace view report.visitors as
+select v.net, v.seen_at,
+       pollux.window_sum(v.seconds, v.starts, pollux.second_of(pollux.now()) - 61) as requests_this_minute,
+       pollux.window_sum(v.minutes, v.starts_by_minute, pollux.second_of(pollux.now()) / 60 - 61)
+           as requests_this_hour,
+       case when v.breach_since > pollux.now() - interval '1 hour' then v.breaches else 0 end as refusals
+from pollux.visitor v;
+comment on view report.visitors is
+    'Addresses (IPv6: /64) from which requests without a token came lately, how many, and how often they were '
+    'refused for their limits within the hour.';
+
 create or replace view report.credentials as
 select c.id, p.name as project, c.project_id, c.kind, c.label, c.hint, c.priority,
        case when c.removed_at is not null then 'removed' when not c.enabled then 'disabled'

@@ -165,7 +165,12 @@ int key_restore(struct cli *cli);
 
 int client_add(struct cli *cli);
 int client_list(struct cli *cli);
+int client_set(struct cli *cli);
 int client_revoke(struct cli *cli);
+
+int ban_list(struct cli *cli);
+int ban_add(struct cli *cli);
+int ban_lift(struct cli *cli);
 
 int model_list(struct cli *cli);
 int model_set(struct cli *cli);

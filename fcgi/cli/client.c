@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* client.c: pollux client add, list, revoke. */
+/* client.c: pollux client add, list, set, revoke. */
 #include "cli/cli.h"
 
 #include "base/auto.h"
@@ -81,6 +81,41 @@ int client_list(struct cli *cli)
     if (cli_db(cli) == NULL || !admin_client_list(cli->db, &rows, &cli->fault))
         return cli_failed(cli);
     return cli_rows(cli, columns, rows, "There are no clients yet: `pollux client add NAME`.");
+}
+
+static bool read_patch(struct cli *cli, json_t *patch)
+{
+    struct cli_moment m;
+    json_t *models = cli_list(cli, "models");
+    if (models != NULL)
+        json_object_set_new(patch, "models", models);
+    if (!cli_limit(cli, "rpm", patch, "rpm") || !cli_limit(cli, "tpm", patch, "tpm")
+        || !cli_limit(cli, "daily-tokens", patch, "daily_tokens") || !cli_moment(cli, "expires", &m))
+        return false;
+    if (m.away != NULL)
+        json_object_set_new(patch, "expires_in", json_string(m.away));
+    else if (cli_option(cli, "expires") != NULL)
+        json_object_set_new(patch, "expires_at", m.at != NULL ? json_string(m.at) : json_null());
+    return true;
+}
+
+int client_set(struct cli *cli)
+{
+    json_auto_t *patch = json_object(), *client = NULL;
+    if (!read_patch(cli, patch))
+        return CLI_WRONG;
+    auto_str text = json_dumps(patch, JSON_COMPACT);
+    if (text == NULL)
+        return cli_wrong(cli, "names are written in UTF-8");
+    if (cli_db(cli) == NULL || !admin_client_set(cli->db, &client, &cli->fault, cli->arguments[0], text))
+        return cli_failed(cli);
+    if (json_is_null(client))
+        return cli_failure("there is no client `%s`: `pollux client list` shows them", cli->arguments[0]);
+    if (cli->json)
+        cli_json(client);
+    else
+        cli_object(columns, client);
+    return CLI_OK;
 }
 
 int client_revoke(struct cli *cli)

@@ -63,6 +63,11 @@ bool admin_client_list(struct db *db, json_t **ret, struct fault *f)
     return db_json(db, ret, f, "select admin.client_list()", 0, NULL);
 }
 
+bool admin_client_set(struct db *db, json_t **ret, struct fault *f, const char *id_or_name, const char *patch)
+{
+    return CALL(db, ret, f, "select admin.client_set($1, $2::jsonb)", id_or_name, patch);
+}
+
 bool admin_client_revoke(struct db *db, json_t **ret, struct fault *f, const char *id_or_name)
 {
     return CALL(db, ret, f, "select admin.client_revoke($1)", id_or_name);
@@ -138,6 +143,26 @@ bool admin_admin_remove(struct db *db, json_t **ret, struct fault *f, const char
 bool admin_maintain(struct db *db, json_t **ret, struct fault *f)
 {
     return db_json(db, ret, f, "call pollux.maintain('pollux maintain')", 0, NULL);
+}
+
+bool admin_ban_list(struct db *db, json_t **ret, struct fault *f, int limit, const char *after)
+{
+    char limit_text[16];
+    snprintf(limit_text, sizeof limit_text, "%d", limit);
+    return CALL(db, ret, f, "select admin.ban_list($1::int, $2)", limit_text, after);
+}
+
+bool admin_ban_add(struct db *db, json_t **ret, struct fault *f, const char *net, const char *reason,
+                   const char *ends, const char *ends_in)
+{
+    return CALL(db, ret, f,
+                "select admin.ban_add($1, $2, coalesce($3::timestamptz, pollux.now() + $4::interval))", net,
+                reason, ends, ends_in);
+}
+
+bool admin_ban_lift(struct db *db, json_t **ret, struct fault *f, const char *net)
+{
+    return CALL(db, ret, f, "select admin.ban_lift($1)", net);
 }
 
 bool admin_status(struct db *db, json_t **ret, struct fault *f)

@@ -45,6 +45,11 @@ bool admin_client_add(struct db *db, json_t **ret, struct fault *f, const struct
 
 bool admin_client_list(struct db *db, json_t **ret, struct fault *f);
 
+/* By id or name: the client as it is afterwards. `patch` is JSON text: {"rpm", "tpm", "daily_tokens", "models",
+ * "expires_at" or "expires_in"}; null clears, what is absent stays. */
+bool admin_client_set(struct db *db, json_t **ret, struct fault *f, const char *id_or_name,
+                      const char *patch);
+
 /* By id or name: the client as it is afterwards. */
 bool admin_client_revoke(struct db *db, json_t **ret, struct fault *f, const char *id_or_name);
 
@@ -77,6 +82,16 @@ bool admin_admin_passwd(struct db *db, json_t **ret, struct fault *f, const char
 bool admin_admin_set(struct db *db, json_t **ret, struct fault *f, const char *id_or_name, const char *role,
                      const char *enabled);
 bool admin_admin_remove(struct db *db, json_t **ret, struct fault *f, const char *id_or_name);
+
+/* Bans in force, by network: up to `limit` after network `after` (NULL: from the first), an array. */
+bool admin_ban_list(struct db *db, json_t **ret, struct fault *f, int limit, const char *after);
+
+/* Bans an address or network until then (both NULL: for a day): the ban. */
+bool admin_ban_add(struct db *db, json_t **ret, struct fault *f, const char *net, const char *reason,
+                   const char *ends, const char *ends_in);
+
+/* The ban as it was. */
+bool admin_ban_lift(struct db *db, json_t **ret, struct fault *f, const char *net);
 
 bool admin_status(struct db *db, json_t **ret, struct fault *f);
 

@@ -371,6 +371,17 @@ static const struct refusal {
      "this client token is not valid: use one that `pollux client add` printed"},
     {"token_expired", FAULT_UNAUTHENTICATED, "this client token has expired: ask the operator for a new one"},
     {"token_revoked", FAULT_UNAUTHENTICATED, "this client token was revoked: ask the operator for a new one"},
+    {"open_access_off", FAULT_UNAUTHENTICATED,
+     "No client token: send it as Authorization: Bearer, x-goog-api-key, x-api-key or ?key=."},
+    {"banned", FAULT_FORBIDDEN,
+     "this address is not served without a client token for a while: too many of its requests were refused, "
+     "or the operator shut it out"},
+    {"ip_minute", FAULT_RATE_LIMITED,
+     "this address has reached its requests per minute without a client token"},
+    {"ip_hour", FAULT_RATE_LIMITED, "this address has reached its requests per hour without a client token"},
+    {"protected", FAULT_UNAVAILABLE,
+     "few upstream credentials are ready: only some requests without a client token are served now; try again "
+     "shortly, or use a token"},
     {"model_denied", FAULT_FORBIDDEN, "this client token may not use this model"},
     {"client_rpm", FAULT_RATE_LIMITED, "this client token has reached its requests per minute"},
     {"client_tpm", FAULT_RATE_LIMITED, "this client token has reached its tokens per minute"},
@@ -457,7 +468,7 @@ bool ledger_reserve(const struct wish *w, struct permit *ret, struct fault *f)
     auto_buf text = {0};
     for (bool first = true;; first = false) {
         permit_free(ret);
-        if (!ask_patiently(w, &text, clock_ms() - began, first, ret, f))
+        if (!ask_patiently(w, &text, first ? 0 : clock_ms() - began, first, ret, f))
             return false;
         ret->waited_ms = clock_ms() - began;
         if (strcmp(ret->verdict, "go") == 0)

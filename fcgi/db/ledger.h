@@ -40,12 +40,15 @@ bool ledger_start(const struct ledger_options *o, struct fault *f);
 /* Settles what is queued, or spools it when the database stays away, says goodbye, ends the thread. */
 void ledger_stop(void);
 
+/* The token hash of a request that holds no credential, while open access is on (sql/functions/guard.sql). */
+#define LEDGER_OPEN "00"
+
 /* What a request asks for. All pointers are borrowed for the duration of the call. */
 struct wish {
     const char *id;         /* request id */
     bool auth_only;         /* only authenticate the client; nothing is reserved */
     int attempt;            /* 1, 2, ... */
-    const char *token_hash; /* hexadecimal SHA-256 of the client token; NULL when none came */
+    const char *token_hash; /* hexadecimal SHA-256 of the client token, LEDGER_OPEN; NULL when none came */
     const char *dialect;    /* "native" or "openai" */
     const char *verb;       /* "generateContent", ... or "" */
     const char *model;      /* as the client named it; "" for calls that have no model */

@@ -22,7 +22,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BATCH = 200, GATHER_MS = 20, BEAT_MS = 1000, PAUSE_MIN_MS = 100, PAUSE_MAX_MS = 2000, STOP_MS = 3000 };
+enum {
+    BATCH = 200,
+    GATHER_MS = 20,
+    BEAT_MS = 1000,
+    FIRST_BEAT_MS = 1000,
+    PAUSE_MIN_MS = 100,
+    PAUSE_MAX_MS = 2000,
+    STOP_MS = 3000,
+};
 
 /* Settlements as JSON texts, each owned. */
 struct batch {
@@ -35,6 +43,7 @@ static struct {
     pthread_cond_t changed; /* something was queued, or the end is near */
     pthread_t thread;
     bool stopping;
+    bool asked; /* the database was asked for the settings once, with success or without */
     struct batch queue; /* settlements, oldest first */
     json_t *settings;   /* object name -> value, from the last heartbeat */
     struct db *db;      /* this thread's own connection */
@@ -278,6 +287,24 @@ static bool beat(void)
     return true;
 }
 
+static void note_asked(void)
+{
+    auto_lock(&settle.lock);
+    if (!settle.asked)
+        pthread_cond_broadcast(&settle.changed);
+    settle.asked = true;
+}
+
+/* The first requests are served by the settings in force, unless the database is away or slow. */
+static void await_settings(void)
+{
+    struct timespec until = clock_in(FIRST_BEAT_MS);
+    auto_lock(&settle.lock);
+    while (!settle.asked)
+        if (pthread_cond_timedwait(&settle.changed, &settle.lock, &until) != 0)
+            break;
+}
+
 static void say_goodbye(void)
 {
     const char *const params[] = {settle.worker_id};
@@ -341,6 +368,7 @@ static void *settle_main(void *arg)
         bool well = true;
         if (clock_ms() >= next_beat) {
             well = beat();
+            note_asked();
             next_beat = clock_ms() + BEAT_MS;
         }
         if (well && !replayed) {
@@ -382,6 +410,7 @@ bool settle_start(const struct ledger_options *o, struct fault *f)
     pthread_condattr_destroy(&attr);
     if (pthread_create(&settle.thread, NULL, settle_main, NULL) != 0)
         return fault_set(f, FAULT_UNAVAILABLE, "cannot make a thread: %s", strerror(errno));
+    await_settings();
     return true;
 }
 

@@ -34,6 +34,12 @@ static void gather_credentials(const struct request *r, const struct uri *uri, s
                 credential_add(src, places[k].place, r->headers[i].value);
 }
 
+/* Whether a request without any credential may try its luck; the database looks at it more closely. */
+static bool open_access(const struct credential_source *src)
+{
+    return ledger_setting_on("open_access", false) && credential_absent(src);
+}
+
 bool journey_open(struct journey *j, struct request *req, const struct uri *uri, enum dialect dialect)
 {
     *j = (struct journey){.req = req, .uri = uri, .dialect = dialect, .method = req->method};
@@ -44,7 +50,10 @@ bool journey_open(struct journey *j, struct request *req, const struct uri *uri,
     struct credential_source src = {0};
     gather_credentials(req, uri, &src);
     char token[CREDENTIAL_MAX];
-    if (credential_parse(&src, token, &j->fault))
+    j->open = open_access(&src);
+    if (j->open)
+        snprintf(j->token_hash, sizeof j->token_hash, LEDGER_OPEN);
+    else if (credential_parse(&src, token, &j->fault))
         vault_token_hash_hex(token, j->token_hash);
     vault_wipe(token, sizeof token);
     return j->fault.kind == FAULT_NONE;
@@ -65,6 +74,15 @@ bool journey_authenticate(struct journey *j, bool counts)
     bool ok = ledger_reserve(&w, &j->permit, &j->fault);
     j->client_id = j->permit.client_id;
     return ok;
+}
+
+bool journey_needs_token(struct journey *j)
+{
+    if (!j->open)
+        return true;
+    return fault_set(&j->fault, FAULT_UNAUTHENTICATED,
+                     "without a client token only models may be called and listed: files, caches and jobs "
+                     "belong to somebody");
 }
 
 /* A body counts by its announced length before it is read, so that the budget cannot be overrun together. */

@@ -45,6 +45,7 @@ struct journey {
 
     /* who asks */
     char token_hash[VAULT_HEX_MAX]; /* "" when no token came */
+    bool open;                      /* none came, and the operator lets such requests in (open access) */
     struct buf body;                /* the request body, when it is held */
     int64_t body_counted;           /* bytes taken from the body budget */
 
@@ -119,7 +120,8 @@ struct journey {
     char logged_model[MODEL_MAX];
 };
 
-/* Begins a journey: request id, client token. False with j->fault when the credentials are contradictory. */
+/* Begins a journey: request id, client token. False with j->fault when there is no credential (and no open
+ * access), one that cannot be a token, or two that differ. */
 bool journey_open(struct journey *j, struct request *req, const struct uri *uri, enum dialect dialect);
 
 /* Ends it: answers with j->fault if there is one and nothing was sent, settles, frees. */
@@ -128,6 +130,10 @@ void journey_close(struct journey *j);
 /* Asks the database who the client is, without reserving anything; `counts` against the client's own limits
  * if this is all that the request costs. False with j->fault. */
 bool journey_authenticate(struct journey *j, bool counts);
+
+/* Open access is for models: what belongs to somebody (files, caches, jobs) needs a token. False with
+ * j->fault unless this request has one. */
+bool journey_needs_token(struct journey *j);
 
 /* Reads the body into j->body, within the request's and the worker's limits. */
 bool journey_body(struct journey *j, size_t max);

@@ -98,6 +98,10 @@ static bool read_native(struct journey *j, struct uri_call *call)
     j->stream = v->mode == ANSWER_STREAM;
     j->wants_events = j->stream && wants_events(j);
     j->bearer = strncmp(call->resource, "openai/", 7) == 0;
+    bool of_model = *call->model != '\0' && *call->verb != '\0' && strcmp(j->method, "POST") == 0;
+    bool lists = strcmp(j->method, "GET") == 0 && models_is_listing(call);
+    if (!of_model && !lists && !journey_needs_token(j))
+        return false;
     bool below_model =
         *call->model != '\0' && strchr(call->resource + strcspn(call->resource, "/") + 1, '/') != NULL;
     if (*call->model == '\0' || below_model) /* models/x/operations/y, say, is somebody's */

@@ -188,7 +188,7 @@ void gateway_upload(struct request *r, const struct uri *u)
             j.fault = (struct fault){0};
         if (j.fault.kind == FAULT_NONE)
             continue_upload(&j, buf_str(&id));
-    } else if (opened) {
+    } else if (opened && journey_needs_token(&j)) {
         start_upload(&j);
     }
     journey_close(&j);

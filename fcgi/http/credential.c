@@ -191,3 +191,16 @@ bool credential_parse(const struct credential_source *src, char token[static CRE
     token[0] = '\0';
     return false;
 }
+
+bool credential_absent(const struct credential_source *src)
+{
+    char token[CREDENTIAL_MAX] = "";
+    struct fault f = {0};
+    struct search search = {.token = token, .fault = &f};
+    for (size_t place = 0; place < sizeof src->header / sizeof *src->header; place++)
+        if (src->header[place].n > 0)
+            return false;
+    bool absent = take_query(&search, src->query) && token[0] == '\0';
+    explicit_bzero(token, sizeof token);
+    return absent;
+}

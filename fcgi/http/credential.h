@@ -36,4 +36,7 @@ void credential_add(struct credential_source *src, enum credential_place place, 
 bool credential_parse(const struct credential_source *src, char token[static CREDENTIAL_MAX],
                       struct fault *f);
 
+/* Whether the request holds no credential at all, not even one that cannot be a token. */
+bool credential_absent(const struct credential_source *src);
+
 #endif

@@ -97,7 +97,8 @@ language sql stable as $$
         'daily_tokens', c.daily_tokens, 'models', to_jsonb(c.models), 'expires_at', c.expires_at,
         'revoked_at', c.revoked_at, 'created_at', c.created_at,
         'tokens_today', pollux.client_today(c, pollux.pacific_date(pollux.now())),
-        'state', case when c.revoked_at is not null then 'revoked'
+        'state', case when c.id = -1 and not pollux.setting_on('open_access') then 'off'
+                      when c.revoked_at is not null then 'revoked'
                       when c.expires_at <= pollux.now() then 'expired' else 'active' end)
 $$;
 comment on function pollux.client_json(pollux.client) is
@@ -135,14 +136,68 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function admin.client_list() is
     'Array of {id, name, hint, rpm, tpm, daily_tokens, models, expires_at, revoked_at, created_at, '
-    'tokens_today, state}; state: active, expired, revoked.';
+    'tokens_today, state}; state: active, expired, revoked; off: open access (id -1) while it is switched off.';
+
+create or replace function pollux.client_named(p_id_or_name text) returns bigint
+language sql stable as $$
+    select coalesce((select id from pollux.client where name = p_id_or_name),
+                    (select id from pollux.client where id::text = p_id_or_name))
+$$;
+comment on function pollux.client_named(text) is 'The id of a client by its name or id; null if there is none.';
+
+create or replace function admin.client_set(p_id_or_name text, p_patch jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    c pollux.client;
+    v_field text;
+begin
+    select k into v_field from jsonb_object_keys(p_patch) k
+    where k not in ('rpm', 'tpm', 'daily_tokens', 'models', 'expires_at', 'expires_in') limit 1;
+    if v_field is not null then
+        raise exception 'a client has no "%"', v_field using errcode = 'invalid_parameter_value';
+    end if;
+    select * into c from pollux.client where id = pollux.client_named(p_id_or_name) for no key update;
+    if c.id is null then
+        return null;
+    end if;
+    c.rpm := pollux.model_number(p_patch, 'rpm', c.rpm, 2147483647);
+    c.tpm := pollux.model_number(p_patch, 'tpm', c.tpm, 9007199254740992);
+    c.daily_tokens := pollux.model_number(p_patch, 'daily_tokens', c.daily_tokens, 9007199254740992);
+    if p_patch ? 'models' then
+        c.models := nullif(array(select jsonb_array_elements_text(nullif(p_patch -> 'models', 'null'))), '{}');
+    end if;
+    if p_patch ?| array['expires_at', 'expires_in'] then
+        c.expires_at := coalesce((p_patch ->> 'expires_at')::timestamptz,
+                                 pollux.now() + (p_patch ->> 'expires_in')::interval);
+    end if;
+    if c.expires_at <= pollux.now() and p_patch ?| array['expires_at', 'expires_in'] then
+        raise exception 'that is in the past: %', c.expires_at using errcode = 'invalid_parameter_value';
+    end if;
+    update pollux.client
+    set rpm = c.rpm, tpm = c.tpm, daily_tokens = c.daily_tokens, models = c.models, expires_at = c.expires_at
+    where id = c.id;
+    return pollux.client_json(c);
+end
+$$;
+comment on function admin.client_set(text, jsonb) is
+    'Changes a client, by name or id: {rpm, tpm, daily_tokens, models: [names], expires_at: a time, or '
+    'expires_in: an interval from now}; null clears, what is absent stays. Answers it as in client_list; null if '
+    'there is none.';
 
 create or replace function admin.client_revoke(p_id_or_name text) returns jsonb
-language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
-    update pollux.client c set revoked_at = coalesce(c.revoked_at, pollux.now())
-    where c.id = coalesce((select id from pollux.client where name = p_id_or_name),
-                          (select id from pollux.client where id::text = p_id_or_name))
-    returning pollux.client_json(c)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    c pollux.client;
+begin
+    if pollux.client_named(p_id_or_name) = -1 then
+        raise exception 'open access has no token that could be revoked' using errcode = 'invalid_parameter_value',
+            hint = 'Switch it off: pollux setting set open_access off';
+    end if;
+    update pollux.client o set revoked_at = coalesce(o.revoked_at, pollux.now())
+    where o.id = pollux.client_named(p_id_or_name)
+    returning * into c;
+    return case when c.id is not null then pollux.client_json(c) end;
+end
 $$;
 comment on function admin.client_revoke(text) is
     'Revokes a client by name or id. Answers it as in client_list; null if there is none.';

@@ -10,7 +10,8 @@
 -- A wish: {
 --   "id": uuid of the request, "kind": "permit", or "auth" to authenticate only, "attempt": 1...; with "auth" 1
 --   counts against the client's limits, 0 does not,
---   "token_hash": hexadecimal SHA-256 of the client token, or null, "dialect": "native" | "openai",
+--   "token_hash": hexadecimal SHA-256 of the client token, "00" if the request holds no credential and open
+--   access is on, or null, "dialect": "native" | "openai",
 --   "verb": "generateContent" ... or "", "model": as the client wrote it, without "models/", or "",
 --   "stream": bool, "est_tokens": n, "since_ms": how long it has been waiting, 0 at first,
 --   "exclude": [projects already tried],
@@ -27,7 +28,8 @@
 --   wait  id, client_id, client, retry_in_ms, reason: "quota" | "concurrency" | "turn"
 --   no    id, client_id, client, retry_in_ms (if that helps), reason: "unauthenticated" | "token_expired" |
 --         "token_revoked" | "model_denied" | "client_rpm" | "client_tpm" | "client_budget" |
---         "no_credentials" | "exhausted" | "resource_conflict" | "model_unavailable" | "malformed"
+--         "no_credentials" | "exhausted" | "resource_conflict" | "model_unavailable" | "malformed" |
+--         "open_access_off" | "banned" | "ip_minute" | "ip_hour" | "protected"
 --
 -- A settlement: {
 --   "id", "worker", "client_id", "dialect", "verb", "model", "asked_model", "stream", "user_agent", "remote",

@@ -37,6 +37,23 @@ from (values
     -- 50-59: accounts
     -- 60-69: models
     -- 70-99: protection of the pool, errors, outbound calls
+    (70, 'open_access', 'off', 'boolean', null, null, null, null,
+     'Whether requests without any client token are served, as those of the client "open access". A token '
+     'that is not valid is refused all the same.'),
+    (71, 'open_per_minute', '40', 'integer', 0, 1000000, null, 'requests',
+     'Open access: requests of one address (IPv6: of a /64) in any 60 seconds; 0: any number.'),
+    (72, 'open_per_hour', '1000', 'integer', 0, 100000000, null, 'requests',
+     'Open access: requests of one address (IPv6: of a /64) in any 60 minutes; 0: any number.'),
+    (73, 'ban_after', '100', 'integer', 0, 1000000, null, 'refusals',
+     'Open access: an address that was refused so often within an hour for its limits is banned; 0: never.'),
+    (74, 'ban_minutes', '60', 'integer', 1, 525600, null, 'minutes', 'How long such a ban lasts.'),
+    (75, 'protect_below', '0', 'integer', 0, 1000000, null, 'credentials',
+     'Open access: with fewer credentials ready some requests are turned away; 0: never.'),
+    (76, 'protect_all_at', '0', 'integer', 0, 1000000, null, 'credentials',
+     'Open access: with so few credentials ready, or fewer, all requests are turned away.'),
+    (77, 'protect_percent', '0', 'integer', 0, 100, null, '%',
+     'Open access: share of the requests that is turned away from protect_below on; it grows evenly to '
+     '100 % at protect_all_at.'),
     -- 100-109: reports
     -- 110-129: console
     (110, 'session_hours', '12', 'integer', 1, 720, null, 'hours',
@@ -230,6 +247,8 @@ language plpgsql as $$
 begin
     if new.name = 'strategy' then
         perform pollux.quota_classify();
+    elsif new.name = 'open_access' and new.value = 'on' then
+        perform pollux.guard_client();
     end if;
     perform pollux.event('setting', jsonb_build_object('name', new.name, 'value', new.value));
     perform pollux.audit(null, 'setting.set', new.name, to_jsonb(old.value), to_jsonb(new.value));

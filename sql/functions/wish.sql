@@ -15,7 +15,7 @@ begin
             pollux.quota_model(m.name, w.verb), m.upstream_name, w.stream,
             coalesce(pollux.whole(w.est_tokens, 1000000000), 0),
             v_now - interval '1 millisecond' * coalesce(pollux.whole(w.since_ms, 86400000), 0), w.since_ms > 0,
-            left(w.remote, 100), c.id, c.name, c.limited, coalesce(w.exclude, '{}'),
+            left(w.remote, 100), c.id, c.name, c.limited and v.reason is null, coalesce(w.exclude, '{}'),
             coalesce(x.project_id, a.project_id), o.project_id, x.id, r.gated,
             case when v.reason is not null then 'no'
                  when w.kind = 'auth' or r.project_id is not null then 'go' end,
@@ -65,7 +65,8 @@ end
 $$;
 comment on function pollux.wish_read(jsonb) is
     'Wishes as seats, by quota model and age: client, model and alias, affinity and repeats looked up. '
-    'Those that are clear by now have their verdict: refused, authenticated, or granted before.';
+    'Those that are clear by now have their verdict: refused (and not charged to a client with limits), '
+    'authenticated, or granted before.';
 
 create or replace function pollux.wish_limit(p_seats pollux.seat[], p_now timestamptz) returns pollux.seat[]
 language plpgsql volatile as $$
@@ -197,7 +198,8 @@ begin
         v_effects := pollux.wish_failed(p_wishes);
         perform pollux.credential_die(v_effects);
     end if;
-    v_seats := pollux.wish_pick(pollux.wish_limit(pollux.wish_read(p_wishes), v_now), v_effects, v_policy);
+    v_seats := pollux.wish_guard(pollux.wish_read(p_wishes), v_now);
+    v_seats := pollux.wish_pick(pollux.wish_limit(v_seats, v_now), v_effects, v_policy);
     foreach s in array v_seats loop
         if s.limited and s.attempt = 1 and s.verdict <> 'go' and s.reason not like 'client%' then
             perform pollux.client_count(s.client_id, -1, -s.est, v_now);

@@ -5,9 +5,10 @@ import net from 'node:net';
 
 // One request on a connection of its own. Resolves when the answer has ended or broken off:
 // {status, headers, rawHeaders, chunks: [{at, data}], body, text, complete, json(), events()}.
-// onChunk(data, answer) sees chunks as they come; answer.leave() closes the connection.
+// onChunk(data, answer) sees chunks as they come; answer.leave() closes the connection. `from` is the address it is
+// sent from (127.0.0.0/8 is all this machine).
 export function send(base, path, options = {}) {
-  const { method = options.body === undefined ? 'GET' : 'POST', headers = {}, body, token, onChunk, onHead } = options;
+  const { method = options.body === undefined ? 'GET' : 'POST', headers = {}, body, token, onChunk, onHead, from } = options;
   const url = new URL(base);
   const bytes = encode(body);
   const sent = { ...(token ? { authorization: `Bearer ${token}` } : {}), ...jsonType(body), ...headers };
@@ -16,7 +17,7 @@ export function send(base, path, options = {}) {
     const started = performance.now();
     const request = http.request({
       host: url.hostname, port: url.port, path: (url.pathname === '/' ? '' : url.pathname) + path,
-      method, headers: sent, agent: false, timeout: options.timeout ?? 120_000,
+      method, headers: sent, agent: false, localAddress: from, timeout: options.timeout ?? 120_000,
     });
     request.on('timeout', () => request.destroy(new Error(`${method} ${path}: no answer in time`)));
     request.on('error', reject);

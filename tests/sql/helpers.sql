@@ -43,6 +43,7 @@ begin
     truncate pollux.maintainer, pollux.health_hour;
     update pollux.chore set started_at = '-infinity', done_at = '-infinity', done_to = null, done_day = null, took = null,
                             result = null, failed = false, done_by = null;
+    truncate pollux.ban, pollux.visitor, pollux.pool;
     perform test.at('2030-06-15 12:00:00 America/Los_Angeles');
     perform admin.client_add('app', encode(sha256('app'), 'hex'), 'app', null, null, null, null, null);
 end $$;

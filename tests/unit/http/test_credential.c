@@ -155,6 +155,37 @@ static void the_longest_token_fits(void)
     CHECK_STR(token, value);
 }
 
+static void nothing_at_all_is_told_from_something_that_is_no_token(void)
+{
+    static const struct {
+        struct row row;
+        bool absent;
+    } rows[] = {
+        {{.query = ""}, true},
+        {{.query = "alt=sse"}, true},
+        {{.query = "key="}, true},
+        {{.authorization = ""}, true},
+        {{.authorization = " , "}, true},
+        {{.query = "key=plx_a"}, false},
+        {{.query = "key=%21"}, false},
+        {{.authorization = "Bearer"}, false},
+        {{.authorization = "Bearer "}, false},
+        {{.authorization = "nonsense"}, false},
+        {{.goog = "plx_a"}, false},
+        {{.api = "!"}, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct credential_source src = {.query = rows[i].row.query};
+        char rooms[3][1024];
+        check_note(rows[i].row.query);
+        add(&src, CREDENTIAL_AUTHORIZATION, rows[i].row.authorization, false, rooms[0]);
+        add(&src, CREDENTIAL_X_GOOG_API_KEY, rows[i].row.goog, false, rooms[1]);
+        add(&src, CREDENTIAL_X_API_KEY, rows[i].row.api, false, rooms[2]);
+        CHECK(credential_absent(&src) == rows[i].absent);
+    }
+    check_note(NULL);
+}
+
 int main(void)
 {
     RUN(five_ways_in);
@@ -162,5 +193,6 @@ int main(void)
     RUN(two_that_differ_are_refused);
     RUN(none_or_what_is_no_token_is_refused);
     RUN(the_longest_token_fits);
+    RUN(nothing_at_all_is_told_from_something_that_is_no_token);
     return check_end();
 }
