@@ -232,6 +232,36 @@ select id, at, kind, detail from pollux.event;
 comment on view report.events is
     'What happened by itself: credentials that died, limits learned, requests lost, items refused.';
 
+create or replace view report.health as
+select h.credential_id, p.name as project, c.project_id, c.label, c.hint, nullif(h.model, '') as model,
+       pollux.credential_state(c) as state,
+       case when q.failures > 0 and q.reason = 'trial' then 'half_open' when q.failures > 0 then 'open'
+            when q.reason = 'limit_0' then 'out' else 'closed' end as breaker,
+       h.last_status, h.last_outcome, h.last_at, h.streak,
+       round((h.ok / nullif(h.ok + h.failed, 0))::numeric, 3) as success_rate,
+       round(h.latency_ms::numeric) as latency_ms, round(h.first_byte_ms::numeric) as first_byte_ms,
+       h.ok_at, h.failed_at, h.probed_at, h.probe_status, h.probe_outcome,
+       coalesce(c.probe_at, h.next_probe_at) as next_probe_at
+from pollux.health h
+join pollux.credential c on c.id = h.credential_id
+join pollux.project p on p.id = c.project_id
+left join pollux.quota q on q.project_id = c.project_id and q.model = h.model;
+comment on view report.health is
+    'How each credential does with each model: breaker (closed, open, half_open, out), last answer, streak (below '
+    '0: failures), success rate and mean times of the last days, last and next probe. Successes appear here within '
+    'a minute or two.';
+
+create or replace view report.credential_states as
+select e.id, e.at, (e.detail ->> 'credential_id')::bigint as credential_id, p.name as project,
+       e.detail ->> 'model' as model, e.detail ->> 'from' as from_state, e.detail ->> 'to' as to_state,
+       e.detail ->> 'why' as why, (e.detail ->> 'until')::timestamptz as until
+from pollux.event e
+left join pollux.project p on p.id = (e.detail ->> 'project_id')::bigint
+where e.kind = 'state';
+comment on view report.credential_states is
+    'Changes of state, of credentials (model null: ready, dead, disabled, removed) and of projects for a model '
+    '(closed, open, half_open, resting, out): from, to, why, and until when at the latest.';
+
 create or replace view report.job_queue as
 select j.id, j.kind, j.subject, pollux.job_state(j, pollux.now()) as state,
        case when j.due_at > '-infinity' then j.due_at else j.created_at end as due_at, j.created_at, j.taken_at,

@@ -3,27 +3,88 @@
 -- find out and take the rows of a project without a live one out of rotation.
 set check_function_bodies = off;
 
+create or replace function pollux.credential_state(c pollux.credential) returns text
+language sql immutable as $$
+    select case when c.removed_at is not null then 'removed' when not c.enabled then 'disabled'
+                when c.dead_reason is not null then 'dead' else 'ready' end
+$$;
+comment on function pollux.credential_state(pollux.credential) is
+    'removed, disabled, dead or ready; whether a ready one rests is told by the rows of its project.';
+
+create or replace function pollux.credential_event(c pollux.credential, p_to text, p_why text) returns void
+language plpgsql volatile as $$
+begin
+    if pollux.credential_state(c) <> p_to then
+        perform pollux.state_event(pollux.now(), c.id, c.project_id, null, pollux.credential_state(c), p_to, p_why,
+                                   null);
+    end if;
+end
+$$;
+comment on function pollux.credential_event(pollux.credential, text, text) is
+    'Notes that the credential that was as given goes to another state.';
+
+-- An error that two keys of different projects get for one request may be an incident at Google rather than
+-- the end of both: they are out, but the first probe comes early and decides.
+create or replace function pollux.credential_probe_after(e pollux.effect) returns interval
+language sql stable as $$
+    select pollux.probe_after(case when exists (
+               select from pollux.attempt o
+               where o.request_id = a.request_id and o.project_id <> a.project_id
+                 and o.started_at between a.started_at - interval '1 day' and a.started_at + interval '1 day'
+                 and o.outcome = a.outcome and o.status = a.status) then 0 else a.status end, e.outcome)
+    from (select) one
+    left join pollux.attempt a on a.request_id = e.request_id and a.n = e.n and a.started_at = e.started_at
+$$;
+comment on function pollux.credential_probe_after(pollux.effect) is
+    'How long after its death by this attempt a credential is probed.';
+
 create or replace function pollux.credential_die(p_effects pollux.effect[]) returns void
 language plpgsql volatile as $$
 declare
-    e record;
+    e pollux.effect;
+    c pollux.credential;
+    v_reason text;
 begin
-    for e in select distinct on (x.credential_id) x.credential_id, x.started_at,
-                    left(coalesce(x.penalty ->> 'reason', x.outcome), 100) as reason
+    for e in select distinct on (x.credential_id) x.*
              from unnest(p_effects) x
              where x.penalty ->> 'scope' = 'credential' and x.penalty ->> 'rest' = 'dead'
-             order by x.credential_id loop
-        update pollux.credential set dead_reason = e.reason, dead_at = pollux.now()
-        where id = e.credential_id and dead_reason is null;
-        if found then
-            perform pollux.event('credential_dead',
-                                 jsonb_build_object('credential_id', e.credential_id, 'reason', e.reason));
+             order by x.credential_id, x.started_at loop
+        select * into c from pollux.credential where id = e.credential_id for no key update;
+        continue when c.dead_reason is not null or e.started_at < c.revived_at;
+        v_reason := left(coalesce(e.penalty ->> 'reason', e.outcome), 100);
+        update pollux.credential
+        set dead_reason = v_reason, dead_at = pollux.now(),
+            probe_at = pollux.now() + pollux.credential_probe_after(e)
+        where id = c.id;
+        if pollux.credential_state(c) = 'ready' then
+            perform pollux.credential_event(c, 'dead', v_reason);
         end if;
     end loop;
 end
 $$;
 comment on function pollux.credential_die(pollux.effect[]) is
     'Takes out credentials that Google will not have any more.';
+
+create or replace function pollux.credential_revive(p_id bigint, p_why text) returns boolean
+language plpgsql volatile as $$
+declare
+    c pollux.credential;
+begin
+    select * into c from pollux.credential where id = p_id and dead_reason is not null for no key update;
+    if not found then
+        return false;
+    end if;
+    update pollux.credential
+    set dead_reason = null, dead_at = null, probe_at = null, revived_at = pollux.now() where id = p_id;
+    if pollux.credential_state(c) = 'dead' then
+        perform pollux.credential_event(c, 'ready', p_why);
+    end if;
+    perform pollux.quota_refresh(array[c.project_id]);
+    return true;
+end
+$$;
+comment on function pollux.credential_revive(bigint, text) is
+    'A dead credential is in use again. False: it was not dead.';
 
 -- Ids of projects have to become visible in ascending order: quota rows are made by going through them
 -- (quota_seed).
@@ -71,7 +132,7 @@ begin
         on conflict (fingerprint) do update
         set project_id = excluded.project_id, label = excluded.label, priority = excluded.priority,
             sealed = excluded.sealed, hint = excluded.hint, enabled = true,
-            dead_reason = null, dead_at = null, removed_at = null, archived_at = null
+            dead_reason = null, dead_at = null, probe_at = null, removed_at = null, archived_at = null
         where c.removed_at is not null
         returning id, project_id
     )
@@ -126,16 +187,18 @@ comment on function admin.credential_list(integer, bigint) is
 create or replace function admin.credential_set_enabled(p_id bigint, p_enabled boolean) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
+    v_was pollux.credential;
     c pollux.credential;
 begin
-    update pollux.credential
-    set enabled = p_enabled, dead_reason = case when p_enabled then null else dead_reason end,
-        dead_at = case when p_enabled then null else dead_at end
-    where id = p_id and removed_at is null
-    returning * into c;
-    if p_enabled then
-        perform pollux.quota_reset(c.project_id);
+    select * into v_was from pollux.credential where id = p_id and removed_at is null for no key update;
+    update pollux.credential set enabled = p_enabled where id = v_was.id returning * into c;
+    if c.id is null then
+        return null;
+    elsif p_enabled then
+        perform pollux.credential_event(v_was, 'ready', 'enabled');
+        return pollux.credential_reset(c);
     end if;
+    perform pollux.credential_event(v_was, 'disabled', 'by the operator');
     perform pollux.quota_refresh(array[c.project_id]);
     return pollux.credential_json(c);
 end
@@ -149,12 +212,14 @@ language plpgsql volatile as $$
 begin
     perform 1 from pollux.quota where project_id = p_project order by model, slot for no key update;
     update pollux.quota
-    set ready_at = '-infinity', reason = null, failures = 0, failed_at = null
-    where project_id = p_project and (ready_at > '-infinity' or failures > 0);
+    set ready_at = '-infinity', reason = null, failures = 0, failed_at = null, learned_rpm = null,
+        learned_tpm = null, learned_rpd = null, learned_at = null
+    where project_id = p_project and (ready_at > '-infinity' or failures > 0 or learned_at is not null);
 end
 $$;
 comment on function pollux.quota_reset(bigint) is
-    'Ends all rests of a project. Its counters stay: what is spent goes back to rest at the next pick.';
+    'Ends all rests of a project and forgets the limits learned for it. Its counters stay: what is spent goes '
+    'back to rest at the next pick.';
 
 create or replace function admin.credential_remove(p_id bigint) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -166,6 +231,9 @@ begin
     v_was := pollux.credential_json(c);
     update pollux.credential
     set removed_at = coalesce(removed_at, pollux.now()), archived_at = null, sealed = null where id = c.id;
+    if c.removed_at is null and c.id is not null then
+        perform pollux.credential_event(c, 'removed', 'by the operator');
+    end if;
     perform pollux.quota_refresh(array[c.project_id]);
     return v_was;
 end

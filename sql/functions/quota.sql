@@ -224,19 +224,51 @@ comment on function pollux.quota_correct(pollux.effect[]) is
 
 create or replace function pollux.quota_heal(p_effect pollux.effect, p_well boolean) returns void
 language plpgsql volatile as $$
+declare
+    v_was pollux.quota;
 begin
+    select * into v_was from pollux.quota
+    where project_id = p_effect.project_id and model = p_effect.model and failures > 0
+      and p_effect.started_at > failed_at;
     update pollux.quota q
     set failures = case when p_well then 0 else q.failures end,
         ready_at = case when q.reason = 'trial' or (p_well and q.reason = 'backoff') then '-infinity'
                         else q.ready_at end,
         reason = case when q.reason = 'trial' or (p_well and q.reason = 'backoff') then null else q.reason end
-    where q.project_id = p_effect.project_id and q.model = p_effect.model and q.failures > 0
-      and p_effect.started_at > q.failed_at;
+    where q.project_id = v_was.project_id and q.model = v_was.model;
+    if p_well then
+        perform pollux.quota_state(p_effect, v_was, 'closed', p_effect.outcome, null);
+    end if;
 end
 $$;
 comment on function pollux.quota_heal(pollux.effect, boolean) is
     'An attempt that began after the last failure and was no failure: a success ends the streak; anything '
     'else (the client left, say) only makes room for the next trial.';
+
+create or replace function pollux.quota_state(
+    p_effect pollux.effect, p_was pollux.quota, p_to text, p_why text, p_until timestamptz
+) returns void
+language plpgsql volatile as $$
+declare
+    v_now timestamptz := pollux.now();
+    v_from text := case when p_was.failures > 0 and p_was.reason = 'trial' then 'half_open'
+                        when p_was.failures > 0 then 'open' when p_was.reason = 'limit_0' then 'out'
+                        else 'closed' end;
+begin
+    if p_was.project_id is null or v_from = p_to
+       or p_to = 'resting' and p_until < v_now + interval '10 minutes' then
+        return;
+    elsif v_from = 'half_open' then
+        perform pollux.state_event(p_effect.started_at, p_effect.credential_id, p_was.project_id, p_was.model,
+                                   'open', 'half_open', 'trial', null);
+    end if;
+    perform pollux.state_event(v_now, p_effect.credential_id, p_was.project_id, p_was.model, v_from, p_to,
+                               p_why, p_until);
+end
+$$;
+comment on function pollux.quota_state(pollux.effect, pollux.quota, text, text, timestamptz) is
+    'Notes that the row that was as given goes to another state (see pollux.state_event). Rests of less than '
+    'ten minutes are no change.';
 
 -- Of several calls that fail together only the first counts: the others began before the rest it caused.
 create or replace function pollux.quota_rest(p_effect pollux.effect, p_moment pollux.moment,
@@ -245,22 +277,34 @@ returns void
 language plpgsql volatile as $$
 declare
     v_rest text := p_effect.penalty ->> 'rest';
-    v_new boolean;
+    v_was pollux.quota;
+    v_new pollux.quota;
 begin
+    if v_rest = 'absolve' then
+        perform pollux.quota_absolve(p_effect, p_moment);
+        return;
+    end if;
+    select * into v_was from pollux.quota where project_id = p_effect.project_id and model = p_effect.model;
     update pollux.quota q
     set failures = q.failures + case when v_rest = 'backoff' then 1 else 0 end,
         failed_at = case when v_rest = 'backoff' then p_moment.at else q.failed_at end
     where q.project_id = p_effect.project_id and q.model = p_effect.model
       and (q.failed_at is null or p_effect.started_at > q.failed_at or v_rest <> 'backoff')
-    returning true into v_new;
-    if v_new then
+    returning * into v_new;
+    if v_new.project_id is not null then
         perform pollux.quota_learn(p_effect, p_moment);
         update pollux.quota q
         set ready_at = r.until, reason = r.reason, rested_at = p_moment.at
-        from (select (pollux.quota_rest_until(p_effect, p.failures, p_moment, p_policy)).*
-              from pollux.quota p where p.project_id = p_effect.project_id and p.model = p_effect.model) r
+        from pollux.quota_rest_until(p_effect, v_new.failures, p_moment, p_policy) r
         where q.project_id = p_effect.project_id and q.model = p_effect.model
-          and (r.until > q.ready_at or q.reason = 'trial') and q.reason is distinct from 'credential';
+          and (r.until > q.ready_at or q.reason = 'trial') and q.reason is distinct from 'credential'
+        returning q.* into v_new;
+        if found then
+            perform pollux.quota_state(p_effect, v_was,
+                                       case v_rest when 'backoff' then 'open' when 'never' then 'out'
+                                                   else 'resting' end,
+                                       coalesce(p_effect.penalty ->> 'reason', v_new.reason), v_new.ready_at);
+        end if;
     end if;
 end
 $$;

@@ -30,6 +30,19 @@ from (values
     (7, 'affinity_hours', '50', 'integer', 1, 8760, null, 'hours',
      'How long it is remembered which project made a resource.'),
     -- 30-49: health and jobs
+    (30, 'probe_after_good_s', '43200', 'integer', 1, 31536000, null, 's',
+     'A credential is tested so long after its last good answer.'),
+    (31, 'probe_after_403_s', '864000', 'integer', 1, 31536000, null, 's',
+     'And so long after a 403 (suspended, leaked, denied, ...).'),
+    (32, 'probe_after_4xx_s', '86400', 'integer', 1, 31536000, null, 's',
+     'And so long after any other 4xx.'),
+    (33, 'probe_after_5xx_s', '600', 'integer', 1, 31536000, null, 's',
+     'And so long after a 5xx, or no answer.'),
+    (34, 'probe_with', 'auto', 'choice', null, null, array['auto', 'count', 'generate'], null,
+     'How it is tested: by counting tokens, which costs no quota, by generating one token, or (auto) by the '
+     'cheaper one that proves something.'),
+    (35, 'probe_model', 'gemini-2.5-flash', 'text', 1, 200, null, null,
+     'Model to test credentials with that have not been used yet.'),
     (36, 'jobs_at_once', '2', 'integer', 1, 50, null, null,
      'How many jobs (tests of credentials and the like) one worker does at the same time.'),
     (37, 'job_history_hours', '72', 'integer', 1, 8760, null, 'hours',
@@ -90,7 +103,8 @@ set pattern = d.pattern, refusal = d.refusal
 from pollux.setting t
 left join (values
     ('time_zone', null, 'pollux.time_zone_refusal'),
-    ('public_url', '(https?://[^/@?#[:space:]]+(/[^@?#[:space:]]*)?)?', null)
+    ('public_url', '(https?://[^/@?#[:space:]]+(/[^@?#[:space:]]*)?)?', null),
+    ('probe_model', '[A-Za-z0-9][A-Za-z0-9._/:@-]*', null)
 ) as d(name, pattern, refusal) on d.name = t.name
 where t.name = s.name;
 

@@ -64,6 +64,9 @@ begin
     into v_effects
     from new
     where recount or ailing or fuelled and usage[1] <> est or coalesce(penalty ->> 'scope', 'none') <> 'none';
+    if exists (select from unnest(v_effects) where n > 1 and penalty ->> 'rest' = 'backoff') then
+        v_effects := pollux.blame(v_effects);
+    end if;
     return v_effects;
 end
 $$;
@@ -216,6 +219,7 @@ begin
     v_effects := pollux.attempt_log(l.ids, l.verbs, l.counted, l.attempts);
     if v_effects is not null then
         perform pollux.credential_die(v_effects);
+        perform pollux.health_settle(v_effects);
     end if;
     if l.clients is not null then
         perform pollux.settle_clients(l.clients, l.moments, l.more, l.anew);

@@ -197,6 +197,7 @@ begin
     if jsonb_path_exists(p_wishes, '$[*].failed.n') then
         v_effects := pollux.wish_failed(p_wishes);
         perform pollux.credential_die(v_effects);
+        perform pollux.health_settle(v_effects);
     end if;
     v_seats := pollux.wish_guard(pollux.wish_read(p_wishes), v_now);
     v_seats := pollux.wish_pick(pollux.wish_limit(v_seats, v_now), v_effects, v_policy);

@@ -38,3 +38,67 @@ comment on column pollux.job.kind is 'probe, refresh, keys_folder, keep_alive.';
 comment on column pollux.job.subject is 'What it is about, such as the id of a credential; may be empty.';
 comment on column pollux.job.detail is 'What else the worker has to know. No secrets.';
 comment on column pollux.job.result is 'What came of it, or of the last attempt. No secrets.';
+
+create table pollux.health (
+    credential_id bigint not null,
+    next_probe_at timestamptz not null,
+    last_at timestamptz,
+    ok_at timestamptz,
+    failed_at timestamptz,
+    probed_at timestamptz,
+    faded_at timestamptz not null,
+    ok real not null default 0,
+    failed real not null default 0,
+    latency_ms real,
+    first_byte_ms real,
+    streak integer not null default 0,
+    last_status integer,
+    probe_status integer,
+    model text collate "C" not null,
+    last_outcome text,
+    probe_outcome text,
+    primary key (credential_id, model)
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 500);
+create index health_due on pollux.health (next_probe_at);
+comment on table pollux.health is
+    'How a credential does with a model. Failures are noted when they are settled, successes by the minute, '
+    'so that a request that goes well costs nothing here.';
+comment on index pollux.health_due is 'What is to be probed next.';
+comment on column pollux.health.credential_id is
+    'Credential. No foreign key: rows of removed ones go with pollux.health_expire().';
+comment on column pollux.health.next_probe_at is
+    'When it is probed, unless it has answered in the meantime; of a dead credential see there.';
+comment on column pollux.health.last_at is 'When the last answer came that is known here.';
+comment on column pollux.health.ok_at is 'Last good answer.';
+comment on column pollux.health.failed_at is 'Last answer that it was blamed for.';
+comment on column pollux.health.probed_at is 'Last probe.';
+comment on column pollux.health.faded_at is 'Moment at which ok and failed were what they say.';
+comment on column pollux.health.ok is
+    'Good answers; fades, half of it in a day, so that ok / (ok + failed) is the success rate of late.';
+comment on column pollux.health.failed is 'Answers that it was blamed for; fades likewise.';
+comment on column pollux.health.latency_ms is
+    'Duration of requests that went well at the first attempt: mean, weighted likewise.';
+comment on column pollux.health.first_byte_ms is 'Until their first byte: mean, weighted likewise.';
+comment on column pollux.health.streak is 'Good answers in a row; below 0: failures in a row.';
+comment on column pollux.health.last_status is 'HTTP status of the last answer; 0: none came.';
+comment on column pollux.health.probe_status is 'HTTP status of the last probe.';
+comment on column pollux.health.model is 'Model after aliases; empty: calls that have none.';
+comment on column pollux.health.last_outcome is 'What the last answer was taken for, as pollux.attempt.outcome.';
+comment on column pollux.health.probe_outcome is 'What the last probe was taken for.';
+
+create table pollux.health_folded (
+    only_one boolean primary key default true check (only_one),
+    to_at timestamptz not null
+);
+comment on table pollux.health_folded is 'One row: how far the log of requests is part of pollux.health.';
+comment on column pollux.health_folded.only_one is 'True.';
+comment on column pollux.health_folded.to_at is 'Requests that ended before it are.';
+
+alter table pollux.credential add column probe_at timestamptz, add column revived_at timestamptz;
+create index credential_dead on pollux.credential (probe_at) where dead_reason is not null;
+comment on index pollux.credential_dead is 'The dead, by when they are probed.';
+comment on column pollux.credential.probe_at is 'When a dead one is probed next.';
+comment on column pollux.credential.revived_at is 'When a probe last found that it works again.';
+
+create index event_state on pollux.event (((detail ->> 'credential_id')::bigint), id) where kind = 'state';
+comment on index pollux.event_state is 'The history of a credential.';

@@ -47,7 +47,7 @@ select test.is('then the third', pg_temp.shared('dead'), '6 go');
 select test.is('then none', pg_temp.shared('ok'), 'no exhausted');
 select test.is('its row is out of rotation', (select ready_at || ' ' || reason from pollux.quota where project_id = 4 and model = 'm'), 'infinity credential');
 select test.is('dead with a reason', (select dead_reason from pollux.credential where id = 5), 'API_KEY_INVALID');
-select test.is('an event tells', (select count(*) from pollux.event where kind = 'credential_dead'), 3::bigint);
+select test.is('an event tells', (select count(*) from pollux.event where kind = 'state' and detail ->> 'to' = 'dead'), 3::bigint);
 select admin.credential_set_enabled(5, true);
 select test.is('enabled again', pg_temp.shared('ok'), '5 go');
 select admin.credential_set_enabled(5, false);
