@@ -8,6 +8,7 @@
  * --settings-sample, --settings-markdown, --settings print them;
  * --routes prints the table of routes as JSON
  */
+#include "admin/reporter.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/conf.h"
@@ -76,8 +77,10 @@ static int work(int listen_fd)
     struct fault f = {0};
     if (!set_up((int)conf.db_connections, &f))
         return die(&f);
+    reporter_start();
     log_info("worker is ready");
     bool drained = worker_serve(listen_fd, routes_serve);
+    reporter_stop();
     ledger_stop();
     if (!drained) {
         log_warn("%ld requests were cut off after %lld s", worker_busy(), conf.drain);

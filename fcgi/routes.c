@@ -55,6 +55,9 @@ static const struct route {
     {.methods = "*", .path = "/v1alpha/*", .door = DOOR_CLIENT, .serve = gateway_native},
     {.methods = "*", .path = "/upload/*", .door = DOOR_CLIENT, .serve = gateway_upload},
 
+    {.methods = "GET HEAD", .path = "/metrics", .door = DOOR_ADMIN, .serve = admin_metrics},
+    {.methods = "GET HEAD", .path = "/status.txt", .door = DOOR_ADMIN, .serve = admin_status_text},
+
     {.methods = "GET HEAD", .path = "/admin", .door = DOOR_OPEN, .serve = admin_home},
     {.methods = "GET HEAD", .path = "/docs", .door = DOOR_OPEN, .serve = admin_docs},
     {.methods = "*", .path = "/admin/api/*", .door = DOOR_ADMIN, .serve = console_serve},
@@ -146,7 +149,8 @@ static void add_allow(struct request *r, const char *methods)
 /* Is this path one of the administration's? Those are for no page of another origin, and speak their own way. */
 static bool is_admin(const char *path)
 {
-    return strcmp(path, "/admin") == 0 || strncmp(path, "/admin/", 7) == 0 || strcmp(path, "/metrics") == 0;
+    return strcmp(path, "/admin") == 0 || strncmp(path, "/admin/", 7) == 0 || strcmp(path, "/metrics") == 0 ||
+           strcmp(path, "/status.txt") == 0;
 }
 
 static void refuse(struct request *r, const char *path, const struct fault *f)

@@ -15,4 +15,9 @@
 void admin_home(struct request *r, const struct uri *u);
 void admin_docs(struct request *r, const struct uri *u);
 
+/* GET /metrics: all figures in the text format of Prometheus. GET /status.txt: the models as a table of text.
+ * For admin tokens of any role, and for callers on this machine unless the setting metrics_local is off. */
+void admin_metrics(struct request *r, const struct uri *u);
+void admin_status_text(struct request *r, const struct uri *u);
+
 #endif

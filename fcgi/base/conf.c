@@ -100,6 +100,8 @@ static const struct setting settings[] = {
     {.name = "POLLUX_ANSWER_MAX", .type = NUMBER, .at = AT(answer_max), .preset = "268435456",
      .min = 65536, .max = 1LL << 40, .unit = "bytes",
      .help = "largest single answer or stream event that is held in memory"},
+    {.name = "POLLUX_STATUS_FILE", .at = AT(status_file),
+     .help = "file that /status.txt is written to from time to time, by one worker of each machine; empty: none"},
     {.name = "POLLUX_LOG_LEVEL", .at = AT(log_level), .preset = "info",
      .help = "error, warn, info or debug"},
 };

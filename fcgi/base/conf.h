@@ -32,6 +32,7 @@ struct conf {
     const char *keys_dir;
     const char *cors_origins; /* comma separated origins, "*", or "" for none */
     const char *log_level;
+    const char *status_file; /* where the status is written to, or "" */
     const char *trusted_proxies, *forwarded_header;
     struct network_list trusted; /* trusted_proxies, read */
     bool forwarded;              /* the header is Forwarded, not X-Forwarded-For */

@@ -68,6 +68,16 @@ from (values
      'Open access: share of the requests that is turned away from protect_below on; it grows evenly to '
      '100 % at protect_all_at.'),
     -- 100-109: reports
+    (100, 'metrics_local', 'on', 'boolean', null, null, null, null,
+     'Whether programs on this machine may read /metrics and /status.txt without a token.'),
+    (101, 'metrics_models', '50', 'integer', 1, 1000, null, 'models',
+     'How many models have figures of their own in /metrics; the others are counted together.'),
+    (102, 'metrics_clients', '100', 'integer', 0, 1000, null, 'clients',
+     'How many clients have figures of their own in /metrics; the others are counted together.'),
+    (103, 'status_file_seconds', '300', 'integer', 5, 86400, null, 's',
+     'How often POLLUX_STATUS_FILE is written, if there is one.'),
+    (104, 'usage_log_seconds', '300', 'integer', 0, 86400, null, 's',
+     'How often a line in the log sums up what was used, unless nothing was; 0: never.'),
     -- 110-129: console
     (110, 'session_hours', '12', 'integer', 1, 720, null, 'hours',
      'How long somebody stays signed in to the console at the most.'),

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { startPollux } from '../lib/pollux.mjs';
 import { checkout } from '../lib/places.mjs';
+import { lintMetrics, seriesOf } from '../lib/metrics.mjs';
 import { projects } from '../lib/sim.mjs';
 
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -48,4 +49,54 @@ test('short addresses lead to the pages', async () => {
     assert.equal(answer.status, 302);
     assert.equal(new URL(answer.headers.location, pollux.url).pathname, page);
   }
+});
+
+const body = { contents: [{ role: 'user', parts: [{ text: 'hello' }] }] };
+const generate = '/v1beta/models/gemini-2.5-flash:generateContent';
+const sample = (text, start) => Number(text.split('\n').find((line) => line.startsWith(start))?.split(' ').at(-1));
+
+test('metrics: for this machine, for tokens of every role, for nobody else', async () => {
+  assert.equal((await get('/metrics', null)).status, 200);
+  for (const role of Object.keys(tokens)) assert.equal((await get('/metrics', tokens[role])).status, 200, role);
+  for (const header of ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip']) {
+    const answer = await get('/metrics', null, { headers: { [header]: '127.0.0.1' } });
+    assert.equal(answer.status, 401, `${header} means that a proxy stands in between`);
+    assert.match(answer.json().error.hint, /admin token add/);
+  }
+  const client = await get('/metrics', pollux.token);
+  assert.deepEqual([client.status, client.json().error.code], [403, 'forbidden']);
+  assert.equal((await get('/metrics', 'plxa_nobodys-token-0123456789')).status, 401);
+  assert.equal((await pollux.send('/metrics', { method: 'POST', token: null, body: {} })).status, 405);
+});
+test('metrics lint clean, count what happened, and never fall, whichever worker answers', async () => {
+  const read = async () => (await get('/metrics', null)).text;
+  const first = await read();
+  assert.deepEqual(lintMetrics(first), []);
+  for (let i = 0; i < 6; i++) assert.equal((await pollux.send(generate, { body })).status, 200);
+  await pollux.settled();
+  const seen = await read();
+  assert.deepEqual(lintMetrics(seen), []);
+  assert.equal(sample(seen, 'pollux_requests_total{dialect="native",model="gemini-2.5-flash",outcome="ok"}'), 6);
+  assert.equal(sample(seen, 'pollux_client_requests_total{client="default"}'), 6);
+  assert.equal(sample(seen, 'pollux_request_duration_seconds_count{model="gemini-2.5-flash"}'), 6);
+  assert.equal(sample(seen, 'pollux_credentials{state="ready"}'), 3);
+  assert.equal(sample(seen, 'pollux_workers'), 2);
+  let before = seriesOf(seen);
+  for (let i = 0; i < 12; i++) {
+    if (i % 3 === 0) await pollux.send(generate, { body });
+    const now = seriesOf(await read());
+    for (const [name, value] of before) if (/_(total|bucket|count|sum)[{ ]/.test(`${name} `)) assert.ok(now.get(name) >= value, `${name} fell from ${value} to ${now.get(name)}`);
+    before = now;
+  }
+  const { headers } = await get('/metrics', null);
+  assert.equal(headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
+});
+test('status.txt tells the models and stays small', async () => {
+  const answer = await get('/status.txt', tokens.metrics);
+  assert.equal(answer.status, 200);
+  assert.match(answer.headers['content-type'], /^text\/plain/);
+  assert.match(answer.text, /credentials: 3 ready, 0 resting, 0 dead, 0 disabled\n/);
+  assert.match(answer.text, /\ngemini-2\.5-flash +\d+ +0 +100\.0% /);
+  assert.ok(answer.body.length < 1_000_000);
+  assert.equal((await get('/status.txt', pollux.token)).status, 403);
 });
