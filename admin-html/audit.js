@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// audit.js: who changed what, from what to what.
+import { list } from './api.js';
+import { data, el, fill, mono } from './dom.js';
+import { when } from './format.js';
+import { t } from './i18n.js';
+import { page } from './shell.js';
+import { table } from './table.js';
+
+const frame = await page({ title: t('Audit'), lede: t('Who changed what, from what to what.') });
+
+const changes = table({
+  label: t('Audit'),
+  filters: [{ name: 'q', label: t('Search what was changed'), type: 'search' }, { name: 'actor', label: t('Who') }, { name: 'action', label: t('Action') }],
+  columns: [
+    { label: t('Time'), narrow: 'title', nowrap: true, show: (row) => when(row.at) },
+    { label: t('Who'), show: (row) => [data(row.actor, 60), row.remote && el('div', { class: 'small faint' }, data(row.remote, 50))] },
+    { label: t('Action'), show: (row) => mono(row.action, 60) },
+    { label: t('What'), wrap: true, show: (row) => data(row.subject, 120) },
+    { label: t('Change'), wrap: true, show: difference },
+  ],
+  load: (asked) => list('audit', asked),
+  empty: () => el('div', { class: 'empty' }, el('p', {}, t('Nothing was changed yet.'))),
+});
+fill(frame.body, changes.node);
+
+function difference(row) {
+  const keys = [...new Set([...Object.keys(row.before ?? {}), ...Object.keys(row.after ?? {})])];
+  return keys.slice(0, 12).map((key) => el('div', { class: 'small' }, el('span', { class: 'faint' }, `${key}: `),
+    row.before && key in row.before && [el('span', { class: 'muted' }, write(row.before[key])), ' → '], el('span', { class: 'strong' }, write(row.after?.[key]))));
+}
+
+const write = (value) => (value === null || value === undefined || value === '' ? t('nothing') : data(typeof value === 'object' ? JSON.stringify(value) : value, 120));

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// clientform.js: the fields of a client, the same when it is made and when it is changed.
+import { t } from './i18n.js';
+
+export const clientFields = (one) => [
+  { name: 'name', label: t('Name'), value: one.name, required: true, autofocus: true, help: t('Of the application or the person.') },
+  { name: 'rpm', label: t('Requests a minute, at the most'), type: 'number', min: 0, value: one.rpm, placeholder: t('any number') },
+  { name: 'tpm', label: t('Tokens a minute, at the most'), type: 'number', min: 0, value: one.tpm, placeholder: t('any number') },
+  { name: 'daily_tokens', label: t('Tokens a day, at the most'), type: 'number', min: 0, value: one.daily_tokens, placeholder: t('any number'), help: t('A day begins at midnight in Los Angeles, as Google’s do.') },
+  { name: 'models', label: t('Models it may use'), type: 'list', value: one.models, help: t('Names, aliases, or beginnings such as gemini-2.5-*. Empty: all.') },
+  { name: 'expires_at', label: t('Expires'), type: 'moment', value: one.expires_at, help: t('Empty: never.') },
+];
+
+export const clientBody = (given) => given;

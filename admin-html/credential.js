@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+// credential.js: one credential: why it is in this state and until when, what is left of its quota, its history, its last
+// attempts, and everything that can be changed about it.
+import { get, patch, post, remove, segment } from './api.js';
+import { attempt, confirmAct, openDialog, toast, trouble } from './dialog.js';
+import { data, el, fill, mono, morph } from './dom.js';
+import { form } from './form.js';
+import { duration, full, number, percent, until, when } from './format.js';
+import { plural, server, t } from './i18n.js';
+import { every, may, page } from './shell.js';
+import { plainTable } from './table.js';
+import { kindOf, outcomeTag, reasonOf, sourceOf, stateTag } from './words.js';
+
+const id = new URLSearchParams(location.search).get('id') ?? '';
+const path = `credentials/${segment(id)}`;
+const frame = await page({ title: t('Credential'), crumb: ['credentials.html', t('Credentials')] });
+let one = null;
+const refresh = every(5000, load);
+
+async function load() {
+  try {
+    one = await get(path);
+    draw();
+  } catch (error) {
+    if (!one) fill(frame.body, el('div', { class: 'empty' }, el('p', {}, trouble(error)), el('a', { class: 'btn', href: 'credentials.html' }, t('All credentials'))));
+  }
+}
+
+function draw() {
+  const name = one.label ?? `…${one.hint ?? one.id}`;
+  frame.retitle({ title: data(name, 80), plain: name, lede: [kindOf(one.kind), ' · ', t('project'), ' ', mono(one.project, 40)], tools: tools() });
+  morph(frame.body,
+    el('div', { class: 'grid', 'data-key': 'top' }, el('div', { class: 'card w6' }, stateCard()), el('div', { class: 'card w6' }, factsCard())),
+    el('div', { class: 'card', 'data-key': 'quota' }, el('div', { class: 'card-head' }, el('h2', {}, t('Quota of its project, by model'))), quotaTable()),
+    el('div', { class: 'grid', 'data-key': 'past' },
+      el('div', { class: 'card w6' }, el('div', { class: 'card-head' }, el('h2', {}, t('History of its state'))), history()),
+      el('div', { class: 'card w6' }, el('div', { class: 'card-head' }, el('h2', {}, t('Last attempts')), el('a', { href: `requests.html?credential=${one.id}` }, t('All requests'))), attempts())));
+}
+
+function tools() {
+  if (!may('operator')) return [];
+  const button = (label, run, look = '') => el('button', { class: `btn ${look}`, type: 'button', onclick: (event) => attempt(run, event.currentTarget) }, label);
+  if (one.state === 'removed') return [button(t('Bring back'), () => act('restore', t('It is back.')))];
+  return [
+    button(t('Test now'), () => act('test', t('A test is under way.'))),
+    one.state === 'disabled' ? button(t('Enable'), () => act('enable', t('It is used again.'), 'disable')) : button(t('Disable'), () => act('disable', t('It is not used any more.'), 'enable')),
+    ['resting', 'dead'].includes(one.state) && button(t('Reset cool-down'), () => act('reset', t('It is used again.'))),
+    button(t('Edit'), edit), button(t('Remove'), removeIt, 'danger'),
+  ];
+}
+
+async function act(action, said, back) {
+  await post(`${path}/${action}`);
+  toast(said, back ? { undo: async () => { await post(`${path}/${back}`); refresh(); } } : {});
+  await refresh();
+}
+
+async function removeIt() {
+  const sure = await confirmAct({ title: t('Remove this credential?'), act: t('Remove'), text: el('p', {}, t('It serves no request any more. It goes to the archive, from where it can be brought back.')) });
+  if (!sure) return;
+  await remove(path);
+  toast(t('It was removed.'), { undo: async () => { await post(`${path}/restore`); refresh(); } });
+  await refresh();
+}
+
+function edit() {
+  return openDialog(t('Edit credential'), (close) => form({
+    cancel: () => close(),
+    fields: [
+      { name: 'label', label: t('Label'), value: one.label, autofocus: true },
+      { name: 'project', label: t('Google Cloud project'), value: one.project, help: t('Keys of one project share its quota.') },
+      { name: 'priority', label: t('Priority'), type: 'number', min: 0, max: 1000000, value: one.priority, help: t('Lower is earlier.') },
+      { name: 'tags', label: t('Tags'), type: 'list', value: one.tags },
+      { name: 'proxy', label: t('Proxy of its own'), value: one.proxy, placeholder: 'socks5h://127.0.0.1:1080', help: t('http, https, socks5 or socks5h. Empty: the one of all.') },
+      { name: 'notes', label: t('Notes'), type: 'textarea', class: '', rows: 4, value: one.notes },
+    ],
+    async submit(given) {
+      const changed = Object.fromEntries(Object.entries(given).filter(([name, value]) => JSON.stringify(value ?? null) !== JSON.stringify(one[name]?.length === 0 ? null : one[name] ?? null)));
+      if (changed.tags === null) changed.tags = [];
+      if (Object.keys(changed).length > 0) await patch(path, changed);
+      close(true);
+      refresh();
+    },
+  }));
+}
+
+function stateCard() {
+  return [
+    el('div', { class: 'card-head' }, el('h2', {}, t('State')), stateTag(one.state)),
+    el('p', {}, explanation()),
+    one.said && el('div', {}, el('p', { class: 'small muted' }, t('What Google said:')), el('pre', { tabindex: 0 }, data(one.said, 4000))),
+    one.link && el('p', {}, el('a', { href: one.link, target: '_blank', rel: 'noreferrer' }, t('Mend it at Google'))),
+    one.next_probe_at && el('p', { class: 'muted small' }, t('It is tested again by itself:'), ' ', when(one.next_probe_at, 'relative')),
+  ];
+}
+
+function explanation() {
+  switch (one.state) {
+    case 'ready': return t('It serves requests.');
+    case 'resting': return [t('It rests:'), ' ', reasonOf(one.reason), '. ', t('Back'), ': ', until(one.until), '.'];
+    case 'dead': return [t('It left the rotation:'), ' ', reasonOf(one.reason), '. ', one.dead_at && [t('Since'), ' ', when(one.dead_at), '.']];
+    case 'disabled': return t('Somebody switched it off.');
+    case 'removed': return [t('It was removed'), ' ', when(one.removed_at), '.'];
+    default: return reasonOf(one.reason);
+  }
+}
+
+function factsCard() {
+  const fact = (name, value) => value !== null && value !== undefined && value !== '' && [el('dt', {}, name), el('dd', {}, value)];
+  return [el('div', { class: 'card-head' }, el('h2', {}, t('What is known'))), el('dl', { class: 'facts' },
+    fact(t('Number'), number(one.id)), fact(t('Ends with'), mono(one.hint)), fact(t('E-mail'), one.email && data(one.email)), fact(t('Priority'), number(one.priority)),
+    fact(t('Requests today'), number(one.requests_today)),
+    fact(t('Success, last 24 h'), one.attempts_24h > 0 && t('{percent} % of {n}', { percent: percent(one.successes_24h, one.attempts_24h), n: number(one.attempts_24h) })),
+    fact(t('Last used'), one.last_used_at && when(one.last_used_at)), fact(t('Added'), when(one.created_at)),
+    fact(t('Survival'), survival()),
+    fact(t('Tags'), one.tags?.length > 0 && one.tags.map((tag) => [el('span', { class: 'tag' }, data(tag, 40)), ' '])),
+    fact(t('Proxy'), one.proxy && mono(one.proxy)), fact(t('Notes'), one.notes && el('div', { class: 'answer-small' }, data(one.notes, 2000))))];
+}
+
+// How long it lived: from its beginning until Google refused it, or until now.
+function survival() {
+  const end = one.dead_at ? Date.parse(one.dead_at) : Date.now();
+  const days = Math.max(0, (end - Date.parse(one.created_at)) / 86400_000);
+  return one.dead_at ? plural(Math.round(days), 'lived {n} day', 'lived {n} days') : plural(Math.round(days), 'alive for {n} day', 'alive for {n} days');
+}
+
+function quotaTable() {
+  const bar = (used, limit) => (limit > 0 ? [`${number(used)} / ${number(limit)} `, el('span', { class: `meter ${used / limit > 0.9 ? 'low' : ''}`, role: 'img', 'aria-label': `${percent(used, limit)} %` },
+    el('i', { style: { width: `${Math.min(100, (100 * used) / limit)}%` } }))] : number(used));
+  return plainTable({
+    label: t('Quota of its project, by model'), rows: one.quota ?? [], key: (row) => row.model ?? '-', empty: t('It was not used for any model yet.'),
+    columns: [
+      { label: t('Model'), narrow: 'title', show: (row) => (row.model ? mono(row.model, 40) : t('calls without a model')) },
+      { label: t('State'), wrap: true, show: (row) => [stateTag(row.state), row.reason && el('div', { class: 'small muted' }, reasonOf(row.reason))] },
+      { label: t('Until'), show: (row) => (row.until ? until(row.until) : '') },
+      { label: t('This minute'), align: 'r', show: (row) => bar(row.requests_this_minute, row.rpm) },
+      { label: t('Tokens this minute'), align: 'r', narrow: 'hide', show: (row) => bar(row.tokens_this_minute, row.tpm) },
+      { label: t('Today'), align: 'r', show: (row) => bar(row.requests_today, row.rpd) },
+      { label: t('Limit from'), show: (row) => (row.rpm ?? row.tpm ?? row.rpd ? sourceOf(row.learned_at ? 'learned' : 'configured') : t('not known')) },
+    ],
+  });
+}
+
+function history() {
+  const events = one.history ?? [];
+  if (events.length === 0) return el('p', { class: 'muted' }, t('Nothing has changed since it was added.'));
+  const looks = { ready: 'ok', enabled: 'ok', recovered: 'ok', added: 'ok', restored: 'ok', dead: 'bad', credential_dead: 'bad', disabled: '', removed: '', resting: 'rest' };
+  return el('ol', { class: 'timeline' }, events.map((event) => el('li', { class: looks[event.state ?? event.kind] ?? '', 'data-key': String(event.id ?? event.at) },
+    el('div', {}, el('span', { class: 'strong' }, event.state ? stateTag(event.state) : server(event.kind)), event.model && [' ', mono(event.model, 40)]),
+    el('div', { class: 'small muted' }, event.reason && [reasonOf(event.reason), ' · '], el('time', { title: full(event.at) }, when(event.at))))));
+}
+
+function attempts() {
+  return plainTable({
+    label: t('Last attempts'), rows: one.attempts ?? [], key: (row) => `${row.request_id}-${row.n}`, empty: t('It was not used yet.'), href: (row) => `request.html?id=${row.request_id}`,
+    columns: [
+      { label: t('Time'), narrow: 'title', show: (row) => when(row.started_at) },
+      { label: t('Model'), show: (row) => mono(row.model, 30) },
+      { label: t('Outcome'), show: (row) => outcomeTag(row.outcome, row.status) },
+      { label: t('Took'), align: 'r', show: (row) => duration(row.duration_ms) },
+    ],
+  });
+}

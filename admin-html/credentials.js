@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+// credentials.js: keys and accounts in one list, however many: search, filters, order, and what can be done to many.
+import { get, inParts, list } from './api.js';
+import { confirmAct, openDialog, toast } from './dialog.js';
+import { data, el, fill, mono } from './dom.js';
+import { field, form } from './form.js';
+import { number, until, when } from './format.js';
+import { plural, t } from './i18n.js';
+import { addKeys } from './keys.js';
+import { may, notice, page } from './shell.js';
+import { table } from './table.js';
+import { kindOf, reasonOf, stateTag } from './words.js';
+
+const frame = await page({ title: t('Credentials'), lede: t('Keys and accounts that answer for your applications.'), tools: [
+  el('a', { class: 'btn', href: 'api/credentials/export', download: 'pollux-credentials.csv', title: t('Everything but the secrets, as CSV') }, t('Export')),
+  may('operator') && el('button', { class: 'btn', type: 'button', onclick: removeBroken }, t('Remove broken')),
+  may('operator') && el('a', { class: 'btn', href: 'accounts.html' }, t('Add an account')),
+  may('operator') && el('button', { class: 'btn primary', type: 'button', onclick: add }, t('Add keys')),
+] });
+
+const credentials = table({
+  label: t('Credentials'), selectAll: true,
+  filters: [
+    { name: 'q', label: t('Search label, project, ending'), type: 'search' },
+    { name: 'state', label: t('Any state'), type: 'select', options: [['ready', t('ready')], ['resting', t('resting')], ['dead', t('broken')], ['disabled', t('off')]] },
+    { name: 'kind', label: t('Any kind'), type: 'select', options: [['api_key', t('key')], ['account', t('account')]] },
+    { name: 'project', label: t('Project') },
+    { name: 'model', label: t('Resting for model') },
+    { name: 'tag', label: t('Tag') },
+  ],
+  columns: [
+    { label: t('Credential'), narrow: 'title', sort: 'label', show: (row) => (row.label ? data(row.label, 60) : mono(`…${row.hint ?? row.id}`)) },
+    { label: t('State'), show: (row) => [stateTag(row.state), row.reason && el('div', { class: 'small muted' }, reasonOf(row.reason))], wrap: true },
+    { label: t('Until'), show: (row) => (row.until ? until(row.until) : '') },
+    { label: t('Kind'), show: (row) => kindOf(row.kind) },
+    { label: t('Project'), sort: 'project', show: (row) => mono(row.project, 28), wrap: true },
+    { label: t('Tags'), narrow: 'hide', show: (row) => (row.tags ?? []).slice(0, 4).map((tag) => [el('span', { class: 'tag' }, data(tag, 20)), ' ']) },
+    { label: t('Priority'), align: 'r', sort: 'priority', show: (row) => number(row.priority) },
+    { label: t('Today'), align: 'r', show: (row) => number(row.requests_today) },
+    { label: t('Last used'), sort: 'last_used_at', narrow: 'hide', show: (row) => when(row.last_used_at, 'relative') },
+    { label: t('Added'), sort: 'id', descending: true, narrow: 'hide', show: (row) => when(row.created_at) },
+  ],
+  nameOf: (row) => row.label ?? row.hint,
+  href: (row) => `credential.html?id=${row.id}`,
+  load: async (asked) => {
+    const answer = await list('credentials', asked);
+    if (answer.page.counts) notice({ broken: answer.page.counts.broken });
+    return answer;
+  },
+  actions: may('operator') ? [
+    { label: t('Test'), run: (selection) => bulk('test', selection, t('Testing'), (n) => plural(n, '{n} credential is being tested.', '{n} credentials are being tested.')) },
+    { label: t('Enable'), run: (selection) => bulk('enable', selection, t('Enabling'), (n) => plural(n, '{n} credential was enabled.', '{n} credentials were enabled.'), 'disable') },
+    { label: t('Disable'), run: (selection) => bulk('disable', selection, t('Disabling'), (n) => plural(n, '{n} credential was disabled.', '{n} credentials were disabled.'), 'enable') },
+    { label: t('Reset cool-down'), run: (selection) => bulk('reset', selection, t('Resetting'), (n) => plural(n, '{n} credential is used again.', '{n} credentials are used again.')) },
+    { label: t('Change'), run: change },
+    { label: t('Remove'), danger: true, run: removeSelected },
+  ] : [],
+  empty: () => el('div', { class: 'empty' }, el('p', {}, t('No credential yet. Paste API keys of Google AI Studio, one for each project, or log an account in.')),
+    may('operator') && el('button', { class: 'btn primary', type: 'button', onclick: add }, t('Add keys'))),
+});
+fill(frame.body, credentials.node);
+if (location.hash === '#add' && may('operator')) add();
+
+async function add() {
+  if (await addKeys()) credentials.refresh();
+}
+
+// What the server is to work on: some ids, or all that the filters leave.
+const which = (selection) => (selection.all ? { filter: selection.filters } : { ids: selection.ids });
+
+// bulk does something to a selection, in parts, with progress; `back` is the action that undoes it.
+async function bulk(action, selection, title, said, back) {
+  const done = await withParts(title, { action, ...which(selection) }, selection.count);
+  if (done === null) return;
+  toast(said(done), back && !selection.all ? { undo: async () => { await withParts(t('Undoing'), { action: back, ids: selection.ids }, selection.count); credentials.refresh(); } } : {});
+  selection.done();
+}
+
+// Runs a bulk call and shows how far it is; null when it failed.
+async function withParts(title, body, all) {
+  const bar = el('progress', { max: Math.max(all, 1), value: 0, 'aria-label': title });
+  const said = el('p', { class: 'muted', role: 'status' });
+  let stopped = false;
+  let close;
+  let failure = null;
+  const shown = all > 200 ? openDialog(title, (done) => {
+    close = done;
+    return el('div', { class: 'form' }, bar, said, el('div', { class: 'actions' }, el('button', { class: 'btn', type: 'button', onclick: () => { stopped = true; } }, t('Stop'))));
+  }) : null;
+  let done = 0;
+  try {
+    done = await inParts('credentials/bulk', body, (state) => {
+      bar.value = state.done;
+      fill(said, t('{done} of {all}', { done: number(state.done), all: number(state.done + state.left) }));
+      return !stopped;
+    });
+  } catch (error) {
+    failure = error;
+  }
+  close?.();
+  await shown;
+  if (failure) {
+    toast([failure.message, failure.hint].filter(Boolean).join(' '), { bad: true });
+    return null;
+  }
+  return done;
+}
+
+async function change(selection) {
+  const wanted = await openDialog(t('Change'), (close) => form({
+    act: plural(selection.count, 'Change {n} credential', 'Change {n} credentials'), cancel: () => close(),
+    fields: [
+      el('p', { class: 'muted' }, t('What is left empty stays as it is.')),
+      field({ name: 'priority', label: t('Priority'), type: 'number', min: 0, max: 1000000, help: t('Lower is earlier.') }),
+      field({ name: 'tags_add', label: t('Add tags'), type: 'list' }),
+      field({ name: 'tags_remove', label: t('Take tags away'), type: 'list' }),
+      field({ name: 'project', label: t('Google Cloud project'), help: t('Keys of one project share its quota.') }),
+    ],
+    submit: async (given) => close(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null))),
+  }));
+  if (!wanted || Object.keys(wanted).length === 0) return;
+  const done = await withParts(t('Changing'), { action: 'change', ...which(selection), ...wanted }, selection.count);
+  if (done === null) return;
+  toast(plural(done, '{n} credential was changed.', '{n} credentials were changed.'));
+  selection.done();
+}
+
+async function removeSelected(selection) {
+  const sure = await confirmAct({
+    title: plural(selection.count, 'Remove {n} credential?', 'Remove {n} credentials?'), act: t('Remove'),
+    text: el('p', {}, t('They serve no request any more. They go to the archive, from where they can be brought back.')),
+  });
+  if (!sure) return;
+  const done = await withParts(t('Removing'), { action: 'remove', ...which(selection) }, selection.count);
+  if (done === null) return;
+  toast(plural(done, '{n} credential was removed.', '{n} credentials were removed.'), selection.all ? {} : { undo: () => restore(selection.ids) });
+  selection.done();
+}
+
+async function restore(ids) {
+  await withParts(t('Undoing'), { action: 'restore', ids }, ids.length);
+  credentials.refresh();
+}
+
+async function removeBroken() {
+  const broken = await get('credentials', { state: 'dead', limit: 500 });
+  if (broken.items.length === 0) return toast(t('No credential is broken.'));
+  const n = broken.total ?? broken.items.length;
+  const sure = await confirmAct({
+    title: plural(n, 'Remove {n} broken credential?', 'Remove {n} broken credentials?'), act: t('Remove'),
+    text: el('div', { class: 'stack' }, el('p', {}, t('Google refuses them. They go to the archive, from where they can be brought back.')),
+      el('div', { class: 'chart-table' }, el('table', {}, el('tbody', {}, broken.items.slice(0, 100).map((row) => el('tr', {},
+        el('td', {}, row.label ? data(row.label, 40) : mono(`…${row.hint ?? row.id}`)), el('td', {}, mono(row.project, 24)), el('td', { class: 'wrap muted' }, reasonOf(row.reason)))))))),
+  });
+  if (!sure) return undefined;
+  const done = await withParts(t('Removing'), { action: 'remove', filter: { state: 'dead' } }, n);
+  if (done !== null) toast(plural(done, '{n} credential was removed.', '{n} credentials were removed.'), { undo: () => restore(broken.items.map((row) => row.id)) });
+  credentials.refresh();
+  return undefined;
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// keys.js: adding keys. What is pasted, or read from files, is looked at first: new, known, malformed. Only then it is
+// stored, in portions, with progress.
+import { post } from './api.js';
+import { openDialog, toast, withProgress } from './dialog.js';
+import { data, el, fill, morph } from './dom.js';
+import { field, form, showFault } from './form.js';
+import { number } from './format.js';
+import { plural, t } from './i18n.js';
+
+const portion = 500;
+
+// Keys as people write them: separated by lines, blanks, commas or semicolons; quotes around them, comments behind #.
+export function keysIn(text) {
+  const words = text.split('\n').flatMap((line) => line.replace(/(^|\s)(#|\/\/).*$/, '').split(/[\s,;]+/));
+  return [...new Set(words.map((word) => word.replace(/^["'`]+|["'`]+$/g, '')).filter(Boolean))];
+}
+
+// addKeys opens the dialog; resolves to how many were added, null when the person left it.
+export function addKeys() {
+  return openDialog(t('Add keys'), (close) => keysForm({ done: close, cancel: () => close() }), { wide: true });
+}
+
+// keysForm is the same as a form within a page. `done` hears how many were added and their ids.
+export function keysForm({ done, cancel, autofocus = true }) {
+  const preview = el('div', { role: 'status' });
+  let seen = null;
+  let timer;
+  const area = field({ name: 'keys', label: t('API keys'), type: 'textarea', rows: 7, autofocus, placeholder: 'AIzaSy...\nAIzaSy...',
+    help: t('One or many, separated by lines, blanks or commas. They are sealed before they are stored and never shown again.') });
+  const file = field({ name: 'files', label: t('or from files'), type: 'file', multiple: true, accept: '.txt,.csv,.json,.env,text/*' });
+  const more = el('details', {}, el('summary', {}, t('Project, label, priority')), el('div', { class: 'form cols' },
+    field({ name: 'project', label: t('Google Cloud project'), help: t('Keys of one project share its quota. Empty: each key is its own project.') }),
+    field({ name: 'label', label: t('Label') }),
+    field({ name: 'priority', label: t('Priority'), type: 'number', min: 0, max: 1000000, placeholder: '100', help: t('Lower is earlier.') })));
+  const input = area.querySelector('textarea');
+  input.addEventListener('input', () => { clearTimeout(timer); timer = setTimeout(look, 300); });
+  file.querySelector('input').addEventListener('change', readFiles);
+  const node = form({ fields: [area, file, preview, more], act: t('Add keys'), cancel, submit: save });
+  return node;
+
+  async function readFiles(event) {
+    const texts = await Promise.all([...event.target.files].map((one) => one.text()));
+    input.value = [input.value.trim(), ...texts].filter(Boolean).join('\n');
+    look();
+  }
+
+  async function look() {
+    const keys = keysIn(input.value);
+    seen = null;
+    if (keys.length === 0) return fill(preview);
+    try {
+      seen = await previewOf(keys);
+      showPreview();
+    } catch (error) {
+      showFault(node, error);
+    }
+    return undefined;
+  }
+
+  function showPreview() {
+    morph(preview, el('div', { class: 'legend' },
+      el('span', {}, el('i', { class: 'dot fill-ok' }), el('b', {}, number(seen.fresh)), ` ${t('new')}`),
+      el('span', {}, el('i', { class: 'dot fill-off' }), el('b', {}, number(seen.known)), ` ${t('known already')}`),
+      el('span', {}, el('i', { class: 'dot fill-bad' }), el('b', {}, number(seen.malformed.length)), ` ${t('not a key')}`)),
+    seen.malformed.length > 0 && el('details', {}, el('summary', {}, t('What is not a key')),
+      el('ul', {}, seen.malformed.slice(0, 20).map((one) => el('li', { class: 'small' }, data(one.text, 60), one.reason && [' · ', data(one.reason, 200)])))));
+  }
+
+  async function save(given, place) {
+    const keys = keysIn(input.value);
+    if (keys.length === 0) throw Object.assign(new Error(t('Paste at least one key.')), { field: 'keys' });
+    const options = { project: given.project, label: given.label, priority: given.priority };
+    const result = { added: 0, known: 0, malformed: 0, ids: [] };
+    const step = async (part) => {
+      const answer = await post('credentials', { keys: part, ...options });
+      result.added += answer.new;
+      result.known += answer.known;
+      result.malformed += answer.malformed?.length ?? 0;
+      result.ids.push(...(answer.ids ?? []));
+      return answer.new;
+    };
+    if (keys.length > portion) await withProgress(t('Adding keys'), keys, portion, step);
+    else await step(keys);
+    input.value = '';
+    toast([plural(result.added, '{n} key was added.', '{n} keys were added.'), result.known > 0 ? plural(result.known, '{n} was known already.', '{n} were known already.') : '',
+      result.malformed > 0 ? plural(result.malformed, '{n} is no key.', '{n} are no keys.') : ''].filter(Boolean).join(' '));
+    done(result, place);
+  }
+}
+
+async function previewOf(keys) {
+  const sum = { fresh: 0, known: 0, malformed: [] };
+  for (let i = 0; i < keys.length; i += portion) {
+    const part = await post('credentials/preview', { keys: keys.slice(i, i + portion) });
+    sum.fresh += part.new;
+    sum.known += part.known;
+    sum.malformed.push(...part.malformed);
+  }
+  return sum;
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+// requests.js: the log: filters, order, live tail, export.
+import { list } from './api.js';
+import { data, el, fill, mono } from './dom.js';
+import { duration, fromLocalField, short, toLocalField, when } from './format.js';
+import { t } from './i18n.js';
+import { page } from './shell.js';
+import { table } from './table.js';
+import { outcomeCodes, outcomeTag, outcomeWord } from './words.js';
+
+const address = new URLSearchParams(location.search);
+let live = address.get('live') === '1';
+const follow = el('button', { class: 'btn', type: 'button', 'aria-pressed': String(live), onclick: toggleLive });
+const exported = el('a', { class: 'btn', download: 'pollux-requests.csv' }, t('Export CSV'));
+const frame = await page({ title: t('Requests'), lede: t('Everything that was asked, and how it went. Prompts and answers are not kept.'), tools: [follow, exported] });
+
+const moment = (name, label) => el('input', { type: 'datetime-local', name, 'aria-label': label, title: label, value: toLocalField(address.get(name)), onchange: (event) => setTime(name, event.target.value) });
+const times = { since: address.get('since') ?? '', until: address.get('until') ?? '' };
+
+const requests = table({
+  label: t('Requests'), sort: { by: 'started_at', descending: true },
+  filters: [
+    { name: 'id', label: t('Request id'), type: 'search' },
+    { name: 'outcome', label: t('Any outcome'), type: 'select', options: outcomeCodes.map((code) => [code, outcomeWord(code)]) },
+    { name: 'status', label: t('Status') },
+    { name: 'client', label: t('Client') },
+    { name: 'model', label: t('Model') },
+    { name: 'credential', label: t('Credential no.') },
+  ],
+  tools: [moment('since', t('From')), moment('until', t('Until'))],
+  columns: [
+    { label: t('Time'), narrow: 'title', sort: 'started_at', descending: true, nowrap: true, show: (row) => when(row.started_at) },
+    { label: t('Client'), show: (row) => data(row.client, 30) },
+    { label: t('Model'), show: (row) => mono(row.model ?? row.asked_model, 40) },
+    { label: t('Outcome'), show: (row) => [outcomeTag(row.outcome, row.status), row.attempts > 1 && ` ${t('key no. {n}', { n: row.attempts })}`] },
+    { label: t('First byte'), align: 'r', sort: 'first_byte_ms', show: (row) => (row.first_byte_ms === null ? '' : duration(row.first_byte_ms)) },
+    { label: t('Took'), align: 'r', sort: 'duration_ms', show: (row) => (row.duration_ms === null ? '' : duration(row.duration_ms)) },
+    { label: t('Tokens in / out'), align: 'r', narrow: 'hide', show: (row) => (row.prompt_tokens === null ? '' : `${short(row.prompt_tokens)} / ${short((row.output_tokens ?? 0) + (row.thoughts_tokens ?? 0))}`) },
+    { label: t('Error'), wrap: true, show: (row) => (row.error ? data(row.error, 120) : '') },
+  ],
+  href: (row) => `request.html?id=${encodeURIComponent(row.id)}`,
+  load: (asked) => {
+    const filters = { ...asked.filters, ...Object.fromEntries(Object.entries(times).filter(([, value]) => value)) };
+    exported.href = `api/requests/export?${new URLSearchParams(filters)}`;
+    return list('requests', { ...asked, filters });
+  },
+  empty: () => el('div', { class: 'empty' }, el('p', {}, t('No request yet. Try one in the playground, or copy a first call.')), el('a', { class: 'btn primary', href: 'playground.html' }, t('Playground'))),
+});
+fill(frame.body, requests.node);
+showLive();
+setInterval(() => { if (live && !document.hidden && requests.state.cursors.length === 1) requests.refresh(); }, 1500);
+
+function setTime(name, text) {
+  times[name] = fromLocalField(text) ?? '';
+  const next = new URLSearchParams(location.search);
+  times[name] ? next.set(name, times[name]) : next.delete(name);
+  history.replaceState(null, '', `?${next}`);
+  requests.clear();
+}
+
+function toggleLive() {
+  live = !live;
+  const next = new URLSearchParams(location.search);
+  live ? next.set('live', '1') : next.delete('live');
+  history.replaceState(null, '', next.size > 0 ? `?${next}` : location.pathname);
+  showLive();
+}
+
+function showLive() {
+  follow.setAttribute('aria-pressed', String(live));
+  fill(follow, live ? el('i', { class: 'dot fill-ok' }) : null, live ? t('Following') : t('Follow live'));
+}

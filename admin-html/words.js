@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// words.js: what the codes of the server are called, and how they look: states, reasons, outcomes. The same words on
+// every page.
+import { el } from './dom.js';
+import { named, t } from './i18n.js';
+
+const states = {
+  ready: ['ok', 'ready'], resting: ['rest', 'resting'], dead: ['bad', 'broken'], broken: ['bad', 'broken'], disabled: ['', 'off'], removed: ['', 'removed'],
+  out: ['bad', 'refused for good'], active: ['ok', 'active'], expired: ['rest', 'expired'], revoked: ['', 'revoked'], off: ['', 'off'],
+  alive: ['ok', 'alive'], silent: ['rest', 'silent'], left: ['', 'left'], ok: ['ok', 'ok'], warn: ['rest', 'warning'], fail: ['bad', 'failed'],
+  done: ['ok', 'done'], failed: ['bad', 'failed'], running: ['info', 'running'], queued: ['', 'waiting'], waiting: ['', 'waiting'], late: ['rest', 'late'],
+  open: ['info', 'under way'], spent: ['rest', 'spent'], needs_login: ['bad', 'needs a new login'], needs_validation: ['bad', 'needs a confirmation'],
+  refused: ['bad', 'refused'], on: ['ok', 'on'], half_open: ['rest', 'on trial'], closed: ['ok', 'closed'],
+};
+
+// stateTag shows a state as a word in its colour.
+export function stateTag(code) {
+  const [look, word] = states[code] ?? ['', null];
+  return el('span', { class: `tag ${look}` }, word ? t(word) : named({}, code));
+}
+
+// Why a credential, or a project for a model, is not used now. What Google told us is told_ and the outcome.
+const reasons = {
+  spent_rpm: 'minute quota used up', spent_tpm: 'token quota of the minute used up', spent_rpd: 'daily quota spent',
+  told_quota: 'quota used up', told_quota_minute: 'minute quota used up', told_quota_tokens: 'token quota of the minute used up',
+  told_quota_day: 'daily quota spent', told_quota_bare: 'Google said: too many requests',
+  backoff: 'rests after failures', trial: 'one trial request is under way', limit_0: 'Google allows no request of this model', credential: 'no usable credential in this project',
+  API_KEY_INVALID: 'Google does not know this key (any more)', expired: 'the key has expired', suspended: 'Google suspended the project', leaked: 'Google found the key in public and blocked it',
+  denied: 'Google denied the project access', SERVICE_DISABLED: 'the Gemini API is switched off in this project', API_KEY_SERVICE_BLOCKED: 'the key is not allowed to use the Gemini API',
+  API_KEY_HTTP_REFERRER_BLOCKED: 'the key is restricted to web pages', API_KEY_IP_ADDRESS_BLOCKED: 'the key is restricted to other IP addresses',
+  API_KEY_ANDROID_APP_BLOCKED: 'the key is restricted to an Android app', API_KEY_IOS_APP_BLOCKED: 'the key is restricted to an iOS app',
+  CONSUMER_INVALID: 'the project of the key is not valid', billing: 'billing is switched off in this project', ACCOUNT_STATE_INVALID: 'Google says the account cannot be used',
+  TOS_VIOLATION: 'Google says the account broke its terms', VALIDATION_REQUIRED: 'Google wants the account to be confirmed', UNSUPPORTED_CLIENT: 'Google does not allow this software for the account',
+};
+export const reasonOf = (code) => named(reasons, code);
+
+const outcomes = {
+  ok: ['ok', 'answered'], caller: ['rest', 'mistake of the caller'], refused: ['rest', 'refused'], exhausted: ['bad', 'no quota left'], upstream_error: ['bad', 'upstream failed'],
+  truncated: ['bad', 'cut off'], client_gone: ['', 'client left'], unavailable: ['bad', 'not available'], lost: ['bad', 'lost'], open: ['info', 'under way'],
+  empty: ['bad', 'empty answer'], quota_minute: ['rest', 'minute quota'], quota_day: ['rest', 'daily quota'], quota_tokens: ['rest', 'token quota'], quota_bare: ['rest', 'too many requests'],
+  quota_never: ['bad', 'model not allowed'], credential_dead: ['bad', 'key refused'], location: ['bad', 'location not allowed'], overloaded: ['rest', 'overloaded'],
+  error_in_200: ['bad', 'error inside a 200'], connect: ['bad', 'no connection'], timeout_first_byte: ['bad', 'no first byte in time'], timeout_idle: ['bad', 'fell silent'],
+  timeout_total: ['bad', 'took too long'], reset: ['bad', 'connection lost'], auth_expired: ['rest', 'access token expired'],
+};
+export const outcomeCodes = ['ok', 'caller', 'refused', 'exhausted', 'upstream_error', 'truncated', 'client_gone', 'unavailable', 'lost', 'open'];
+export const outcomeWord = (code) => (outcomes[code] ? t(outcomes[code][1]) : named({}, code));
+export const outcomeTag = (code, status) => el('span', { class: `tag ${outcomes[code]?.[0] ?? ''}` }, status && code !== 'ok' ? `${status} ` : '', status && code === 'ok' ? String(status) : outcomeWord(code));
+
+const kinds = { api_key: 'key', account: 'account' };
+export const kindOf = (code) => named(kinds, code);
+
+const sources = { configured: 'configured', learned: 'learned', unknown: 'unknown' };
+export const sourceOf = (code) => named(sources, code);
+
+// Every state, reason and outcome has a translation: what the tests walk.
+export const tables = { states: Object.fromEntries(Object.entries(states).map(([code, [, word]]) => [code, word])), reasons, outcomes: Object.fromEntries(Object.entries(outcomes).map(([code, [, word]]) => [code, word])), kinds, sources };
