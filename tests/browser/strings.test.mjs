@@ -5,38 +5,16 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { sentencesIn, serverSentences, words } from './words.mjs';
 
 const pages = path.join(path.dirname(fileURLToPath(import.meta.url)), '../../admin-html');
-const sql = path.join(pages, '../sql');
+const functions = path.join(pages, '../sql/functions');
 const chinese = (await import(path.join(pages, 'zh.js'))).default;
 const scripts = readdirSync(pages).filter((name) => name.endsWith('.js') && name !== 'zh.js')
   .map((name) => ({ name, text: readFileSync(path.join(pages, name), 'utf8') }));
 
-const unquote = (text) => text.replace(/\\(.)/g, '$1');
-
-// Sentences in the code: t('...'), rich('...'), and the second one of plural(n, '...', '...'), which stands for both.
-function sentencesIn({ name, text }) {
-  const found = [];
-  for (const match of text.matchAll(/\b(?:t|rich)\(\s*'((?:[^'\\]|\\.)*)'/g)) found.push([unquote(match[1]), name]);
-  for (const match of text.matchAll(/\bplural\((?:[^'(]|\([^)]*\))*?,\s*'(?:[^'\\]|\\.)*',\s*'((?:[^'\\]|\\.)*)'/g)) found.push([unquote(match[1]), name]);
-  return found;
-}
-
 // Tables of words: codes of the server and what they are called, looked up by named() or t().
-const tables = (await import('./words.mjs')).words(scripts);
-const used = new Map([...scripts.flatMap(sentencesIn), ...tables]);
-
-// What the server says in sentences of its own and the console translates: help and units of settings, warnings.
-const quoted = (text) => [...text.matchAll(/'((?:[^']|'')*)'/g)].map((match) => match[1].replaceAll("''", "'"));
-const read = (name) => readFileSync(path.join(sql, 'functions', name), 'utf8').replace(/^\s*--.*$/gm, '');
-
-function settingSentences() {
-  const declared = read('setting.sql').split(/^from \(values$/m)[1].split(/^\) as declared/m)[0];
-  return declared.split(/\n {4}\(/).slice(1).flatMap((row) => {
-    const [, unit, help] = /(?:'([^']+)'|null),\s*'((?:[^']|'')*)'\)/.exec(row);
-    return [unit, help.replaceAll("''", "'")].filter(Boolean);
-  });
-}
+const used = new Map([...scripts.flatMap(sentencesIn), ...words(scripts)]);
 
 test('calls of t() and plural() are plain strings, so that they can be found', () => {
   for (const { name, text } of scripts) {
@@ -53,13 +31,13 @@ test('no sentence lacks its Chinese', () => {
 });
 
 test('the help and the unit of every setting have their Chinese', () => {
-  const sentences = settingSentences();
+  const sentences = serverSentences(functions);
   assert.ok(sentences.length >= 8, 'the declarations of settings could be read');
   assert.deepEqual(sentences.filter((sentence) => !(sentence in chinese)), []);
 });
 
 test('no Chinese that nobody says', () => {
-  const said = new Set([...used.keys(), ...settingSentences()]);
+  const said = new Set([...used.keys(), ...serverSentences(functions)]);
   assert.deepEqual(Object.keys(chinese).filter((sentence) => !said.has(sentence)), []);
 });
 

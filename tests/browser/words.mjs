@@ -1,16 +1,46 @@
 // SPDX-License-Identifier: MIT
-// The tables of words in the console's scripts: objects whose values are sentences that t() or named() looks up.
+// What the console says, found in its source: sentences in the scripts, tables of words, and what the server says in
+// sentences of its own that the console translates.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+
+const unquote = (text) => text.replace(/\\(.)/g, '$1');
+
+// t('...'), rich('...'), and the second sentence of plural(n, '...', '...'), which stands for both.
+export function sentencesIn({ name, text }) {
+  const found = [];
+  for (const match of text.matchAll(/\b(?:t|rich)\(\s*'((?:[^'\\]|\\.)*)'/g)) found.push([unquote(match[1]), name]);
+  for (const match of text.matchAll(/\bplural\((?:[^'(]|\([^)]*\))*?,\s*'(?:[^'\\]|\\.)*',\s*'((?:[^'\\]|\\.)*)'/g)) found.push([unquote(match[1]), name]);
+  return found;
+}
 
 const names = '(?:states|reasons|outcomes|kinds|sources|roles|ways|checks)';
 const tables = [new RegExp(`^(?:export )?const ${names} = \\{([^\\n]*)\\};$`, 'gm'), new RegExp(`^(?:export )?const ${names} = \\{\\n(.*?)^\\};`, 'gms')];
 
+// Tables of words, by their names: objects whose values t() or named() looks up. And the names of pages in shell.js.
 export function words(scripts) {
   const found = [];
   for (const { name, text } of scripts) {
     for (const [, table] of tables.flatMap((pattern) => [...text.matchAll(pattern)])) {
-      for (const value of table.matchAll(/:\s*(?:\['[^']*',\s*)?'((?:[^'\\]|\\.)+)'/g)) found.push([value[1].replace(/\\(.)/g, '$1'), name]);
+      for (const value of table.matchAll(/:\s*(?:\['[^']*',\s*)?'((?:[^'\\]|\\.)+)'/g)) found.push([unquote(value[1]), name]);
     }
     for (const match of text.matchAll(/\{ (?:file: '[^']*', name|group): '([^']+)'/g)) found.push([match[1], name]);
+  }
+  return found;
+}
+
+// SQL literals that stand one after another are one text.
+const literal = "(?:'(?:[^']|'')*'\\s*)+";
+const textOf = (source) => [...source.matchAll(/'((?:[^']|'')*)'/g)].map((match) => match[1].replaceAll("''", "'")).join('');
+
+// Help and units of settings, and the plain words of warnings with their buttons.
+export function serverSentences(functions) {
+  const read = (name) => readFileSync(path.join(functions, name), 'utf8').replace(/^\s*--.*$/gm, '');
+  const declared = read('setting.sql').split(/^from \(values$/m)[1].split(/^\) as declared/m)[0];
+  const found = [];
+  for (const row of declared.split(/\n {4}\(/).slice(1)) {
+    const [, unit, help] = new RegExp(`(?:'([^']+)'|null),\\s*(${literal})\\)`).exec(row);
+    found.push(textOf(help), ...(unit ? [unit] : []));
   }
   return found;
 }
