@@ -21,6 +21,12 @@
     "{\"id\", \"project\", \"kind\", \"label\", \"hint\", \"priority\", \"state\", \"reason\", \"until\",\n" \
     "\"created_at\", \"last_used_at\", \"requests_today\"}; state is ready, resting, dead or disabled."
 
+#define MODEL_SHAPE                                                                                       \
+    "{\"name\", \"upstream_name\", \"aliases\": [], \"rpm\", \"tpm\", \"rpd\", \"max_concurrency\",\n"           \
+    "\"wait_limit_ms\", \"thinking_budget\", \"thinking_level\", \"include_thoughts\",\n"                      \
+    "\"stream_policy\", \"fallback\": [], \"price_input\", \"price_cached\", \"price_output\"};\n"             \
+    "a limit that is null is unknown, not unlimited"
+
 #define KEY_INPUT                                                                                         \
     "A key is 20 to 256 characters of A-Z a-z 0-9 . _ - ; newlines, blanks and commas\n"                  \
     "lie between keys. Without --project each key is a project of its own, which is\n"                    \
@@ -120,19 +126,38 @@ static const struct cli_command commands[] = {
 
     {.noun = "model", .verb = "list", .run = model_list,
      .summary = "Lists the configured models; all others are forwarded as they are.",
-     .help = "JSON: an array of {\"name\", \"upstream_name\", \"rpm\", \"tpm\", \"rpd\",\n"
-             "\"max_concurrency\", \"aliases\", \"projects\", \"ready\", \"requests_today\"}; a limit that\n"
-             "is null is unknown, not unlimited."},
+     .help = "JSON: an array of\n" MODEL_SHAPE "\nand \"projects\", \"ready\", \"requests_today\"."},
     {.noun = "model", .verb = "set", .run = model_set, .arguments = "NAME", .least = 1, .most = 1,
      .options = {{.name = "rpm", .value = "N", .help = "requests per minute and project"},
                  {.name = "tpm", .value = "N", .help = "input tokens per minute and project"},
                  {.name = "rpd", .value = "N", .help = "requests per (Pacific) day and project"},
                  {.name = "max-concurrency", .value = "N", .help = "requests at the same time, all projects"},
+                 {.name = "wait-limit-ms", .value = "MS", .help = "how long a request may wait for its turn"},
                  {.name = "alias", .value = "A,B", .help = "other names of it; replaces those it had"},
-                 {.name = "upstream", .value = "NAME", .help = "what Google calls it, if not NAME"}},
-     .summary = "Sets limits and names of a model; the value `none` clears one.",
+                 {.name = "upstream", .value = "NAME", .help = "what Google calls it, if not NAME"},
+                 {.name = "thinking-budget", .value = "N", .help = "tokens to think with; -1: the model decides"},
+                 {.name = "thinking-level", .value = "LEVEL", .help = "minimal, low, medium or high, instead"},
+                 {.name = "include-thoughts", .value = "on|off", .help = "whether answers show thoughts"},
+                 {.name = "stream-policy", .value = "POLICY",
+                  .help = "auto; collect: always ask for a stream; whole: never"},
+                 {.name = "fallback", .value = "A,B", .help = "who serves when it is exhausted or overloaded"},
+                 {.name = "price-input", .value = "P", .help = "price of a million prompt tokens"},
+                 {.name = "price-cached", .value = "P", .help = "price of a million of those from a cache"},
+                 {.name = "price-output", .value = "P", .help = "price of a million output tokens"}},
+     .summary = "Sets limits, names and manners of a model; the value `none` clears one.",
      .help = "What is not given stays as it is. A limit that is not set is learned from the\n"
-             "upstream's own refusals.\n\nJSON: the model as it is now, as in `model list`."},
+             "upstream's own refusals; what else is not set is as `pollux setting list` says\n"
+             "for all models. What is said about thinking holds where a request does not say\n"
+             "(setting thinking_override: always).\n\n"
+             "JSON: the model as it is now,\n" MODEL_SHAPE "."},
+    {.noun = "model", .verb = "remove", .run = model_remove, .arguments = "NAME", .least = 1, .most = 1,
+     .summary = "Forgets what was set of a model, its aliases included.",
+     .help = "It is forwarded as it is from then on. JSON: the model as it was,\n" MODEL_SHAPE "."},
+    {.noun = "model", .verb = "alias", .run = model_alias, .arguments = "NAME ALIAS...", .least = 2, .most = -1,
+     .options = {{.name = "remove", .help = "take these names away"}},
+     .summary = "Gives a model more names.",
+     .help = "A name may be anything that an application asks for, such as gpt-4o.\n\n"
+             "JSON: the model as it is now,\n" MODEL_SHAPE "."},
 
     {.noun = "admin", .verb = "token add", .run = token_add, .arguments = "NAME", .least = 1, .most = 1,
      .options = {{.name = "role", .value = "ROLE", .help = "metrics, viewer, operator or owner [viewer]"},

@@ -117,7 +117,7 @@ static void add_cors(struct request *r)
     buf_printf(&r->always, "Access-Control-Allow-Origin: %s\r\n%s", any ? "*" : origin,
                any ? "" : "Vary: Origin\r\n");
     buf_puts(&r->always,
-             "Access-Control-Expose-Headers: x-request-id, retry-after, x-goog-upload-url, "
+             "Access-Control-Expose-Headers: x-request-id, x-pollux-model, retry-after, x-goog-upload-url, "
              "x-goog-upload-status, x-goog-upload-chunk-granularity, x-goog-upload-size-received, "
              "x-goog-upload-control-url\r\n");
 }

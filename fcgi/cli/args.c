@@ -261,6 +261,32 @@ bool cli_limit(struct cli *cli, const char *name, json_t *patch, const char *fie
     return true;
 }
 
+bool cli_price(struct cli *cli, const char *name, json_t *patch, const char *field)
+{
+    const char *text = cli_option(cli, name);
+    if (text == NULL)
+        return true;
+    size_t whole = strspn(text, "0123456789"), more = text[whole] == '.' ? 1 + strspn(text + whole + 1, "0123456789") : 0;
+    bool none = strcmp(text, "none") == 0;
+    if (!none && (whole == 0 || whole > 9 || more == 1 || more > 10 || text[whole + more] != '\0'))
+        return cli_wrong(cli, "--%s is a number such as 2.5, or `none`, not `%s`", name, text) == CLI_OK;
+    json_object_set_new(patch, field, none ? json_null() : json_real(strtod(text, NULL)));
+    return true;
+}
+
+void cli_word(struct cli *cli, const char *name, json_t *patch, const char *field)
+{
+    const char *text = cli_option(cli, name);
+    if (text == NULL)
+        return;
+    if (strcmp(text, "none") == 0)
+        json_object_set_new(patch, field, json_null());
+    else if (strcmp(text, "on") == 0 || strcmp(text, "off") == 0)
+        json_object_set_new(patch, field, json_boolean(strcmp(text, "on") == 0));
+    else
+        json_object_set_new(patch, field, json_string(text));
+}
+
 /* "30d" as "30 days"; false if it is no such thing. */
 static bool read_span(const char *text, char out[static 32])
 {

@@ -24,7 +24,7 @@
 
 enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_WRONG = 2 };
 
-enum { CLI_OPTIONS_MAX = 12, CLI_GIVEN_MAX = 64 };
+enum { CLI_OPTIONS_MAX = 20, CLI_GIVEN_MAX = 64 };
 
 struct cli_option {
     const char *name;   /* without the dashes */
@@ -77,6 +77,12 @@ bool cli_limit(struct cli *cli, const char *name, json_t *patch, const char *fie
 
 /* Like cli_limit() but as text for a statement: *ret stays NULL for `none` and when it was not given. */
 bool cli_number(struct cli *cli, const char *name, const char **ret);
+
+/* Puts a number that may have a fraction into `patch` under `field`, or JSON null for `none`. */
+bool cli_price(struct cli *cli, const char *name, json_t *patch, const char *field);
+
+/* Puts a word into `patch` under `field`, JSON null for `none`; on and off become true and false. */
+void cli_word(struct cli *cli, const char *name, json_t *patch, const char *field);
 
 /* All values of an option, split at commas, as an array of strings: new. NULL when it was not given; an
  * empty array for `none`. */
@@ -174,6 +180,8 @@ int ban_lift(struct cli *cli);
 
 int model_list(struct cli *cli);
 int model_set(struct cli *cli);
+int model_remove(struct cli *cli);
+int model_alias(struct cli *cli);
 
 int token_add(struct cli *cli);
 int token_list(struct cli *cli);

@@ -101,6 +101,18 @@ bool admin_model_set(struct db *db, json_t **ret, struct fault *f, const char *n
     return CALL(db, ret, f, "select admin.model_set($1, $2::jsonb)", name, patch);
 }
 
+bool admin_model_remove(struct db *db, json_t **ret, struct fault *f, const char *name)
+{
+    return CALL(db, ret, f, "select admin.model_remove($1)", name);
+}
+
+bool admin_model_alias(struct db *db, json_t **ret, struct fault *f, const char *name, const char *aliases,
+                       bool away)
+{
+    return CALL(db, ret, f, "select admin.model_alias($1, $2::jsonb, $3::boolean)", name, aliases,
+                away ? "true" : "false");
+}
+
 bool admin_setting_list(struct db *db, json_t **ret, struct fault *f)
 {
     return db_json(db, ret, f, "select admin.setting_list()", 0, NULL);

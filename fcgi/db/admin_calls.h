@@ -65,9 +65,17 @@ bool admin_token_revoke(struct db *db, json_t **ret, struct fault *f, const char
 
 bool admin_model_list(struct db *db, json_t **ret, struct fault *f);
 
-/* `patch` is JSON text: {"rpm", "tpm", "rpd", "max_concurrency", "upstream_name", "aliases"}; null clears,
- * what is absent stays. The model as it is afterwards; an unknown one is made. */
+/* `patch` is JSON text: {"rpm", ...} as told at SQL's admin.model_set; null clears, what is absent stays. The model
+ * as it is afterwards; an unknown one is made. */
 bool admin_model_set(struct db *db, json_t **ret, struct fault *f, const char *name, const char *patch);
+
+/* The model as it was. */
+bool admin_model_remove(struct db *db, json_t **ret, struct fault *f, const char *name);
+
+/* Gives it these aliases (JSON text of an array) besides those it has, or takes them away. The model as it is
+ * afterwards. */
+bool admin_model_alias(struct db *db, json_t **ret, struct fault *f, const char *name, const char *aliases,
+                       bool away);
 
 bool admin_setting_list(struct db *db, json_t **ret, struct fault *f);
 bool admin_setting_set(struct db *db, json_t **ret, struct fault *f, const char *name, const char *value);

@@ -88,7 +88,22 @@ bool calls_health(json_t **ret, struct fault *f)
     return call(ret, f, "select api.health()", 0, NULL);
 }
 
-bool calls_models(json_t **ret, struct fault *f)
+bool calls_models(json_t **ret, int64_t client, struct fault *f)
 {
-    return call(ret, f, "select api.models()", 0, NULL);
+    char c[NUMBER_MAX];
+    const char *const params[] = {id_text(client, c)};
+    return call(ret, f, "select api.models($1::bigint)", 1, params);
+}
+
+bool calls_models_due(json_t **ret, struct fault *f)
+{
+    return call(ret, f, "select api.models_due()", 0, NULL);
+}
+
+bool calls_models_offered(int64_t project, const json_t *models, struct fault *f)
+{
+    char p[NUMBER_MAX];
+    auto_str text = models != NULL ? json_dumps(models, JSON_COMPACT) : NULL;
+    const char *const params[] = {id_text(project, p), text};
+    return call_void(f, "select to_jsonb(api.models_offered($1::bigint, $2::jsonb))", 2, params);
 }

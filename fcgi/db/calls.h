@@ -35,7 +35,13 @@ bool calls_upload_done(const char *hash, struct fault *f);
 /* api.health: {"credentials","ready","resting","dead","disabled"}: new. */
 bool calls_health(json_t **ret, struct fault *f);
 
-/* api.models: configured names and aliases, [{"name","alias_of"}]: new. */
-bool calls_models(json_t **ret, struct fault *f);
+/* api.models: the models that this client (0: any) may ask for, an array of Gemini's model objects: new. */
+bool calls_models(json_t **ret, int64_t client, struct fault *f);
+
+/* api.models_due: ids of credentials whose lists of models are to be asked for now: new. */
+bool calls_models_due(json_t **ret, struct fault *f);
+
+/* api.models_offered: what a project's list says, an array of Gemini's model objects; NULL: it could not be had. */
+bool calls_models_offered(int64_t project, const json_t *models, struct fault *f);
 
 #endif

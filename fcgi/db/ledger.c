@@ -29,6 +29,8 @@ enum {
     TURN_MS = 1500,
     /* How often a waiting request looks whether its client is still there. */
     LOOK_MS = 250,
+    /* The longest wait for a model that another one can stand in for. */
+    HURRY_MS = 1000,
 };
 
 /* A wish in the queue; lives on the stack of the thread that waits for it. */
@@ -175,6 +177,7 @@ enum column {
     MODEL,
     UPSTREAM_MODEL,
     STARTED_AT,
+    TRAITS,
 };
 
 static struct db_rows *exchange(struct db *db, const struct slot *batch, struct fault *f)
@@ -201,7 +204,8 @@ void permit_init(struct permit *p)
                          .fingerprint = "",
                          .model = "",
                          .upstream_model = "",
-                         .started_at = ""};
+                         .started_at = "",
+                         .traits = ""};
 }
 
 /* Copies the texts of a row into one block of memory. */
@@ -215,7 +219,7 @@ static void read_permit(struct permit *p, const struct db_rows *rows, int row)
         {CLIENT, &p->client},         {KIND, &p->kind},
         {SEALED, &p->sealed},         {FINGERPRINT, &p->fingerprint},
         {MODEL, &p->model},           {UPSTREAM_MODEL, &p->upstream_model},
-        {STARTED_AT, &p->started_at},
+        {STARTED_AT, &p->started_at}, {TRAITS, &p->traits},
     };
     enum { TEXTS = sizeof texts / sizeof *texts };
     size_t lengths[TEXTS], all = 0;
@@ -352,6 +356,8 @@ static void write_wish(struct buf *out, const struct wish *w, int64_t since_ms, 
     add_resources(out, w);
     json_member_bool(out, "prefer_own", w->prefer_own);
     json_member_bool(out, "repeat", repeat);
+    if (w->fallback)
+        json_member_bool(out, "fallback", true);
     json_member_text(out, "remote", w->remote);
     if (w->credential != 0)
         json_member_number(out, "credential", w->credential);
@@ -382,6 +388,8 @@ static const struct refusal {
     {"protected", FAULT_UNAVAILABLE,
      "few upstream credentials are ready: only some requests without a client token are served now; try again "
      "shortly, or use a token"},
+    {"model_hidden", FAULT_MODEL_NOT_FOUND,
+     "this gateway does not offer this model: GET /v1/models lists those that it does"},
     {"model_denied", FAULT_FORBIDDEN, "this client token may not use this model"},
     {"client_rpm", FAULT_RATE_LIMITED, "this client token has reached its requests per minute"},
     {"client_tpm", FAULT_RATE_LIMITED, "this client token has reached its tokens per minute"},
@@ -424,12 +432,23 @@ static bool sleep_watching(const struct wish *w, int64_t ms, struct fault *f)
     return true;
 }
 
+/* How long this wish may wait in all: as its model says, or the settings. */
+static int64_t wait_limit(const struct wish *w, const struct permit *answer)
+{
+    int64_t limit = settle_setting("wait_limit_ms", 30000);
+    json_auto_t *traits = *answer->traits != '\0' ? json_read(answer->traits, strlen(answer->traits)) : NULL;
+    const json_t *own = json_object_get(traits, "wait_ms");
+    if (own != NULL)
+        limit = json_integer_value(own);
+    return w->hurried && limit > HURRY_MS ? HURRY_MS : limit;
+}
+
 /* Whether it pays to wait `ms` more after having waited `waited_ms`; false with the refusal otherwise. */
 static bool worth_waiting(const struct wish *w, const struct permit *answer, int64_t waited_ms,
                           struct fault *f)
 {
     int64_t ms = answer->retry_in_ms;
-    int64_t limit = settle_setting("wait_limit_ms", 30000), left = w->deadline_ms - clock_ms();
+    int64_t limit = wait_limit(w, answer), left = w->deadline_ms - clock_ms();
     if (!w->no_waiting && waited_ms + ms <= limit && ms < left)
         return true;
     if (strcmp(answer->reason, "concurrency") == 0)

@@ -52,7 +52,9 @@ struct wish {
     const char *dialect;    /* "native" or "openai" */
     const char *verb;       /* "generateContent", ... or "" */
     const char *model;      /* as the client named it; "" for calls that have no model */
+    bool fallback;          /* `model` stands in for the client's: it need not be one that clients may ask for */
     bool no_waiting;        /* rather fail than wait */
+    bool hurried;           /* another model can serve: wait for a second at the most */
     bool stream;
     int64_t est_tokens;     /* estimate of the prompt's tokens */
     const int64_t *exclude; /* projects not to use again */
@@ -80,6 +82,7 @@ struct permit {
     const char *model;          /* resolved name, under which quota is counted */
     const char *upstream_model; /* name that goes upstream */
     const char *started_at;     /* the database's time of the reservation */
+    const char *traits;         /* what the operator said about the model: JSON text, "" if nothing */
     int64_t waited_ms;          /* how long this wish waited for its turn */
 };
 

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/json.h"
+#include "translate/edit.h"
 #include "translate/error.h"
 
 #include <string.h>
@@ -94,7 +95,10 @@ void answer_header(struct journey *j, const char *name)
 
 static void answer_headers(struct journey *j)
 {
-    answer_header(j, "Content-Type");
+    if (j->answer_ours)
+        response_header(j->req, "Content-Type", "application/json; charset=UTF-8");
+    else
+        answer_header(j, "Content-Type");
     for (size_t i = 0; i < sizeof returned / sizeof *returned; i++)
         answer_header(j, returned[i]);
 }
@@ -166,6 +170,7 @@ void attempt_fault_event(struct journey *j, const struct fault *f)
 static bool commit(struct journey *j)
 {
     j->committed = true;
+    journey_tell_model(j);
     if (j->mode == ANSWER_STREAM) {
         bool ok = emit(j, buf_str(&j->held), j->held.n);
         buf_free(&j->held);
@@ -178,6 +183,19 @@ static bool commit(struct journey *j)
         ok = ok && emit_chunks(j, chat_event(j->chat, event));
     json_array_clear(j->held_events);
     return ok;
+}
+
+/* Adds an event to the answer that the stream becomes, as long as that is not too large. */
+static bool collect(struct journey *j, const struct event *e, const json_t *event)
+{
+    j->collected_n += e->json_n;
+    if (j->collected_n <= (size_t)conf.answer_max) {
+        collect_add(j->collected, event);
+        return true;
+    }
+    struct outcome o;
+    outcome_of_transport(UPSTREAM_TOO_LARGE, &o);
+    return judge(j, o);
 }
 
 /* Passes an event on, or keeps it back while nothing meaningful has come. `event` is NULL for bytes that
@@ -219,7 +237,7 @@ static bool on_error_event(struct journey *j, const struct event *e, const json_
 static bool on_event(struct journey *j, const struct event *e)
 {
     if (e->kind != EVENT_DATA && e->kind != EVENT_BARE)
-        return forward(j, e, NULL);
+        return j->collected != NULL || forward(j, e, NULL);
     json_auto_t *event = gemini_parse(e->json, e->json_n);
     enum gemini_content look = gemini_look(event);
     if (look & GEMINI_ERROR)
@@ -227,7 +245,7 @@ static bool on_event(struct journey *j, const struct event *e)
     if (gemini_usage(event, &j->usage))
         j->usage_known = true;
     j->seen |= look;
-    return forward(j, e, event);
+    return j->collected != NULL ? collect(j, e, event) : forward(j, e, event);
 }
 
 static bool on_stream_data(struct journey *j, const char *bytes, size_t n)
@@ -255,12 +273,32 @@ static void end_chat(struct journey *j)
         sse_event(&j->sse, "[DONE]", 6);
 }
 
+/* The events are all there: are they an answer? */
+static void finish_collected(struct journey *j)
+{
+    struct outcome o = {.kind = OUTCOME_OK, .status = j->call.status};
+    if (!gemini_ended(j->seen))
+        outcome_of_truncated(&o);
+    else if (!gemini_meaningful(j->seen))
+        outcome_of_empty(&o);
+    judge(j, o);
+    json_auto_t *answer = collect_answer(j->collected);
+    auto_str text = json_dumps(answer, TRANSLATE_DUMP);
+    buf_clear(&j->answer);
+    buf_puts(&j->answer, text != NULL ? text : "{}");
+    j->answer_ours = true;
+}
+
 /* The upstream closed the stream: was that its end? */
 static void finish_stream(struct journey *j)
 {
     struct event rest;
     if (events_rest(&j->events, &rest) && rest.kind != EVENT_PARTIAL && !on_event(j, &rest))
         return;
+    if (j->collected != NULL) {
+        finish_collected(j);
+        return;
+    }
     struct outcome o = {.kind = OUTCOME_OK, .status = j->call.status};
     if (!stream_ended(j))
         outcome_of_truncated(&o);
@@ -271,10 +309,45 @@ static void finish_stream(struct journey *j)
         end_chat(j);
 }
 
+/* A whole answer for who wants a stream: natively one event, or an array of one. */
+static void release_whole(struct journey *j)
+{
+    j->committed = true;
+    journey_tell_model(j);
+    if (j->mode == ANSWER_CHAT_STREAM) {
+        json_auto_t *answer = gemini_parse(buf_str(&j->answer), j->answer.n);
+        if (emit_chunks(j, chat_event(j->chat, answer)))
+            end_chat(j);
+        return;
+    }
+    auto_buf line = {0};
+    j->first_byte_at = clock_ms();
+    if (j->wants_events) {
+        edit_compact(buf_str(&j->answer), j->answer.n, &line);
+        if (!sse_event(&j->sse, buf_str(&line), line.n))
+            judge_gone(j);
+        return;
+    }
+    buf_putc(&line, '[');
+    buf_add(&line, buf_str(&j->answer), j->answer.n);
+    buf_puts(&line, "]\n");
+    response_begin(j->req, 200);
+    answer_headers(j);
+    if (!response_write(j->req, line.p, line.n))
+        judge_gone(j);
+}
+
+static bool wants_stream(const struct journey *j)
+{
+    return j->mode == ANSWER_STREAM || j->mode == ANSWER_CHAT_STREAM;
+}
+
 void attempt_release(struct journey *j)
 {
     j->judged = (struct outcome){.kind = OUTCOME_OK, .status = 200};
-    if (!j->streaming)
+    if (wants_stream(j) && !j->streaming)
+        release_whole(j);
+    if (!j->streaming || j->collected != NULL)
         return;
     commit(j);
     if (j->mode == ANSWER_CHAT_STREAM)
@@ -291,6 +364,7 @@ static bool type_is(const struct journey *j, const char *type)
 static void begin_passing(struct journey *j)
 {
     j->passing = j->committed = true;
+    journey_tell_model(j);
     j->first_byte_at = clock_ms();
     response_begin(j->req, j->call.status);
     answer_headers(j);
@@ -305,9 +379,9 @@ static bool on_head(void *ctx, int status)
     upstream_header_get(&j->call, "Content-Type", &type);
     snprintf(j->answer_type, sizeof j->answer_type, "%s", buf_str(&type));
     bool good = status >= 200 && status < 300;
-    bool wants_stream = j->mode == ANSWER_STREAM || j->mode == ANSWER_CHAT_STREAM;
-    if (good && wants_stream) {
+    if (good && j->asks_stream) {
         j->streaming = true;
+        j->collected = wants_stream(j) ? NULL : collect_new();
         events_init(&j->events, type_is(j, "text/event-stream") ? EVENTS_SSE : EVENTS_ARRAY);
         j->events.cap = (size_t)conf.answer_max;
     }
@@ -358,11 +432,14 @@ static bool on_tick(void *ctx)
     j->looked_ms = now;
     if (request_gone(j->req))
         return judge_gone(j);
-    if (!j->committed && now - j->attempt_began > conf.first_byte_timeout * 1000) {
+    bool silent = !j->committed && (j->collected == NULL || j->seen == GEMINI_NOTHING);
+    if (silent && now - j->attempt_began > conf.first_byte_timeout * 1000) {
         struct outcome o;
         outcome_of_transport(UPSTREAM_FIRST_BYTE_TIMEOUT, &o);
         return judge(j, o);
     }
+    if (beats(j) && !journey_has_stand_in(j))
+        journey_tell_model(j); /* a heartbeat may be the beginning of the answer */
     return !beats(j) || sse_beat(&j->sse, conf.heartbeat * 1000) || judge_gone(j);
 }
 
@@ -434,7 +511,10 @@ static void forget_last_attempt(struct journey *j)
     j->call = (struct upstream_call){0};
     j->seen = GEMINI_NOTHING;
     j->judged = (struct outcome){0};
-    j->judged_set = j->streaming = j->passing = false;
+    j->judged_set = j->streaming = j->passing = j->answer_ours = false;
+    collect_free(j->collected);
+    j->collected = NULL;
+    j->collected_n = 0;
     j->usage = (struct usage){0};
     j->usage_known = false;
     *j->answer_type = '\0';
@@ -453,7 +533,7 @@ static void fill_call(struct journey *j, const char *url)
     c->method = j->method;
     c->url = url;
     c->proxy = conf.proxy;
-    c->trickles = j->stream;
+    c->trickles = j->asks_stream;
     c->body = j->sending;
     c->body_n = j->sending_n;
     if (j->once) {
@@ -478,9 +558,21 @@ static bool address(struct journey *j, struct buf *url)
     return j->url != NULL || j->prepare(j, url, &j->fault);
 }
 
+/* What the operator said about the model decides how the upstream is asked. */
+static void take_traits(struct journey *j)
+{
+    traits_read(&j->traits, j->permit.traits);
+    j->asks_stream = wants_stream(j);
+    if (j->generates && j->traits.stream == STREAM_COLLECT && j->mode == ANSWER_WHOLE)
+        j->asks_stream = true;
+    if (j->generates && j->traits.stream == STREAM_WHOLE)
+        j->asks_stream = false;
+}
+
 void attempt_make(struct journey *j)
 {
     forget_last_attempt(j);
+    take_traits(j);
     auto_buf url = {0};
     if (!address(j, &url) || (!j->keyless && !add_credential(j))) {
         j->judged = (struct outcome){.kind = OUTCOME_CALLER, .status = fault_status(j->fault.kind)};
@@ -491,6 +583,8 @@ void attempt_make(struct journey *j)
     enum upstream_end end = upstream_perform(&j->call);
     vault_wipe_buf(&j->call.headers);
     judge_call(j, end);
+    if (j->judged.kind == OUTCOME_OK && wants_stream(j) && !j->streaming)
+        release_whole(j);
     tell_of_break(j);
     j->answer_status = j->call.status;
     if (j->first_byte_at == 0 && j->judged.kind == OUTCOME_OK)

@@ -78,8 +78,6 @@ static bool translate(struct journey *j, const char *upstream_model, struct faul
     j->sending_owned = json_dumps(request, TRANSLATE_DUMP);
     j->sending = j->sending_owned;
     j->sending_n = j->sending != NULL ? strlen(j->sending) : 0;
-    snprintf(j->translated_for, sizeof j->translated_for, "%s", upstream_model);
-    j->translated_adjust = j->adjust;
     if (j->sending == NULL)
         return fault_set(f, FAULT_BAD_REQUEST, "the request holds text that is not valid UTF-8");
     return true;
@@ -88,12 +86,12 @@ static bool translate(struct journey *j, const char *upstream_model, struct faul
 static bool prepare_chat(struct journey *j, struct buf *url, struct fault *f)
 {
     const char *model = j->permit.upstream_model;
-    if ((strcmp(model, j->translated_for) != 0 || j->adjust != j->translated_adjust) &&
-        !translate(j, model, f))
+    chat_traits(j->chat, &j->traits);
+    if (!journey_prepared(j, model, j->permit.traits) && !translate(j, model, f))
         return false;
     buf_puts(url, "/v1beta/models/");
     uri_path_encode(url, model);
-    buf_puts(url, j->stream ? ":streamGenerateContent?alt=sse" : ":generateContent");
+    buf_puts(url, j->asks_stream ? ":streamGenerateContent?alt=sse" : ":generateContent");
     return true;
 }
 
@@ -116,6 +114,7 @@ static bool read_chat(struct journey *j)
     j->metered = j->generates = true;
     j->prepare = prepare_chat;
     affinity_of_body(j);
+    journey_prepared(j, j->model, "");
     return translate(j, j->model, &j->fault); /* what is wrong is said before anything is reserved */
 }
 

@@ -11,9 +11,14 @@
  *   7 answer       attempt.c for streams, the handler for whole answers
  *   8 settle       journey.c: always
  *
+ * A model that is exhausted or overloaded may have stand-ins (its fallbacks, as
+ * the operator configured them): they are asked one after another, each as if
+ * the client had named it.
+ *
  * A request is repeated only before a meaningful byte has gone to the client,
  * never on a project that answered with a quota failure, at most
- * POLLUX_ATTEMPTS times, within one deadline, and not once the client has left.
+ * POLLUX_ATTEMPTS times with each model, within one deadline, and not once the
+ * client has left.
  */
 #include "gateway/journey.h"
 #include "base/auto.h"
@@ -26,6 +31,7 @@
 
 enum {
     BARE_STOPS = 5, /* so often a STOP without content is tried elsewhere; then it is the answer */
+    OVERLOADS = 2,  /* failures of a model after which its stand-in is asked, if it has one */
     TWICE = 2,      /* what follows the request to a second project, or keeps us from connecting at all, is
                        nobody's      fault there */
 };
@@ -50,7 +56,9 @@ static struct wish wish_of(struct journey *j, const int64_t *exclude, size_t exc
         .token_hash = j->token_hash[0] ? j->token_hash : NULL,
         .dialect = j->dialect == DIALECT_OPENAI ? "openai" : "native",
         .verb = j->verb,
-        .model = j->model,
+        .model = *j->stand_in != '\0' ? j->stand_in : j->model,
+        .fallback = *j->stand_in != '\0',
+        .hurried = journey_has_stand_in(j),
         .stream = j->stream,
         .est_tokens = j->est_tokens,
         .exclude = exclude,
@@ -74,6 +82,8 @@ static void note_client(struct journey *j)
     if (*j->permit.model != '\0')
         snprintf(j->logged_model, sizeof j->logged_model, "%s", j->permit.model);
     j->waited_ms += j->permit.waited_ms;
+    if (j->stand_ins == NULL && *j->permit.traits != '\0')
+        j->stand_ins = traits_fallback(j->permit.traits);
 }
 
 static bool reserve_once(struct journey *j, bool avoid_others, const char *failed, struct fault *f)
@@ -93,13 +103,14 @@ static bool reserve_once(struct journey *j, bool avoid_others, const char *faile
     return ok;
 }
 
-/* A credential for the next attempt. Projects that failed for reasons other than quota are avoided as long as
+/* A credential for the next attempt: with this model the first or another one (`again`); `untold`: the database
+ * has not heard of the last one yet. Projects that failed for reasons other than quota are avoided as long as
  * there are others, and used again (after their rest) when there are none. */
-static bool reserve(struct journey *j, bool again)
+static bool reserve(struct journey *j, bool again, bool untold)
 {
     struct fault f = {0};
     size_t n = j->attempts.n;
-    auto_str failed = again ? xstrndup(j->attempts.p + j->last_attempt, n - j->last_attempt - 1) : NULL;
+    auto_str failed = untold ? xstrndup(j->attempts.p + j->last_attempt, n - j->last_attempt - 1) : NULL;
     if (reserve_once(j, true, failed, &f))
         return true;
     if (j->other_tried_n > 0 && (f.kind == FAULT_EXHAUSTED || f.kind == FAULT_UNAVAILABLE)) {
@@ -181,6 +192,53 @@ static void fault_of_attempt(struct journey *j)
         f->retry_after_ms = o->retry_after_ms;
 }
 
+/* ------------------------------------------------------------------ stand-ins */
+
+static bool is_overload(enum outcome_kind kind)
+{
+    return kind == OUTCOME_OVERLOADED || kind == OUTCOME_ERROR_IN_200 || kind == OUTCOME_TIMEOUT_FIRST_BYTE;
+}
+
+/* Whether another model might do what this one could not. What is bound to a model cannot be moved, and vectors
+ * of two models do not belong together. */
+static bool another_model_helps(const struct journey *j)
+{
+    if (!j->generates || j->committed || j->once || j->credential != 0 || clock_ms() >= j->deadline_ms || request_gone(j->req))
+        return false;
+    for (size_t i = 0; i < j->resources_n; i++)
+        if (strncmp(j->resources[i], "cachedContents/", 15) == 0)
+            return false;
+    if (j->fault.kind != FAULT_NONE)
+        return j->fault.kind == FAULT_EXHAUSTED ||
+               (*j->stand_in != '\0' &&
+                (j->fault.kind == FAULT_FORBIDDEN || j->fault.kind == FAULT_MODEL_NOT_FOUND));
+    return is_quota(j->judged.kind) || is_overload(j->judged.kind);
+}
+
+/* Goes on with the next stand-in. A client that may not use it gets what it would have got without one. */
+static bool stand_in(struct journey *j)
+{
+    bool refused = j->fault.kind == FAULT_FORBIDDEN || j->fault.kind == FAULT_MODEL_NOT_FOUND;
+    bool more = journey_has_stand_in(j) && another_model_helps(j);
+    if (refused && *j->stand_in != '\0')
+        j->fault = j->kept;
+    if (!more)
+        return false;
+    if (j->fault.kind == FAULT_NONE)
+        fault_of_attempt(j);
+    snprintf(j->stand_in, sizeof j->stand_in, "%s",
+             json_string_value(json_array_get(j->stand_ins, j->stand_ins_at++)));
+    log_info("%s cannot serve (%s): %s is asked", j->logged_model, j->fault.said, j->stand_in);
+    j->kept = j->fault;
+    j->fault = (struct fault){0};
+    j->quota_tried_n = j->other_tried_n = 0;
+    j->overloads = j->followed = j->bare_stops = 0;
+    j->adjust = 0;
+    return true;
+}
+
+/* ------------------------------------------------------------------ the story */
+
 /* Names of models are stored and shown: nobody's token shall be among them. */
 static bool is_model_name(struct journey *j)
 {
@@ -193,39 +251,59 @@ static bool is_model_name(struct journey *j)
                      "what stands in the model's place looks like a key or a token");
 }
 
+static void make_attempt(struct journey *j)
+{
+    attempt_make(j);
+    if (accept_bare_stop(j))
+        attempt_release(j);
+    attempt_record(j);
+    if (j->judged.kind != OUTCOME_OK)
+        log_info("attempt %d: %s %s (credential %lld, project %lld)", j->attempt,
+                 outcome_name(j->judged.kind), j->judged.error, (long long)j->permit.credential_id,
+                 (long long)j->permit.project_id);
+}
+
+/* After a failure: once more with this model? */
+static bool go_on(struct journey *j)
+{
+    j->overloads += is_overload(j->judged.kind);
+    if ((j->overloads >= OVERLOADS && journey_has_stand_in(j)) || !may_try_again(j))
+        return false;
+    if (j->judged.another)
+        remember_tried(j, is_quota(j->judged.kind));
+    return true;
+}
+
 bool gateway_run(struct journey *j)
 {
     if (!is_model_name(j))
         return false;
-    int before = j->attempt;
+    int before = j->attempt; /* the model that is asked now */
+    bool untold = false;
     j->est_tokens = j->metered ? estimate_tokens(&j->body) : 0;
     for (;;) {
         j->attempt++;
-        bool again = j->attempt > before + 1;
-        if (!reserve(j, again)) {
+        if (!reserve(j, j->attempt > before + 1, untold)) {
             j->attempt--;
-            if (j->fault.kind == FAULT_NONE)
-                fault_of_attempt(j);
-            return false;
+            untold = false;
+        } else {
+            make_attempt(j);
+            untold = true;
+            if (j->fault.kind != FAULT_NONE || j->judged.kind == OUTCOME_OK)
+                break;
+            if (j->attempt - before < conf.attempts && go_on(j))
+                continue;
         }
-        attempt_make(j);
-        if (accept_bare_stop(j))
-            attempt_release(j);
-        attempt_record(j);
-        if (j->judged.kind != OUTCOME_OK)
-            log_info("attempt %d: %s %s (credential %lld, project %lld)", j->attempt,
-                     outcome_name(j->judged.kind), j->judged.error, (long long)j->permit.credential_id,
-                     (long long)j->permit.project_id);
-        bool last = j->attempt - before >= conf.attempts;
-        if (j->fault.kind != FAULT_NONE || j->judged.kind == OUTCOME_OK || last || !may_try_again(j))
+        if (!stand_in(j))
             break;
-        if (j->judged.another)
-            remember_tried(j, is_quota(j->judged.kind));
+        before = j->attempt;
     }
     if (j->fault.kind != FAULT_NONE)
         return false;
-    if (j->committed || j->judged.kind == OUTCOME_OK || j->judged.kind == OUTCOME_CALLER)
+    if (j->committed || j->judged.kind == OUTCOME_OK || j->judged.kind == OUTCOME_CALLER) {
+        journey_tell_model(j);
         return true; /* an answer, be it the caller's own mistake */
+    }
     fault_of_attempt(j);
     return false;
 }

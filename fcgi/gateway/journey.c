@@ -112,6 +112,30 @@ void journey_resource(struct journey *j, const char *name)
         j->resources[j->resources_n++] = xstrdup(name);
 }
 
+bool journey_prepared(struct journey *j, const char *model, const char *traits)
+{
+    auto_buf key = {0};
+    buf_printf(&key, "%s %u %s", model, j->adjust, traits);
+    if (j->prepared_for != NULL && strcmp(j->prepared_for, buf_str(&key)) == 0)
+        return true;
+    free(j->prepared_for);
+    j->prepared_for = buf_take(&key);
+    return false;
+}
+
+bool journey_has_stand_in(const struct journey *j)
+{
+    return j->stand_ins_at < json_array_size(j->stand_ins);
+}
+
+void journey_tell_model(struct journey *j)
+{
+    if (j->model_told || response_begun(j->req) || *j->permit.model == '\0')
+        return;
+    j->model_told = true;
+    buf_printf(&j->req->always, "X-Pollux-Model: %s\r\n", j->permit.model);
+}
+
 /* ------------------------------------------------------------------ failures in words */
 
 /* OpenAI's SDKs sleep for whatever retry-after says: long waits are told by x-should-retry instead. */
@@ -274,11 +298,14 @@ void journey_close(struct journey *j)
     permit_free(&j->permit);
     upstream_call_free(&j->call);
     events_free(&j->events);
+    collect_free(j->collected);
+    json_decref(j->stand_ins);
     chat_free(j->chat);
     json_decref(j->chat_body);
     buf_free(&j->attempts);
     json_decref(j->held_events);
     free(j->sending_owned);
+    free(j->prepared_for);
     buf_free(&j->body);
     buf_free(&j->answer);
     buf_free(&j->held);

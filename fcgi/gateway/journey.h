@@ -18,7 +18,9 @@
 #include "http/sse.h"
 #include "http/uri.h"
 #include "translate/chat.h"
+#include "translate/collect.h"
 #include "translate/native.h"
+#include "translate/traits.h"
 #include "upstream/events.h"
 #include "upstream/outcome.h"
 #include "upstream/upstream.h"
@@ -76,8 +78,7 @@ struct journey {
     const char *sending; /* the body to send: borrowed */
     size_t sending_n;
     char *sending_owned;
-    char translated_for[MODEL_MAX]; /* the upstream model and the form that `sending` was made for */
-    unsigned translated_adjust;
+    char *prepared_for; /* what `sending` was made for: journey_prepared(); owned */
 
     /* on the way */
     struct permit permit;
@@ -85,6 +86,13 @@ struct journey {
     int attempt;
     int64_t attempt_began;
     int64_t looked_ms;         /* when was last looked after client and time-outs */
+    struct traits traits;      /* what the operator said about the permit's model */
+    bool asks_stream;          /* this attempt asks the upstream for a stream, whatever the client wanted */
+    json_t *stand_ins;         /* models that may serve in place of the client's; owned, NULL: not known yet */
+    size_t stand_ins_at;       /* how many of them were asked */
+    char stand_in[MODEL_MAX];  /* the one that is asked now, "" for the client's own */
+    int overloads;             /* failures of the model that is asked now */
+    struct fault kept;         /* why the model before it could not serve */
     struct buf attempts;       /* attempt objects for the ledger, as JSON text, a comma after each */
     size_t last_attempt;       /* where the latest of them begins */
     char first_started_at[40]; /* when the first of them was granted */
@@ -98,6 +106,8 @@ struct journey {
     bool streaming;           /* the answer is a stream of events */
     struct buf held;          /* bytes of a native stream held back until something meaningful comes */
     json_t *held_events;      /* the same for a chat stream: parsed events */
+    struct collect *collected; /* a stream that becomes one answer */
+    size_t collected_n;        /* bytes of its events */
     bool committed;           /* meaningful bytes have gone to the client: no more retries */
     bool passing;             /* ANSWER_PASS: bytes go straight through */
     enum gemini_content seen; /* of this attempt */
@@ -110,6 +120,8 @@ struct journey {
     struct buf answer; /* the body of a whole answer */
     int answer_status;
     char answer_type[128];
+    bool answer_ours;  /* `answer` was put together here: it is JSON, whatever the upstream's header says */
+    bool model_told;   /* x-pollux-model was set */
     struct usage usage;
     bool usage_known;
     int64_t first_byte_at; /* clock_ms(), 0 if nothing went out */
@@ -140,6 +152,16 @@ bool journey_body(struct journey *j, size_t max);
 
 /* Notes a resource whose project has to serve ("files/abc"). */
 void journey_resource(struct journey *j, const char *name);
+
+/* Whether `sending` was made for this very permit, and the same form of the request, already; if not, it is from
+ * now on. */
+bool journey_prepared(struct journey *j, const char *model, const char *traits);
+
+/* Says in a header of the answer which model serves; of no effect once the answer has begun. */
+void journey_tell_model(struct journey *j);
+
+/* Whether another model could still be asked. */
+bool journey_has_stand_in(const struct journey *j);
 
 /* Steps 3 to 6 of a request: reserve, call, hold back, retry. True when an answer is in j->answer or has been
  * streamed; false with j->fault otherwise. (gateway.c) */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * native.c: the Gemini dialect. Bodies pass untouched in both directions; what
- * is read of them is read beside, never written back.
+ * is read of them is read beside, never written back. The one exception is what
+ * the operator configured (a variant with search, thinking, an alias that the
+ * body repeats): then edit.c puts in the few bytes that it takes.
  */
 #include "gateway/gateway.h"
 #include "gateway/journey.h"
@@ -10,6 +12,7 @@
 #include "base/conf.h"
 #include "base/log.h"
 #include "db/calls.h"
+#include "translate/edit.h"
 #include "translate/error.h"
 
 #include <string.h>
@@ -37,6 +40,47 @@ static const struct verb *verb_of(const char *name)
     return &other;
 }
 
+/* The body as the client wrote it, with what the operator wants otherwise. */
+static void prepare_body(struct journey *j)
+{
+    if (j->body.n == 0 || *j->model == '\0' || journey_prepared(j, j->permit.upstream_model, j->permit.traits))
+        return;
+    auto_buf edited = {0};
+    struct edit e = {.traits = j->generates ? &j->traits : NULL,
+                     .model = j->permit.upstream_model,
+                     .asked = j->model};
+    bool changed = edit_native(buf_str(&j->body), j->body.n, &e, &edited);
+    free(j->sending_owned);
+    j->sending_owned = NULL;
+    j->sending = buf_str(&j->body);
+    j->sending_n = j->body.n;
+    if (!changed)
+        return;
+    j->sending_n = edited.n;
+    j->sending = j->sending_owned = buf_take(&edited);
+}
+
+/* Whether the upstream is asked for the other form of answer than the client asked for. */
+static bool asks_otherwise(const struct journey *j)
+{
+    return j->generates && j->asks_stream != (j->mode == ANSWER_STREAM);
+}
+
+static void prepare_query(const struct journey *j, struct buf *url)
+{
+    static const char *const alt[] = {"alt", "$alt", NULL};
+    auto_buf query = {0}, rest = {0};
+    uri_query_without(buf_str(&j->uri->query), uri_credential_names, &query);
+    if (asks_otherwise(j)) {
+        uri_query_without(buf_str(&query), alt, &rest);
+        buf_clear(&query);
+        buf_printf(&query, "%s%s%s", buf_str(&rest), rest.n > 0 && j->asks_stream ? "&" : "",
+                   j->asks_stream ? "alt=sse" : "");
+    }
+    if (query.n > 0)
+        buf_printf(url, "?%s", buf_str(&query));
+}
+
 /* The path as the client wrote it, with the model that an alias stands for, and the query without
  * credentials. */
 static bool prepare(struct journey *j, struct buf *url, struct fault *f)
@@ -45,11 +89,12 @@ static bool prepare(struct journey *j, struct buf *url, struct fault *f)
     struct uri_call call = *(const struct uri_call *)j->prepare_ctx;
     if (*call.model != '\0' && strcmp(j->permit.upstream_model, j->model) != 0 && *j->permit.upstream_model)
         snprintf(call.resource, sizeof call.resource, "models/%s", j->permit.upstream_model);
+    if (asks_otherwise(j))
+        snprintf(call.verb, sizeof call.verb, "%s",
+                 j->asks_stream ? "streamGenerateContent" : "generateContent");
     uri_call_path(url, &call);
-    auto_buf query = {0};
-    uri_query_without(buf_str(&j->uri->query), uri_credential_names, &query);
-    if (query.n > 0)
-        buf_printf(url, "?%s", buf_str(&query));
+    prepare_query(j, url);
+    prepare_body(j);
     return true;
 }
 

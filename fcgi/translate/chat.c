@@ -140,6 +140,11 @@ bool chat_options(struct chat *c, const json_t *body, struct fault *f)
     return true;
 }
 
+void chat_traits(struct chat *c, const struct traits *traits)
+{
+    c->traits = *traits;
+}
+
 bool chat_stream_wanted(const struct chat *c)
 {
     return c->stream;

@@ -20,6 +20,7 @@
 #define POLLUX_TRANSLATE_CHAT_H
 
 #include "base/fault.h"
+#include "translate/traits.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -62,6 +63,9 @@ bool chat_options(struct chat *c, const json_t *body, struct fault *f);
 
 /* Whether the caller wants a stream: known after chat_options() or chat_request(). */
 bool chat_stream_wanted(const struct chat *c);
+
+/* What the operator said about the model: the next chat_request() works it in. */
+void chat_traits(struct chat *c, const struct traits *traits);
 
 /* The http(s) URLs of images, files and videos in the messages that nobody but us could fetch: a new
  * array of {"param":"messages[0].content[1].image_url","url":"https://..."}, each URL once. Files API

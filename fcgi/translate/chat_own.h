@@ -42,6 +42,8 @@ struct chat {
     bool one_call; /* parallel_tool_calls is false, or legacy */
     bool pcm;      /* audio as raw PCM, not WAV */
 
+    struct traits traits; /* what the operator wants of the model */
+
     /* what the last chat_request() made */
     json_t *own_names;   /* tool name on the wire -> as the caller wrote it */
     json_t *wire_names;  /* the other way round */

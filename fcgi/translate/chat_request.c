@@ -282,6 +282,28 @@ static void explicit_thinking(const struct draft *d, const json_t *given, json_t
         shape_share(config, "thinkingBudget", budget);
 }
 
+/* What the operator wants, where the caller said nothing or is overridden. */
+static void operator_thinking(const struct draft *d, json_t *config)
+{
+    const struct traits *t = &d->c->traits;
+    json_auto_t *wanted = traits_thinking(t, &d->family);
+    bool amount = json_object_get(wanted, "thinkingLevel") != NULL ||
+                  json_object_get(wanted, "thinkingBudget") != NULL;
+    bool amount_said = json_object_get(config, "thinkingLevel") != NULL ||
+                       json_object_get(config, "thinkingBudget") != NULL;
+    if (amount && t->override) {
+        json_object_del(config, "thinkingLevel");
+        json_object_del(config, "thinkingBudget");
+    } else if (amount && amount_said) {
+        json_object_del(wanted, "thinkingLevel");
+        json_object_del(wanted, "thinkingBudget");
+    }
+    if (t->override)
+        json_object_update(config, wanted);
+    else
+        json_object_update_missing(config, wanted);
+}
+
 static bool draft_thinking(struct draft *d)
 {
     const json_t *given = shape_given(d->body, "reasoning_effort");
@@ -295,6 +317,7 @@ static bool draft_thinking(struct draft *d)
                        json_object_get(config, "thinkingBudget") != NULL;
     if (effort != NULL && !amount_said && d->family.thinks)
         thinking_effort(config, &d->family, effort);
+    operator_thinking(d, config);
     if (json_object_size(config) == 0)
         return true;
     d->c->adjustable |= CHAT_NO_THINKING;

@@ -243,7 +243,7 @@ bool chat_draft_tools(struct draft *d)
     struct toolbox box = {.functions = functions, .builtin = builtin};
     if (!draft_list(d, d->c->legacy ? "functions" : "tools", &box))
         return false;
-    if (json_is_object(json_object_get(d->body, "web_search_options")))
+    if (json_is_object(json_object_get(d->body, "web_search_options")) || d->c->traits.search)
         json_object_set_new(builtin, "googleSearch", json_object());
     d->has_functions = json_array_size(functions) > 0;
     if (!draft_choice(d, tool_config))

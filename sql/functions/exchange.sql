@@ -18,16 +18,19 @@
 --   "resources": ["files/abc", ...]: the project that made them must serve,
 --   "prefer_own": bool: rather the project in which this client last made something,
 --   "credential": id: exactly this one, or null, "remote": address,
+--   "fallback": bool: the model is not the client's choice but stands in for it; it need not be one that clients
+--   may ask for,
 --   "repeat": bool: the answer to this very wish was lost with the connection: it gets what was granted then,
 --   "failed": the attempt that just failed (see below), or null: logged, and its penalty applied, first
 -- }
--- Its answer, by verdict; what is not named is null:
+-- Its answer, by verdict; what is not named is null. If the model is known to have any, "traits" is there with
+-- each verdict: JSON text as told above pollux.model_traits():
 --   go    id, attempt, client_id, client, credential_id, project_id, kind ("api_key" | "account"), sealed and
 --         fingerprint (hexadecimal), model (after aliases), upstream_model, started_at
 --   go    id, client_id, client: for kind "auth"
 --   wait  id, client_id, client, retry_in_ms, reason: "quota" | "concurrency" | "turn"
 --   no    id, client_id, client, retry_in_ms (if that helps), reason: "unauthenticated" | "token_expired" |
---         "token_revoked" | "model_denied" | "client_rpm" | "client_tpm" | "client_budget" |
+--         "token_revoked" | "model_hidden" | "model_denied" | "client_rpm" | "client_tpm" | "client_budget" |
 --         "no_credentials" | "exhausted" | "resource_conflict" | "model_unavailable" | "malformed" |
 --         "open_access_off" | "banned" | "ip_minute" | "ip_hour" | "protected"
 --
@@ -79,7 +82,7 @@ begin
                 raise;
             end if;
             return next row(v_one ->> 'id', 'refused', sqlerrm, null, null, null, null, null, null, null, null,
-                            null, null, null, null)::api.permit;
+                            null, null, null, null, null)::api.permit;
             perform pollux.event('refused_settlement',
                                  jsonb_build_object('error', sqlerrm, 'settlement', v_one));
         end;
@@ -113,7 +116,7 @@ begin
                 raise;
             end if;
             return next row(v_one ->> 'id', 'no', 'malformed', null, null, null, null, null, null, null, null, null,
-                            null, null, null)::api.permit;
+                            null, null, null, null)::api.permit;
             perform pollux.event('refused_wish', jsonb_build_object('error', sqlerrm, 'id', v_one -> 'id'));
         end;
     end loop;

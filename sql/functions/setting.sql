@@ -49,6 +49,26 @@ from (values
      'How long jobs that are done are remembered.'),
     -- 50-59: accounts
     -- 60-69: models
+    (60, 'thinking_budget', '-1', 'integer', -1, 1000000, null, 'tokens',
+     'Tokens to think with where neither the request nor its model says; -1 leaves it to the model.'),
+    (61, 'thinking_level', 'model', 'choice', null, null, array['model', 'minimal', 'low', 'medium', 'high'],
+     null, 'The same as a level, which goes before the budget; model leaves it to the model.'),
+    (62, 'include_thoughts', 'client', 'choice', null, null, array['client', 'on', 'off'], null,
+     'Whether answers show thoughts where neither the request nor its model says; client leaves it to the client.'),
+    (63, 'thinking_override', 'off', 'boolean', null, null, null, null,
+     'Whether what is set about thinking also replaces what a request says about it.'),
+    (64, 'stream_policy', 'auto', 'choice', null, null, array['auto', 'collect', 'whole'], null,
+     'auto: the upstream is asked as the client asks; collect: always for a stream; whole: never for one.'),
+    (65, 'search_variants', 'on', 'boolean', null, null, null, null,
+     'Whether NAME-search is NAME with Google Search, in requests and in lists of models.'),
+    (66, 'models_allow', '', 'list', 0, 200, null, null,
+     'The only models that clients may ask for; * and ? stand for any letters; empty: all.'),
+    (67, 'models_deny', '', 'list', 0, 200, null, null,
+     'Models that clients may not ask for, by any of their names; * and ? stand for any letters.'),
+    (68, 'models_refresh_minutes', '60', 'integer', 1, 10080, null, 'minutes',
+     'How old the list of models may be before credentials are asked for theirs again.'),
+    (69, 'models_refresh_projects', '5', 'integer', 1, 100, null, 'projects',
+     'How many projects are asked then: those that were not asked for the longest time.'),
     -- 70-99: protection of the pool, errors, outbound calls
     (70, 'open_access', 'off', 'boolean', null, null, null, null,
      'Whether requests without any client token are served, as those of the client "open access". A token '
@@ -114,7 +134,9 @@ from pollux.setting t
 left join (values
     ('time_zone', null, 'pollux.time_zone_refusal'),
     ('public_url', '(https?://[^/@?#[:space:]]+(/[^@?#[:space:]]*)?)?', null),
-    ('probe_model', '[A-Za-z0-9][A-Za-z0-9._/:@-]*', null)
+    ('probe_model', '[A-Za-z0-9][A-Za-z0-9._/:@-]*', null),
+    ('models_allow', '[A-Za-z0-9*?._/:@-]{1,200}', null),
+    ('models_deny', '[A-Za-z0-9*?._/:@-]{1,200}', null)
 ) as d(name, pattern, refusal) on d.name = t.name
 where t.name = s.name;
 

@@ -19,26 +19,33 @@ begin
             coalesce(x.project_id, a.project_id), o.project_id, x.id, r.gated,
             case when v.reason is not null then 'no'
                  when w.kind = 'auth' or r.project_id is not null then 'go' end,
-            v.reason, null, r.project_id, r.credential_id, r.attempt_at)::pollux.seat
+            v.reason, null, r.project_id, r.credential_id, r.attempt_at,
+            case when b.base is not null then coalesce(t.traits, '{}') || '{"search": true}'
+                 else t.traits end)::pollux.seat
             order by pollux.quota_model(m.name, w.verb) collate "C", w.since_ms desc, w.ord)
         from (select ord, id, kind, attempt, token_hash, dialect, verb, coalesce(model, '') as model, stream,
-                     est_tokens, since_ms, exclude, resources, prefer_own, credential, repeat, remote
+                     est_tokens, since_ms, exclude, resources, prefer_own, credential, repeat, fallback, remote
               from rows from (jsonb_to_recordset(p_wishes) as (
                        id uuid, kind text, attempt numeric, token_hash text, dialect text, verb text,
                        model text, stream boolean, est_tokens numeric, since_ms numeric, exclude bigint[],
                        resources text[], prefer_own boolean, credential bigint, repeat boolean,
-                       remote text)) with ordinality
+                       fallback boolean, remote text)) with ordinality
                    as w(id, kind, attempt, token_hash, dialect, verb, model, stream, est_tokens, since_ms,
-                        exclude, resources, prefer_own, credential, repeat, remote, ord)) w
+                        exclude, resources, prefer_own, credential, repeat, fallback, remote, ord)) w
+        left join (select * from pollux.model_preset limit 1) g on true
         left join lateral (select l.id, l.name, l.models, l.expires_at, l.revoked_at,
                                   coalesce(l.rpm, l.tpm, l.daily_tokens) is not null as limited
                            from pollux.client l
                            where l.token_hash = decode(w.token_hash, 'hex') limit 1) c on true
-        left join lateral (select l.model from pollux.model_alias l where l.alias = w.model limit 1) l on true
-        left join lateral (select n.upstream_name from pollux.model n
-                           where n.name = coalesce(l.model, w.model) limit 1) n on true
-        cross join lateral (select coalesce(l.model, w.model) as name,
-                                   coalesce(n.upstream_name, l.model, w.model) as upstream_name) m
+        cross join lateral (select case when w.model like '%-search' and g.search
+                                        then pollux.model_base(w.model) end as base) b
+        left join lateral (select l.model from pollux.model_alias l
+                           where l.alias = coalesce(b.base, w.model) limit 1) l on true
+        left join lateral (select n.name, n.upstream_name, n.traits from pollux.model n
+                           where n.name = coalesce(l.model, b.base, w.model) limit 1) n on true
+        cross join lateral (select coalesce(l.model, b.base, w.model) as name,
+                                   coalesce(n.upstream_name, l.model, b.base, w.model) as upstream_name) m
+        cross join lateral (select case when n.name is null then g.traits else n.traits end as traits) t
         left join lateral (select k.id, k.project_id,
                                   k.enabled and k.dead_at is null and k.removed_at is null as live
                            from pollux.credential k where k.id = w.credential limit 1) x on true
@@ -57,6 +64,9 @@ begin
             when c.expires_at <= v_now then 'token_expired'
             when w.kind = 'auth' then null
             when length(w.model) > 200 or w.model ~ '[[:cntrl:]]' then 'model_unavailable'
+            when (g.deny is not null or g.allow is not null) and w.fallback is not true
+                 and pollux.model_hidden(g.allow, g.deny, array[w.model, m.name, m.upstream_name])
+                 then 'model_hidden'
             when c.models is not null and not pollux.client_may(c.models, w.model, m.name) then 'model_denied'
             when a.projects > 1 or x.project_id <> a.project_id then 'resource_conflict'
             when w.credential is not null and x.live is not true then 'no_credentials'
@@ -123,7 +133,7 @@ begin
     on conflict (id) do update
     set worker = excluded.worker, project_id = excluded.project_id, credential_id = excluded.credential_id,
         attempt_at = excluded.attempt_at, est_tokens = excluded.est_tokens, attempt = excluded.attempt,
-        gated = excluded.gated;
+        gated = excluded.gated, model = excluded.model;
 end
 $$;
 comment on function pollux.wish_grant(uuid, pollux.seat[]) is 'Writes the open requests of those who may go.';
@@ -152,7 +162,7 @@ begin
     return query
         select s.id::text, s.verdict, s.reason, s.retry_ms, s.attempt, s.client_id, s.client, s.credential_id,
                s.project_id, c.kind, encode(c.sealed, 'hex'), encode(c.fingerprint, 'hex'), s.model,
-               s.upstream_name, s.started_at
+               s.upstream_name, s.started_at, s.traits::text
         from unnest(p_seats) s
         left join lateral (select k.kind, k.sealed, k.fingerprint from pollux.credential k
                            where k.id = s.credential_id limit 1) c on true

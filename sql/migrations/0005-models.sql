@@ -32,3 +32,45 @@ comment on column pollux.model.price_cached is
 comment on column pollux.model.price_output is 'Price of a million output tokens, thoughts included; null: unknown.';
 comment on column pollux.model.traits is
     'What workers have to know of it, with the settings worked in (pollux.model_resolve()); null: nothing special.';
+
+create table pollux.model_preset (
+    one boolean primary key default true check (one),
+    search boolean not null,
+    allow text,
+    deny text,
+    traits jsonb
+);
+comment on table pollux.model_preset is
+    'One row: what the settings say about all models, in the form in which every reservation needs it '
+    '(pollux.model_resolve()).';
+comment on column pollux.model_preset.one is 'There is one row.';
+comment on column pollux.model_preset.search is 'Whether NAME-search means NAME with Google Search.';
+comment on column pollux.model_preset.allow is
+    'Regular expression of the names that clients may ask for; null: all.';
+comment on column pollux.model_preset.deny is 'Regular expression of the names that they may not; null: none.';
+comment on column pollux.model_preset.traits is 'Traits of models that are not configured; null: nothing special.';
+
+create table pollux.model_card (
+    name text collate "C" primary key check (name <> '' and length(name) <= 200),
+    card jsonb not null,
+    seen_at timestamptz not null
+);
+comment on table pollux.model_card is 'Models as Google describes them, from the lists that credentials were shown.';
+comment on column pollux.model_card.name is 'Name, without models/.';
+comment on column pollux.model_card.card is 'The description.';
+comment on column pollux.model_card.seen_at is 'When it was last in a list.';
+
+create table pollux.model_offer (
+    project_id bigint primary key,
+    names text[] not null default '{}',
+    asked_at timestamptz not null,
+    answered_at timestamptz
+);
+comment on table pollux.model_offer is 'Which models a project may use, as its own list says.';
+comment on column pollux.model_offer.project_id is 'Project.';
+comment on column pollux.model_offer.names is 'Names, without models/.';
+comment on column pollux.model_offer.asked_at is 'When it was last asked for, or may be asked again as if it had been then.';
+comment on column pollux.model_offer.answered_at is 'When it last answered; null: never.';
+
+alter type pollux.seat add attribute traits jsonb;
+alter type api.permit add attribute traits text;

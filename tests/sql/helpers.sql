@@ -50,6 +50,7 @@ begin
     execute (select 'truncate ' || string_agg(oid::regclass::text, ', ') || ' restart identity cascade'
              from pg_class where relnamespace = 'pollux'::regnamespace and relkind in ('r', 'p') and not relispartition
                and oid <> all (select name from test.declared));
+    perform pollux.model_resolve();
     update pollux.chore set started_at = '-infinity', done_at = '-infinity', done_to = null, done_day = null, took = null,
                             result = null, failed = false, done_by = null;
     truncate pollux.ban, pollux.visitor, pollux.pool;
@@ -78,7 +79,7 @@ create function test.ask(p_wishes jsonb) returns jsonb language sql volatile as 
     select jsonb_agg(jsonb_strip_nulls(to_jsonb(p)) order by n)
     from api.exchange(test.worker(), '[]', p_wishes) with ordinality as p(
         id, verdict, reason, retry_in_ms, attempt, client_id, client, credential_id, project_id, kind, sealed,
-        fingerprint, model, upstream_model, started_at, n)
+        fingerprint, model, upstream_model, started_at, traits, n)
 $$;
 create function test.ask1(p_model text default 'm', p_more jsonb default '{}') returns jsonb language sql volatile as $$
     select test.ask(jsonb_build_array(test.wish(p_model, p_more))) -> 0
