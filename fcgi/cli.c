@@ -47,6 +47,16 @@
 #define STDIN_OPTION                                                                                      \
     {.name = "stdin", .help = "take the password from standard input instead of making one"}
 
+#define ACCOUNT_SHAPE                                                                                     \
+    "{\"id\", \"email\", \"upstream\", \"google_project\", \"tier\", \"scopes\", \"client_id\",\n"       \
+    "\"account\": ok, refreshing or why it is out, \"says\": Google's words, \"link\": what to open,\n"  \
+    "\"expires_at\", \"refreshed_at\", and what `key list` shows}."
+
+#define ACCOUNT_OPTIONS                                                                                   \
+    {.name = "upstream", .value = "WHERE", .help = "gemini (the Gemini API) or code_assist [gemini]"},    \
+    {.name = "project", .value = "ID", .help = "the Google Cloud project it works for"},                  \
+    {.name = "label", .value = "TEXT", .help = "a note to recognise it by"}
+
 static int show_version(struct cli *cli);
 static int show_help(struct cli *cli);
 
@@ -82,6 +92,46 @@ static const struct cli_command commands[] = {
      .help = "Keys that were dead for remove_dead_days (see `setting list`) leave the pool for the\n"
              "archive, `key list --archived`, and can be brought back for archive_days.\n\n"
              "JSON: the key as it is now,\n" KEY_SHAPE},
+
+    {.noun = "account", .verb = "client", .run = account_client, .arguments = "[CLIENT-ID]", .most = 1,
+     .options = {{.name = "public-url", .value = "URL", .help = "address of this gateway for browsers"},
+                 {.name = "remove", .help = "no more logins"}},
+     .summary = "Shows or sets the OAuth client that accounts log in with.",
+     .help = "Make one of your own in the Google Cloud console (APIs and services, credentials): type\n"
+             "\"desktop app\", or \"web application\" with the redirect addresses\n"
+             "URL/admin/cli-auth/callback and URL/oauth2/callback. Its secret is read from standard\n"
+             "input: pollux account client CLIENT-ID < secret.txt. Without an OAuth client there are\n"
+             "no accounts. Read the chapter on accounts in the README first: Google's terms.\n\n"
+             "JSON: {\"client_id\", \"public_url\", \"changed_at\", \"accounts\"}, or null."},
+    {.noun = "account", .verb = "login", .run = account_login,
+     .options = {ACCOUNT_OPTIONS,
+                 {.name = "redirect", .value = "URI", .help = "where Google sends the browser [a dead end here]"}},
+     .summary = "Logs an account in with a browser, anywhere.",
+     .help = "Prints an address for the browser and waits for the one that the browser shows in the\n"
+             "end (or the code in it) on standard input.\n\nJSON: the account,\n" ACCOUNT_SHAPE},
+    {.noun = "account", .verb = "import", .run = account_import_files, .arguments = "FILE...", .least = 1, .most = -1,
+     .options = {ACCOUNT_OPTIONS},
+     .summary = "Takes accounts out of files: oauth_creds.json, authorized_user.",
+     .help = "`-` is standard input. The login in the file is tried before it is stored; whoever has\n"
+             "the file still has the account, so delete it. An account that is known gets the new login.\n\n"
+             "JSON: an array of\n" ACCOUNT_SHAPE},
+    {.noun = "account", .verb = "list", .run = account_list,
+     .summary = "Lists the accounts and how they are.", .help = "JSON: an array of\n" ACCOUNT_SHAPE},
+    {.noun = "account", .verb = "enable", .run = account_enable, .arguments = "ID", .least = 1, .most = 1,
+     .summary = "Takes an account into use again, whatever it was out for.",
+     .help = "JSON: the account as it is now,\n" ACCOUNT_SHAPE},
+    {.noun = "account", .verb = "disable", .run = account_disable, .arguments = "ID", .least = 1, .most = 1,
+     .summary = "Takes an account out of use; running requests finish.",
+     .help = "JSON: the account as it is now,\n" ACCOUNT_SHAPE},
+    {.noun = "account", .verb = "refresh", .run = account_refresh_one, .arguments = "ID", .least = 1, .most = 1,
+     .summary = "Gets a new access token now; with Code Assist also tier and project.",
+     .help = "An account that was out and works is in again.\n\nJSON: the account as it is now,\n" ACCOUNT_SHAPE},
+    {.noun = "account", .verb = "remove", .run = account_remove, .arguments = "ID", .least = 1, .most = 1,
+     .summary = "Deletes an account and its tokens; what was counted of it stays.",
+     .help = "JSON: the account as it was,\n" ACCOUNT_SHAPE},
+    {.noun = "account", .verb = "map", .run = account_map, .arguments = "[EMAIL PROJECT|none]", .most = 2,
+     .summary = "Shows or sets which Google Cloud project an e-mail address uses.",
+     .help = "JSON: an array of {\"email\", \"google_project\"}."},
 
     {.noun = "client", .verb = "add", .run = client_add, .arguments = "NAME", .least = 1, .most = 1,
      .options = {{.name = "rpm", .value = "N", .help = "requests per minute"},

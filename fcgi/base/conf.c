@@ -43,6 +43,17 @@ static const struct setting settings[] = {
      .help = "that web server: lighttpd or apache"},
     {.name = "POLLUX_UPSTREAM", .at = AT(upstream), .preset = "https://generativelanguage.googleapis.com",
      .help = "where the Gemini API is"},
+    {.name = "POLLUX_CODE_ASSIST", .at = AT(code_assist),
+     .preset = "https://cloudcode-pa.googleapis.com/v1internal",
+     .help = "where Code Assist is, for OAuth accounts that use it"},
+    {.name = "POLLUX_OAUTH_AUTH_URL", .at = AT(oauth_auth_url),
+     .preset = "https://accounts.google.com/o/oauth2/v2/auth",
+     .help = "where a browser logs an OAuth account in"},
+    {.name = "POLLUX_OAUTH_TOKEN_URL", .at = AT(oauth_token_url),
+     .preset = "https://oauth2.googleapis.com/token", .help = "where OAuth tokens come from"},
+    {.name = "POLLUX_OAUTH_USERINFO_URL", .at = AT(oauth_userinfo_url),
+     .preset = "https://www.googleapis.com/oauth2/v2/userinfo",
+     .help = "where Google says whose an access token is"},
     {.name = "POLLUX_DATABASE", .at = AT(database), .preset_doc = "the private cluster", .secret = true,
      .help = "libpq connection string of the workers; empty: a private PostgreSQL under POLLUX_HOME"},
     {.name = "POLLUX_DATABASE_OWNER", .at = AT(database_owner), .preset_doc = "POLLUX_DATABASE",
@@ -256,13 +267,23 @@ static void derive(const char **field, const char *fmt, ...)
 
 static bool check_urls(struct fault *f)
 {
-    size_t n = strlen(conf.upstream);
-    bool http = strncmp(conf.upstream, "http://", 7) == 0 || strncmp(conf.upstream, "https://", 8) == 0;
-    if (!http || conf.upstream[n - 1] == '/')
-        return fault_set(f, FAULT_BAD_REQUEST,
-                         "POLLUX_UPSTREAM is '%s': write https://host without a slash at the end",
-                         conf.upstream);
-    n = strlen(conf.prefix);
+    const struct {
+        const char *name, *url;
+    } urls[] = {
+        {"POLLUX_UPSTREAM", conf.upstream},
+        {"POLLUX_CODE_ASSIST", conf.code_assist},
+        {"POLLUX_OAUTH_AUTH_URL", conf.oauth_auth_url},
+        {"POLLUX_OAUTH_TOKEN_URL", conf.oauth_token_url},
+        {"POLLUX_OAUTH_USERINFO_URL", conf.oauth_userinfo_url},
+    };
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        const char *url = urls[i].url;
+        bool http = strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0;
+        if (!http || url[strlen(url) - 1] == '/')
+            return fault_set(f, FAULT_BAD_REQUEST, "%s is '%s': write https://host without a slash at the end",
+                             urls[i].name, url);
+    }
+    size_t n = strlen(conf.prefix);
     if (n > 0 && (conf.prefix[0] != '/' || conf.prefix[n - 1] == '/'))
         return fault_set(f, FAULT_BAD_REQUEST,
                          "POLLUX_PREFIX is '%s': begin it with a slash and end it without one", conf.prefix);

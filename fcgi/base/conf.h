@@ -24,6 +24,8 @@ struct conf {
     const char *database;       /* libpq connection string of the workers */
     const char *database_owner; /* libpq connection string of migrate and the command line */
     const char *upstream;       /* scheme://host[:port] of the Gemini API, without a slash at the end */
+    const char *code_assist;    /* where Code Assist is, up to its version */
+    const char *oauth_auth_url, *oauth_token_url, *oauth_userinfo_url; /* Google's OAuth endpoints */
     const char *proxy;          /* http://, socks5:// or socks5h:// proxy for all upstream calls, or "" */
     const char *socket;         /* path of the FastCGI socket */
     const char *prefix;         /* path prefix below which everything is served, "" or "/x" */

@@ -169,6 +169,16 @@ int key_disable(struct cli *cli);
 int key_remove(struct cli *cli);
 int key_restore(struct cli *cli);
 
+int account_client(struct cli *cli);
+int account_login(struct cli *cli);
+int account_import_files(struct cli *cli);
+int account_list(struct cli *cli);
+int account_enable(struct cli *cli);
+int account_disable(struct cli *cli);
+int account_refresh_one(struct cli *cli);
+int account_remove(struct cli *cli);
+int account_map(struct cli *cli);
+
 int client_add(struct cli *cli);
 int client_list(struct cli *cli);
 int client_set(struct cli *cli);

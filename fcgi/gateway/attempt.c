@@ -55,14 +55,15 @@ static const char *const returned[] = {
 static void add_headers(struct journey *j)
 {
     struct upstream_call *c = &j->call;
-    for (size_t i = 0; j->dialect == DIALECT_NATIVE && i < sizeof forwarded / sizeof *forwarded; i++) {
+    bool native = j->dialect == DIALECT_NATIVE && j->wrapped == CODEASSIST_NONE;
+    for (size_t i = 0; native && i < sizeof forwarded / sizeof *forwarded; i++) {
         const char *value = request_header(j->req, forwarded[i]);
         if (value != NULL)
             upstream_header_add(c, forwarded[i], value);
     }
     upstream_header_add(c, "User-Agent", "pollux/" POLLUX_VERSION);
-    bool json = j->dialect == DIALECT_OPENAI || *j->req->content_type == '\0';
-    if (j->sending != NULL || j->once)
+    bool json = !native || *j->req->content_type == '\0';
+    if (c->body != NULL || j->once)
         upstream_header_add(c, "Content-Type", json ? "application/json" : j->req->content_type);
 }
 
@@ -234,11 +235,14 @@ static bool on_error_event(struct journey *j, const struct event *e, const json_
     return false;
 }
 
-static bool on_event(struct journey *j, const struct event *e)
+static bool on_event(struct journey *j, struct event *e)
 {
     if (e->kind != EVENT_DATA && e->kind != EVENT_BARE)
         return j->collected != NULL || forward(j, e, NULL);
+    auto_buf unwrapped = {0};
     json_auto_t *event = gemini_parse(e->json, e->json_n);
+    if (j->wrapped != CODEASSIST_NONE)
+        event = accounts_event(j, e, event, &unwrapped);
     enum gemini_content look = gemini_look(event);
     if (look & GEMINI_ERROR)
         return on_error_event(j, e, event);
@@ -477,6 +481,8 @@ static void judge_call(struct journey *j, enum upstream_end end)
         j->judged = (struct outcome){.kind = OUTCOME_OK, .status = j->call.status};
     } else {
         bool account = strcmp(j->permit.kind, "account") == 0;
+        if (good && j->wrapped != CODEASSIST_NONE)
+            accounts_whole(j);
         outcome_of_answer(j->call.status, buf_str(&j->answer), j->answer.n, account, &j->judged);
         if (j->judged.kind == OUTCOME_OK && j->generates)
             judge_generated(j);
@@ -515,6 +521,7 @@ static void forget_last_attempt(struct journey *j)
     collect_free(j->collected);
     j->collected = NULL;
     j->collected_n = 0;
+    j->wrapped = CODEASSIST_NONE;
     j->usage = (struct usage){0};
     j->usage_known = false;
     *j->answer_type = '\0';
@@ -536,6 +543,11 @@ static void fill_call(struct journey *j, const char *url)
     c->trickles = j->asks_stream;
     c->body = j->sending;
     c->body_n = j->sending_n;
+    if (j->wrapped != CODEASSIST_NONE) {
+        c->method = "POST";
+        c->body = j->wrapped_body;
+        c->body_n = strlen(j->wrapped_body);
+    }
     if (j->once) {
         c->body_read = read_body;
         c->body_length = j->req->content_length;
@@ -569,15 +581,29 @@ static void take_traits(struct journey *j)
         j->asks_stream = false;
 }
 
-void attempt_make(struct journey *j)
+/* Everything that is known before the call; false with j->judged when there is nothing to call with. */
+static bool make_ready(struct journey *j, struct buf *url, int64_t rejected)
 {
-    forget_last_attempt(j);
     take_traits(j);
-    auto_buf url = {0};
-    if (!address(j, &url) || (!j->keyless && !add_credential(j))) {
+    bool ok = address(j, url) && (j->keyless || accounts_used(j) || add_credential(j));
+    if (!ok) {
         j->judged = (struct outcome){.kind = OUTCOME_CALLER, .status = fault_status(j->fault.kind)};
-        return;
+        return false;
     }
+    if (!accounts_used(j))
+        return true;
+    if (!accounts_open(j, rejected) || !accounts_wrap(j, url))
+        return false;
+    accounts_headers(j);
+    return true;
+}
+
+static void call_once(struct journey *j, int64_t rejected)
+{
+    auto_buf url = {0};
+    forget_last_attempt(j);
+    if (!make_ready(j, &url, rejected))
+        return;
     fill_call(j, buf_str(&url));
     add_headers(j);
     enum upstream_end end = upstream_perform(&j->call);
@@ -585,6 +611,20 @@ void attempt_make(struct journey *j)
     judge_call(j, end);
     if (j->judged.kind == OUTCOME_OK && wants_stream(j) && !j->streaming)
         release_whole(j);
+}
+
+/* An access token may be refused although it has not expired: it is refreshed once, and this is still the same
+ * attempt, since Google has counted nothing. */
+void attempt_make(struct journey *j)
+{
+    int64_t began = clock_ms();
+    call_once(j, -1);
+    bool refused = j->judged.kind == OUTCOME_AUTH_EXPIRED && j->call.status == 401 && accounts_used(j);
+    if (refused && !j->committed && !j->once)
+        call_once(j, j->account.version);
+    j->attempt_began = began;
+    if (accounts_used(j))
+        accounts_judged(j);
     tell_of_break(j);
     j->answer_status = j->call.status;
     if (j->first_byte_at == 0 && j->judged.kind == OUTCOME_OK)

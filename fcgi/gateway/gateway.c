@@ -48,6 +48,12 @@ static bool is_quota(enum outcome_kind kind)
            kind == OUTCOME_QUOTA_BARE || kind == OUTCOME_QUOTA_NEVER;
 }
 
+/* Code Assist has no such call: nothing was sent. */
+static bool is_not_there(const struct journey *j)
+{
+    return j->judged.kind == OUTCOME_QUOTA_NEVER && strcmp(j->judged.reason, ACCOUNTS_NOT_THERE) == 0;
+}
+
 static struct wish wish_of(struct journey *j, const int64_t *exclude, size_t exclude_n, const char *failed)
 {
     return (struct wish){
@@ -118,7 +124,7 @@ static bool reserve(struct journey *j, bool again, bool untold)
         if (reserve_once(j, false, failed, &f))
             return true;
     }
-    if (!again || f.kind == FAULT_CLIENT_GONE || is_quota(j->judged.kind))
+    if (!again || f.kind == FAULT_CLIENT_GONE || (is_quota(j->judged.kind) && !is_not_there(j)))
         j->fault = f; /* it knows the earliest recovery; other failures are told as they were */
     return false;
 }
@@ -154,7 +160,7 @@ static bool accept_bare_stop(struct journey *j)
 
 static bool may_try_again(struct journey *j)
 {
-    if (j->committed || j->once || request_gone(j->req))
+    if (j->committed || (j->once && !is_not_there(j)) || request_gone(j->req))
         return false;
     if (clock_ms() >= j->deadline_ms)
         return false;
@@ -172,6 +178,10 @@ static void fault_of_attempt(struct journey *j)
     struct fault *f = &j->fault;
     if (o->kind == OUTCOME_CLIENT_GONE)
         fault_set(f, FAULT_CLIENT_GONE, "the client left");
+    else if (is_not_there(j))
+        fault_set(f, FAULT_UNAVAILABLE,
+                  "Code Assist has no such call, and no API key is free for it: the operator adds one with "
+                  "`pollux key add`");
     else if (is_quota(o->kind))
         fault_set(f, FAULT_EXHAUSTED, "all upstream credentials have reached their limits for this model");
     else if (o->kind == OUTCOME_CREDENTIAL_DEAD || o->kind == OUTCOME_AUTH_EXPIRED)

@@ -306,6 +306,8 @@ void journey_close(struct journey *j)
     json_decref(j->held_events);
     free(j->sending_owned);
     free(j->prepared_for);
+    free(j->wrapped_body);
+    account_token_free(&j->account);
     buf_free(&j->body);
     buf_free(&j->answer);
     buf_free(&j->held);

@@ -10,6 +10,7 @@
 #ifndef POLLUX_GATEWAY_JOURNEY_H
 #define POLLUX_GATEWAY_JOURNEY_H
 
+#include "account/token.h"
 #include "base/buf.h"
 #include "base/fault.h"
 #include "db/ledger.h"
@@ -18,6 +19,7 @@
 #include "http/sse.h"
 #include "http/uri.h"
 #include "translate/chat.h"
+#include "translate/codeassist.h"
 #include "translate/collect.h"
 #include "translate/native.h"
 #include "translate/traits.h"
@@ -38,7 +40,7 @@ enum answer_mode {
     ANSWER_PASS,        /* like WHOLE if it is an error or small JSON, otherwise passed through as it comes */
 };
 
-enum { RESOURCES_MAX = 64, TRIED_MAX = 64, MODEL_MAX = 256 };
+enum { RESOURCES_MAX = 64, TRIED_MAX = 256, MODEL_MAX = 256 };
 
 struct journey {
     struct request *req;
@@ -79,6 +81,11 @@ struct journey {
     size_t sending_n;
     char *sending_owned;
     char *prepared_for; /* what `sending` was made for: journey_prepared(); owned */
+
+    /* when the credential is an OAuth account (accounts.c) */
+    struct account_token account;
+    enum codeassist_call wrapped; /* NONE: nothing is wrapped */
+    char *wrapped_body;           /* owned */
 
     /* on the way */
     struct permit permit;
@@ -178,6 +185,30 @@ void attempt_fault_event(struct journey *j, const struct fault *f);
 
 /* Adds the attempt object of the call just made to j->attempts. (attempt.c) */
 void attempt_record(struct journey *j);
+
+/* Whether the credential of j->permit is an OAuth account. (accounts.c, as the following) */
+bool accounts_used(const struct journey *j);
+
+/* Gets its access token, another one than `rejected` (-1: any). False with j->judged. */
+bool accounts_open(struct journey *j, int64_t rejected);
+
+/* Turns URL and body into those of Code Assist if the account is for that. False with j->judged, reason
+ * ACCOUNTS_NOT_THERE when there is no such call. */
+bool accounts_wrap(struct journey *j, struct buf *url);
+#define ACCOUNTS_NOT_THERE "code_assist"
+
+/* Adds what says who we are. */
+void accounts_headers(struct journey *j);
+
+/* An event of Code Assist becomes a native one: takes `event`, answers the new one; *e then has its bytes,
+ * which lie in `raw`. */
+json_t *accounts_event(const struct journey *j, struct event *e, json_t *event, struct buf *raw);
+
+/* A whole answer of Code Assist becomes a native one. */
+void accounts_whole(struct journey *j);
+
+/* What j->judged says about the account itself is written down. */
+void accounts_judged(struct journey *j);
 
 /* Writes a member for tokens used. (attempt.c) */
 void usage_member(struct buf *out, const struct journey *j);

@@ -80,6 +80,8 @@ struct rule {
     .kind = OUTCOME_CREDENTIAL_DEAD, .scope = SCOPE_CREDENTIAL, .rest = REST_DEAD, .word = (why),   \
     .another = true
 #define TIRED(why) .scope = SCOPE_QUOTA, .rest = REST_BACKOFF, .word = (why), .another = true, .again = true
+#define ABSENT(why)                                                                                    \
+    .kind = OUTCOME_QUOTA_NEVER, .scope = SCOPE_QUOTA, .rest = REST_BACKOFF, .word = (why), .another = true
 #define CALLER     .kind = OUTCOME_CALLER
 #define LOCATION   .kind = OUTCOME_LOCATION
 #define OVERLOADED .kind = OUTCOME_OVERLOADED
@@ -130,6 +132,11 @@ static const struct rule rules[] = {
     {.from = 400, .begins = "User location is not supported", LOCATION, .word = "location"},
     {.from = 403, .to = 503, .begins = "<", .holds = "automated queries", LOCATION, .word = "ip"},
     {.from = 403, .to = 503, .begins = "<", .holds = "unusual traffic", LOCATION, .word = "ip"},
+
+    /* What an account may not do, though others may: a model that it has not, a project that is not its own. */
+    {.from = 404, .whose = ACCOUNTS, .begins = "Requested entity was not found", ABSENT("model_absent")},
+    {.from = 403, .whose = ACCOUNTS, .begins = "The caller does not have permission", ABSENT("no_permission")},
+    {.from = 403, .whose = ACCOUNTS, .begins = "Permission 'cloudaicompanion.", ABSENT("no_permission")},
 
     /* 403 that is about a thing, not about the key: a file or cache of another project, a model. */
     {.from = 403, .begins = "You do not have permission to access the ", CALLER},

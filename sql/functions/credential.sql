@@ -234,6 +234,7 @@ begin
     if c.removed_at is null and c.id is not null then
         perform pollux.credential_event(c, 'removed', 'by the operator');
     end if;
+    update pollux.account set access = null, access_expires_at = null, lease = null where credential_id = c.id;
     perform pollux.quota_refresh(array[c.project_id]);
     return v_was;
 end
@@ -255,8 +256,11 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
         'dead', count(*) filter (where enabled and dead_reason is not null),
         'resting', count(*) filter (where enabled and dead_reason is null and r.project_id is not null),
         'ready', count(*) filter (where enabled and dead_reason is null and r.project_id is null))
+        || case when pollux.setting('credentials_minimum') = '0' then '{}'::jsonb
+                else jsonb_build_object('minimum', pollux.setting('credentials_minimum')::bigint) end
     from pollux.credential c left join rest r on r.project_id = c.project_id
     where removed_at is null
 $$;
 comment on function api.health() is
-    'How many credentials there are and how they are: {credentials, ready, resting, dead, disabled}.';
+    'How many credentials there are and how they are: {credentials, ready, resting, dead, disabled}, and the '
+    'setting credentials_minimum as minimum, if it is set.';

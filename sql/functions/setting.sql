@@ -48,6 +48,12 @@ from (values
     (37, 'job_history_hours', '72', 'integer', 1, 8760, null, 'hours',
      'How long jobs that are done are remembered.'),
     -- 50-59: accounts
+    (50, 'account_refresh_ahead_s', '300', 'integer', 0, 3000, null, 's',
+     'How long before it expires an OAuth account''s access token is refreshed.'),
+    (51, 'credentials_minimum', '0', 'integer', 0, 1000000, null, null,
+     'With fewer working credentials than this there is a warning at the start and in /health; 0: never.'),
+    (52, 'login_minutes', '10', 'integer', 1, 1440, null, 'minutes',
+     'How long the login of an OAuth account may take from its start to its end.'),
     -- 60-69: models
     (60, 'thinking_budget', '-1', 'integer', -1, 1000000, null, 'tokens',
      'Tokens to think with where neither the request nor its model says; -1 leaves it to the model.'),

@@ -23,7 +23,7 @@ export async function startPollux({ sim: config, upstream, settings = {}, databa
   const listen = settings.POLLUX_LISTEN ?? `127.0.0.1:${await freePort()}`;
   const env = {
     ...process.env, POLLUX_SERVER: server, POLLUX_THREADS: '600', POLLUX_DRAIN: '20',
-    ...settings, POLLUX_HOME: place, POLLUX_LISTEN: listen, POLLUX_UPSTREAM: upstream ?? sim.url,
+    ...besideOf(sim), ...settings, POLLUX_HOME: place, POLLUX_LISTEN: listen, POLLUX_UPSTREAM: upstream ?? sim.url,
   };
   const pollux = instance({ env, sim, home: place, url: `http://${listen}` });
   await pollux.start();
@@ -32,6 +32,12 @@ export async function startPollux({ sim: config, upstream, settings = {}, databa
   if (keys && config?.projects) await pollux.addProjects(config.projects);
   return pollux;
 }
+
+// Google's other doors: the simulator has them too.
+const besideOf = (sim) => (sim ? {
+  POLLUX_CODE_ASSIST: `${sim.url}/v1internal`, POLLUX_OAUTH_AUTH_URL: `${sim.url}/o/oauth2/v2/auth`,
+  POLLUX_OAUTH_TOKEN_URL: `${sim.url}/token`, POLLUX_OAUTH_USERINFO_URL: `${sim.url}/oauth2/v2/userinfo`,
+} : {});
 
 function instance({ env, sim, home, url }) {
   const base = url + (env.POLLUX_PREFIX ?? '');

@@ -52,7 +52,7 @@ export class Config {
   }
 
   merge(given) {
-    const { projects, time_offset_ms: offset, now, key_state: states, tokens, ...rest } = given;
+    const { projects, time_offset_ms: offset, now, key_state: states, tokens, oauth, ...rest } = given;
     Object.assign(this, rest);
     Object.assign(this.key_state, states);
     Object.assign(this.tokens, tokens);

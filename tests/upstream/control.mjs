@@ -30,6 +30,7 @@ const ROUTES = {
   },
   'GET /_sim/requests': (sim) => ({ requests: sim.stats.recorded }),
   'GET /_sim/resources': (sim) => sim.resources(),
+  'GET /_sim/oauth': (sim) => sim.oauth.view(),
   'GET /_sim/health': () => ({ ok: true }),
 };
 

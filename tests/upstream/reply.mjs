@@ -49,8 +49,13 @@ export function send(call, status, type, body, extra = []) {
   call.res.end(bytes);
 }
 
+/** Code Assist puts answers of a model into an envelope; errors stay as they are. */
+export function wrapped(call, object) {
+  return call.wrap && !object.error && !Array.isArray(object) ? call.wrap(object) : object;
+}
+
 export function sendJson(call, value, extra) {
-  send(call, 200, JSON_TYPE, json(value, call.query), extra);
+  send(call, 200, JSON_TYPE, json(wrapped(call, value), call.query), extra);
 }
 
 /** Sends a failure: JSON, HTML, or (streams without alt=sse) JSON in an array. */

@@ -8,6 +8,8 @@ import * as E from './errors.mjs';
 import { fromBehaviours } from './directives.mjs';
 import { refuseEarly, refuseLate } from './faults.mjs';
 import { generate } from './generate.mjs';
+import { codeAssist } from './codeassist.mjs';
+import { OAUTH_ROUTES, bearerOf } from './oauth.mjs';
 import { sendFailure, sendJson } from './reply.mjs';
 
 const inflate = promisify(gunzip);
@@ -95,6 +97,7 @@ function keyFault(state, call) {
 
 function bearer(call, authorization) {
   const token = authorization.replace(/^Bearer\s+/i, '');
+  if (call.sim.oauth.access.has(token)) return bearerOf(call, token);
   const project = call.config.projects.get(call.config.tokens[token]);
   if (!project)
     return E.unauthenticated(
@@ -147,8 +150,21 @@ function entry(call, found) {
   return null;
 }
 
+/** What lies beside the API: OAuth and Code Assist. False when the call is for neither. */
+async function beside(call) {
+  const found = OAUTH_ROUTES[`${call.req.method} ${call.path}`];
+  const wrapped = /^\/v1internal[:/]/.test(call.path);
+  if (!found && !wrapped) return false;
+  const failed = await readWhole(call);
+  if (call.gone) return true;
+  if (failed) sendFailure(call, failed);
+  else await (wrapped ? codeAssist(call, behaviours) : found(call));
+  return true;
+}
+
 /** Answers one call. */
 export async function answer(call) {
+  if (await beside(call)) return;
   const found = findRoute(call);
   call.verb = found && found.verb;
   const denied = found ? entry(call, found) : E.noRoute(call.req.url);

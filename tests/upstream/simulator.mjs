@@ -17,6 +17,7 @@ import './interactions.mjs';
 import './stores.mjs';
 import { Markers } from './directives.mjs';
 import { Models } from './models.mjs';
+import { OAuth } from './oauth.mjs';
 import { Stats } from './stats.mjs';
 import { answer, parseQuery } from './router.mjs';
 import { control } from './control.mjs';
@@ -26,6 +27,8 @@ import { stamp } from './clock.mjs';
 export class Simulator {
   constructor(given = {}) {
     this.config = new Config(given);
+    this.oauth = new OAuth();
+    if (given.oauth) this.oauth.merge(given.oauth);
     this.stats = new Stats(this.config);
     this.models = new Models(this.config);
     this.markers = new Markers();
@@ -49,12 +52,14 @@ export class Simulator {
 
   configure(given) {
     this.config.merge(given);
+    if (given.oauth) this.oauth.merge(given.oauth);
     if (given.models || given.only_models !== undefined) this.models.load();
   }
 
   /** Forgets counters (and, with {"resources": true}, files, caches and jobs). */
   reset({ resources = false, quota = true } = {}) {
     this.stats.reset();
+    this.oauth.reset();
     if (quota) this.config.resetCounters();
     this.markers.reset();
     if (resources) this.clearResources();

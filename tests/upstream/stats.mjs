@@ -122,6 +122,7 @@ export class Stats {
   record(call) {
     const keep = this.config.record;
     if (!keep) return;
+    const raw = call.arrived || call.raw;
     this.recorded.push({
       method: call.req.method,
       url: call.req.url,
@@ -130,8 +131,8 @@ export class Stats {
       key: call.key,
       model: call.model,
       at: call.started,
-      body: call.raw ? call.raw.toString('utf8', 0, 65536) : '',
-      bytes: call.raw ? call.raw.length : 0,
+      body: raw ? raw.toString('utf8', 0, 65536) : '',
+      bytes: raw ? raw.length : 0,
     });
     if (this.recorded.length > keep) this.recorded.splice(0, this.recorded.length - keep);
   }

@@ -4,7 +4,7 @@
 
 import { line, pretty } from './json.mjs';
 import { close, errorInside, reset } from './faults.mjs';
-import { beginStream } from './reply.mjs';
+import { beginStream, wrapped } from './reply.mjs';
 import { events } from './respond.mjs';
 import { pause, sinkFor, stall } from './sink.mjs';
 import { stamp } from './clock.mjs';
@@ -45,7 +45,12 @@ export async function sendStream(call, plan) {
   if (call.gone) return;
   const sink = sinkFor(call, beginStream(call));
   if (first > 0 && words['early-headers']) await pause(call, first);
-  const frame = framing(call);
+  const plain = framing(call);
+  const frame = {
+    ...plain,
+    first: (o) => plain.first(wrapped(call, o)),
+    next: (o) => plain.next(wrapped(call, o)),
+  };
   const at = breakPoint(words);
   const start = stamp();
   if (words['error-200'] && (await errorInstead(call, sink, frame))) return;

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: MIT
+// OAuth accounts at work: tokens are refreshed once by whoever comes first, refusals take an account out with a reason,
+// rotated refresh tokens survive a crash, and with Code Assist a client notices nothing.
+import { after, before, beforeEach, describe, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { startPollux } from '../lib/pollux.mjs';
+import { waitFor } from '../lib/wait.mjs';
+
+const model = 'gemini-2.5-flash';
+const body = (text = 'hello') => ({ contents: [{ role: 'user', parts: [{ text }] }] });
+const generate = (pollux, text) => pollux.send(`/v1beta/models/${model}:generateContent`, { body: body(text) });
+const client = { id: '123-test.apps.googleusercontent.com', secret: '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' };
+const file = (refresh_token, more = {}) => JSON.stringify({ refresh_token, access_token: 'ya29.stale', token_type: 'Bearer', expiry_date: 1, ...more }, null, 2);
+
+let pollux;
+before(async () => {
+  pollux = await startPollux({ sim: { projects: [{ id: 'cloud-a' }, { id: 'cloud-b' }], oauth: { clients: [client] }, record: 400 }, keys: false, settings: { POLLUX_WORKERS: '2' } });
+});
+after(() => pollux?.stop());
+
+const oauth = () => pollux.sim.control('oauth');
+const google = (change) => pollux.sim.configure({ oauth: change });
+
+// Pollux knows no account and Google nothing of earlier tests.
+beforeEach(async () => {
+  for (const { id } of await pollux.cli('account', 'list')) await pollux.cli('account', 'remove', String(id));
+  for (const { id } of await pollux.cli('key', 'list')) await pollux.cli('key', 'remove', String(id));
+  await google({ clients: [client], rotate: false, expires_in: 3599, refresh_delay_ms: 0, fail: null, consent: null });
+  await pollux.sim.reset();
+});
+
+let serial = 0;
+// An account that Google knows, imported.
+async function account({ upstream = 'gemini', google: more = {}, options = [], known } = {}) {
+  const email = known ?? `user${++serial}@example.org`;
+  const refresh_token = `1//0planted-refresh-token-${serial}`;
+  await google({ accounts: [{ email, refresh_token, projects: ['cloud-a', 'cloud-b'], state: 'ok', code_assist: null, ...more }] });
+  const added = await importFile(file(refresh_token), '--upstream', upstream, ...options);
+  return { ...added[0], email, refresh_token };
+}
+async function importFile(text, ...options) {
+  const said = await pollux.commandWithInput(text, 'account', 'import', '-', ...options, '--json');
+  if (said.code !== 0) throw new Error(said.err);
+  return JSON.parse(said.out);
+}
+const configure = async () => {
+  const said = await pollux.commandWithInput(`${client.secret}\n`, 'account', 'client', client.id, '--json');
+  assert.equal(said.code, 0, said.err);
+  return JSON.parse(said.out);
+};
+const show = async (id) => (await pollux.cli('account', 'list')).find((one) => one.id === id);
+// The access token in the database is over; nobody's cache may hide it, and Google does not take it any more either.
+async function expire(one) {
+  await pollux.sql(`update pollux.account set access_expires_at = pollux.now() - interval '1 second' where credential_id = ${one.id}`);
+  await google({ accounts: [{ email: one.email, expire: true }] });
+}
+
+test('without an OAuth client accounts are off, and that is said with what to do', async () => {
+  const said = await pollux.commandWithInput(file('1//0some-refresh-token-of-a-stranger'), 'account', 'import', '-');
+  assert.equal(said.code, 1);
+  assert.match(said.err, /no OAuth client is configured/);
+  assert.match(said.err, /pollux account client/);
+  assert.equal((await pollux.command('account', 'login')).code, 1);
+  assert.equal((await oauth()).refreshes, 0, 'Google was not asked');
+});
+
+test('the OAuth client is configured with its secret on standard input, and shown without it', async () => {
+  const shown = await configure();
+  assert.equal(shown.client_id, client.id);
+  assert.ok(!JSON.stringify(shown).includes('GOCSPX'));
+});
+
+describe('with the Gemini API', () => {
+  test('a request goes out with a Bearer token and the project, and never with a key', async () => {
+    const one = await account({ options: ['--project', 'cloud-b'] });
+    assert.equal(one.google_project, 'cloud-b');
+    const answer = await generate(pollux);
+    assert.equal(answer.status, 200, answer.text);
+    const { requests } = await pollux.sim.control('requests');
+    const call = requests.find((request) => request.url.includes(':generateContent'));
+    assert.match(call.headers.authorization, /^Bearer ya29\./);
+    assert.equal(call.headers['x-goog-user-project'], 'cloud-b');
+    assert.equal(call.headers['x-goog-api-key'], undefined);
+    assert.match(call.headers['user-agent'], /^pollux\//);
+  });
+
+  test('100 threads on 2 workers meet an expired access token: one refresh, all requests succeed', async () => {
+    const one = await account();
+    await google({ refresh_delay_ms: 300 });
+    await expire(one);
+    await pollux.sim.reset();
+    const answers = await Promise.all(Array.from({ length: 100 }, (_, i) => generate(pollux, `number ${i}`)));
+    assert.deepEqual(answers.filter((answer) => answer.status !== 200).map((answer) => answer.text), []);
+    const seen = await oauth();
+    assert.equal(seen.refreshes, 1);
+    assert.equal(seen.max_under_way, 1);
+    const workers = await pollux.sql("select count(distinct worker)::int as n from pollux.request where ended_at > now() - interval '10 seconds'");
+    assert.equal(workers[0].n, 2, 'both workers took part');
+  });
+
+  test('a 401 with a token that should be good: refreshed once, and the same request succeeds', async () => {
+    const one = await account();
+    assert.equal((await generate(pollux)).status, 200);
+    await google({ accounts: [{ email: one.email, expire: true }] });
+    await pollux.sim.reset();
+    const answers = await Promise.all(Array.from({ length: 100 }, () => generate(pollux)));
+    assert.deepEqual(answers.filter((answer) => answer.status !== 200).map((answer) => answer.text), []);
+    const seen = await oauth();
+    assert.equal(seen.refreshes, 1);
+    await pollux.settled();
+    const attempts = await pollux.sql(`select outcome, count(*)::int as n from pollux.attempt where credential_id = ${one.id} group by 1`);
+    assert.deepEqual(attempts, [{ outcome: 'ok', n: 101 }], 'the refused call and its repetition are one attempt');
+    const [{ requests }] = await pollux.sql("select project_requests_today as requests from report.credentials where state <> 'removed'");
+    assert.equal(requests, 101, 'what was refused counts for nothing');
+  });
+
+  test('the token is refreshed five minutes before it expires, and used meanwhile when that fails', async () => {
+    const one = await account();
+    await pollux.sql(`update pollux.account set access_expires_at = pollux.now() + interval '4 minutes' where credential_id = ${one.id}`);
+    await google({ fail: { status: 503, error: 'internal_failure', times: 1 } });
+    await pollux.sim.reset();
+    assert.equal((await generate(pollux)).status, 200, 'Google does not refresh now, the old token lasts');
+    assert.equal((await oauth()).refreshes, 1);
+    assert.match((await show(one.id)).says, /internal_failure/);
+    await waitFor('the next refresh', async () => (await generate(pollux)).status === 200 && (await oauth()).refreshes === 2, { every: 500 });
+    assert.equal((await show(one.id)).account, 'ok');
+  });
+
+  test('invalid_grant takes the account out, with a reason that says what to do; a new login brings it back', async () => {
+    const one = await account();
+    const other = await account();
+    await google({ accounts: [{ email: one.email, state: 'revoked' }] });
+    await expire(one);
+    for (let i = 0; i < 20; i++) assert.equal((await generate(pollux)).status, 200, 'the other account carries on');
+    const shown = await show(one.id);
+    assert.equal(shown.state, 'dead');
+    assert.equal(shown.account, 'revoked');
+    assert.match(shown.reason, /log in again with `pollux account login`/);
+    assert.match(shown.says, /invalid_grant: Token has been expired or revoked/);
+    assert.equal((await show(other.id)).state, 'ready');
+    const events = await pollux.sql(`select detail from pollux.event where kind = 'state' and detail ->> 'to' = 'dead' and detail ->> 'credential_id' = '${one.id}'`);
+    assert.equal(events.length, 1);
+    const back = await account({ known: one.email });
+    assert.equal(back.id, one.id, 'the same account');
+    assert.equal(back.new, false);
+    assert.equal(back.state, 'ready');
+  });
+
+  test('a wrong client secret is the operator\'s mistake: no account is blamed for it', async () => {
+    const one = await account();
+    await google({ clients: [{ ...client, secret: 'GOCSPX-another-one-now' }] });
+    await expire(one);
+    const said = await pollux.command('account', 'refresh', String(one.id));
+    assert.equal(said.code, 1);
+    assert.match(said.err + said.out, /OAuth client is not right/);
+    assert.equal((await show(one.id)).state, 'ready');
+  });
+
+  test('a rotated refresh token survives a crash of PostgreSQL right after', async () => {
+    await google({ rotate: true });
+    const one = await account();
+    await expire(one);
+    await pollux.sim.reset();
+    await pollux.cli('account', 'refresh', String(one.id));
+    await pollux.database('restart', '-m', 'immediate');
+    assert.equal((await oauth()).refreshes, 1);
+    await expire(one);
+    await waitFor('the workers to find the database again', async () => (await generate(pollux)).status === 200, { timeout: 30_000, every: 500 });
+    assert.ok((await oauth()).refreshes >= 2);
+    assert.equal((await show(one.id)).account, 'ok', 'the new refresh token was the one that was used');
+  });
+
+  test('the database is away when Google has just rotated the refresh token: it is stored when it is back', async () => {
+    await google({ rotate: true });
+    const one = await account();
+    await expire(one);
+    await google({ refresh_delay_ms: 3000 });
+    await pollux.sim.reset();
+    const refresh = pollux.command('account', 'refresh', String(one.id));
+    await waitFor('the refresh to be under way', async () => (await oauth()).under_way === 1);
+    await pollux.database('stop', '-m', 'immediate');
+    await waitFor('Google to have rotated the token', async () => (await oauth()).granted >= 1);
+    await pollux.database('start');
+    const said = await refresh;
+    assert.equal(said.code, 0, said.err);
+    await google({ refresh_delay_ms: 0 });
+    await pollux.cli('account', 'refresh', String(one.id));
+    assert.equal((await show(one.id)).account, 'ok');
+  });
+});
+
+describe('with Code Assist', () => {
+  const licence = { tier: 'standard-tier', project: 'cloud-a' };
+  const assist = (google = {}, options = []) => account({ upstream: 'code_assist', options, google: { ...google, code_assist: { ...licence, ...google.code_assist } } });
+  const calls = async (verb) => (await pollux.sim.control('requests')).requests.filter((request) => request.url.includes(verb));
+
+  test('a native call is wrapped and its answer unwrapped; nobody else is imitated', async () => {
+    const one = await assist({ code_assist: { responseId: false } });
+    assert.equal(one.state, 'ready');
+    assert.equal(one.tier, 'standard-tier');
+    assert.equal(one.google_project, 'cloud-a');
+    const answer = await pollux.send(`/v1beta/models/${model}:generateContent`, { headers: { 'x-goog-api-client': 'google-genai-sdk/1.0 gl-node/v18', 'user-agent': 'GeminiCLI/0.6' },
+      body: { systemInstruction: { parts: [{ text: 'be kind' }] }, contents: [{ parts: [{ text: 'hello you' }] }], generationConfig: { temperature: 0.2 } } });
+    assert.equal(answer.status, 200, answer.text);
+    const said = answer.json();
+    assert.equal(said.response, undefined);
+    assert.match(said.candidates[0].content.parts[0].text, /hello you/);
+    assert.match(said.responseId, /^trace-/, 'an id to look it up by');
+    assert.ok(said.usageMetadata.totalTokenCount > 0);
+    const [call] = await calls(':generateContent');
+    assert.equal(call.url, '/v1internal:generateContent');
+    const envelope = JSON.parse(call.body);
+    assert.deepEqual([envelope.model, envelope.project, envelope.request.generationConfig], [model, 'cloud-a', { temperature: 0.2 }]);
+    assert.match(call.headers['user-agent'], /^pollux\//);
+    assert.equal((await oauth()).imitations, 0);
+    await pollux.settled();
+    const [row] = await pollux.sql(`select total_tokens::int as tokens from pollux.attempt where credential_id = ${one.id}`);
+    assert.equal(row.tokens, said.usageMetadata.totalTokenCount);
+  });
+
+  for (const form of ['sse', 'array']) test(`a native stream (${form}) has the form and the events of the Gemini API`, async () => {
+    await assist();
+    const answer = await pollux.send(`/v1beta/models/${model}:streamGenerateContent${form === 'sse' ? '?alt=sse' : ''}`, { body: body('count to 8') });
+    assert.equal(answer.status, 200, answer.text);
+    const events = form === 'sse' ? answer.events() : answer.json();
+    assert.ok(events.length >= 8, answer.text);
+    assert.equal(events.map((event) => event.candidates[0].content.parts.map((part) => part.text).join('')).join(''), '1, 2, 3, 4, 5, 6, 7, 8');
+    assert.ok(events.every((event) => event.response === undefined && event.traceId === undefined));
+    assert.match(answer.headers['content-type'], form === 'sse' ? /^text\/event-stream/ : /^application\/json/);
+  });
+
+  test('the official clients work: openai (whole, stream, tools) and @google/genai (whole, stream, count, list)', async () => {
+    await assist();
+    const messages = [{ role: 'user', content: 'count to 5' }];
+    const whole = await pollux.openai().chat.completions.create({ model, messages });
+    assert.equal(whole.choices[0].message.content, '1, 2, 3, 4, 5');
+    let streamed = '';
+    for await (const chunk of await pollux.openai().chat.completions.create({ model, messages, stream: true, stream_options: { include_usage: true } })) streamed += chunk.choices[0]?.delta.content ?? '';
+    assert.equal(streamed, '1, 2, 3, 4, 5');
+    const tools = [{ type: 'function', function: { name: 'get_weather', parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] } } }];
+    const ask = [{ role: 'user', content: 'the weather for "Paris"' }];
+    const called = await pollux.openai().chat.completions.create({ model, messages: ask, tools });
+    const [call] = called.choices[0].message.tool_calls;
+    assert.deepEqual(JSON.parse(call.function.arguments), { city: 'Paris' });
+    const told = await pollux.openai().chat.completions.create({ model, tools, messages: [...ask, called.choices[0].message, { role: 'tool', tool_call_id: call.id, content: '{"sky":"blue"}' }] });
+    assert.match(told.choices[0].message.content, /blue/);
+    const ai = pollux.genai();
+    assert.equal((await ai.models.generateContent({ model, contents: 'count to 5' })).text, '1, 2, 3, 4, 5');
+    let text = '';
+    for await (const chunk of await ai.models.generateContentStream({ model, contents: 'count to 5' })) text += chunk.text ?? '';
+    assert.equal(text, '1, 2, 3, 4, 5');
+    assert.ok((await ai.models.countTokens({ model, contents: 'how many are these' })).totalTokens > 0);
+    const listed = [];
+    for await (const one of await ai.models.list()) listed.push(one.name);
+    assert.deepEqual(listed, ['models/gemini-2.5-flash', 'models/gemini-2.5-pro']);
+    assert.equal((await ai.models.get({ model })).name, `models/${model}`);
+  });
+
+  test('what Code Assist cannot do goes to an API key; without one that is said', async () => {
+    for (let i = 0; i < 3; i++) await assist();
+    const embed = () => pollux.send('/v1beta/models/gemini-embedding-001:embedContent', { body: { content: { parts: [{ text: 'x' }] } } });
+    const alone = await embed();
+    assert.equal(alone.status, 503);
+    assert.match(alone.json().error.message, /Code Assist has no such call.*pollux key add/);
+    await pollux.sim.configure({ projects: [{ id: 'keyed', keys: ['AIzaSyTESTkeyedkeyedkeyedkeyedkeyedkeyed1'] }] });
+    await pollux.cli('key', 'add', 'AIzaSyTESTkeyedkeyedkeyedkeyedkeyedkeyed1');
+    for (let i = 0; i < 8; i++) {
+      const answer = await embed();
+      assert.equal(answer.status, 200, answer.text);
+    }
+    const upload = await pollux.send('/upload/v1beta/files?uploadType=multipart', { method: 'POST', headers: { 'content-type': 'multipart/related; boundary=b' },
+      body: Buffer.from('--b\r\nContent-Type: application/json\r\n\r\n{"file":{"displayName":"x"}}\r\n--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b--\r\n') });
+    assert.equal(upload.status, 200, upload.text);
+  });
+
+  test('an account that has no project yet is onboarded; its operation is waited for', async () => {
+    const one = await assist({ code_assist: { onboarded: false, onboard_polls: 1, project: 'cloud-b', tier: 'free-tier' } });
+    assert.deepEqual([one.state, one.google_project, one.tier], ['ready', 'cloud-b', 'free-tier']);
+    assert.equal((await generate(pollux)).status, 200);
+  });
+
+  test('refusals are told in plain words, with the link, and the account is out', async () => {
+    const unsupported = await assist({ code_assist: { state: 'unsupported' } });
+    assert.equal(unsupported.account, 'unsupported');
+    assert.match(unsupported.reason, /does not serve this account to other software/);
+    assert.match(unsupported.says, /no longer supported/);
+    const unverified = await assist({ code_assist: { state: 'setup_validation' } });
+    assert.deepEqual([unverified.account, unverified.link], ['needs_validation', 'https://accounts.google.com/verify?setup=1']);
+    const later = await assist();
+    for (const [state, wanted, link] of [['validation', 'needs_validation', 'https://accounts.google.com/verify?plt=1'], ['tos', 'tos', 'https://forms.gle/appeal']]) {
+      await pollux.cli('account', 'enable', String(later.id));
+      await google({ accounts: [{ email: later.email, code_assist: { ...licence, state } }] });
+      assert.equal((await generate(pollux)).status, 503);
+      const shown = await show(later.id);
+      assert.deepEqual([shown.state, shown.account, shown.link], ['dead', wanted, link]);
+    }
+    await google({ accounts: [{ email: unverified.email, code_assist: licence }] });
+    const back = await pollux.cli('account', 'refresh', String(unverified.id));
+    assert.deepEqual([back.state, back.account], ['ready', 'ok'], 'the operator has opened the link');
+  });
+
+  test('a model that one account has not is served by another', async () => {
+    await assist({ code_assist: { models: ['gemini-2.5-flash'] } });
+    const other = await assist({ code_assist: { models: ['gemini-2.5-pro'] } });
+    for (let i = 0; i < 5; i++) {
+      const answer = await pollux.send('/v1beta/models/gemini-2.5-pro:generateContent', { body: body() });
+      assert.equal(answer.status, 200, answer.text);
+    }
+    await pollux.settled();
+    const used = await pollux.sql("select distinct credential_id as id from pollux.attempt where outcome = 'ok' and model = 'gemini-2.5-pro' and started_at > now() - interval '5 s'");
+    assert.deepEqual(used, [{ id: other.id }]);
+  });
+
+  test('the project comes from the map by e-mail address', async () => {
+    await pollux.cli('account', 'map', `user${serial + 1}@example.org`, 'cloud-b');
+    const one = await assist({ code_assist: { project: 'cloud-b' } });
+    assert.equal(one.google_project, 'cloud-b');
+    const said = await pollux.command('account', 'map', 'x@example.org', '123456');
+    assert.equal(said.code, 1);
+    assert.match(said.err, /is a project number/);
+  });
+});
