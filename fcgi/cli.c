@@ -261,15 +261,19 @@ static const struct cli_command commands[] = {
              "\"last_hour\": {\"requests\", \"errors\", ...}, \"workers\": [...],\n"
              "\"models\": [the most used: {\"model\", \"projects\", \"ready\", ...}]}."},
     {.noun = "usage", .run = usage_show,
-     .options = {{.name = "from", .value = "WHEN", .help = "2026-11-20, or 7d for seven days ago (h, d, w)"},
-                 {.name = "to", .value = "WHEN", .help = "the same; [now]"},
-                 {.name = "by", .value = "A,B",
-                  .help = "client, credential, model, day, hour [client,credential,model]"}},
-     .summary = "Sums up requests and tokens.",
-     .help = "Whole hours are counted; days are those of Google's quota (America/Los_Angeles).\n\n"
-             "JSON: an array of {the fields of --by, \"requests\", \"errors\", \"prompt_tokens\",\n"
-             "\"cached_tokens\", \"output_tokens\", \"thoughts_tokens\", \"tool_tokens\",\n"
-             "\"total_tokens\"}."},
+     .options = {{.name = "by", .value = "A,B", .help = "client, credential, model [all three]"},
+                 {.name = "per", .value = "hour|day", .help = "a row for each"},
+                 {.name = "since", .value = "WHEN", .help = "2026-11-20, or 7d for seven days ago (h, d, w)"},
+                 {.name = "until", .value = "WHEN", .help = "the same [now]"},
+                 {.name = "csv", .help = "print a table for spreadsheets"},
+                 {.name = "from", .value = "WHEN", .help = "the older name of --since"},
+                 {.name = "to", .value = "WHEN", .help = "the older name of --until"}},
+     .summary = "Sums up requests, tokens and what they cost.",
+     .help = "Whole hours are counted; days are those of Google's quota (America/Los_Angeles). What\n"
+             "it cost is told for models that have prices (`pollux model set`).\n\n"
+             "JSON: an array of {the fields of --by, \"day\" or \"hour\", \"requests\", \"errors\",\n"
+             "\"prompt_tokens\", \"cached_tokens\", \"output_tokens\", \"thoughts_tokens\", \"tool_tokens\",\n"
+             "\"total_tokens\", \"cost\", \"median_ms\", \"p95_ms\"}; null is unknown. CSV: the same columns."},
 
     {.noun = "maintain", .run = maintain_run,
      .summary = "Does the maintenance that is due, once.",

@@ -25,10 +25,11 @@
 enum door {
     DOOR_OPEN,   /* anybody */
     DOOR_CLIENT, /* a client token */
-    DOOR_ADMIN,  /* an admin token, or a session of the console where the handler takes one */
+    DOOR_ADMIN,  /* an admin token */
+    DOOR_CONSOLE /* a session of the console */
 };
 
-static const char *const door_names[] = {"open", "client", "admin"};
+static const char *const door_names[] = {"open", "client", "admin", "console"};
 
 static const struct route {
     const char *methods; /* separated by spaces; "*" for any */
@@ -60,18 +61,39 @@ static const struct route {
 
     {.methods = "GET HEAD", .path = "/admin", .door = DOOR_OPEN, .serve = admin_home},
     {.methods = "GET HEAD", .path = "/docs", .door = DOOR_OPEN, .serve = admin_docs},
-    {.methods = "*", .path = "/admin/api/*", .door = DOOR_ADMIN, .serve = console_serve},
+    {.methods = "GET", .path = "/admin/stats", .door = DOOR_ADMIN, .serve = admin_stats},
+    {.methods = "GET", .path = "/admin/status", .door = DOOR_ADMIN, .serve = admin_status},
+    {.methods = "GET", .path = "/admin/status/*", .door = DOOR_ADMIN, .serve = admin_credential},
+    {.methods = "GET", .path = "/admin/credentials", .door = DOOR_ADMIN, .serve = admin_credentials},
+    {.methods = "GET", .path = "/admin/usage", .door = DOOR_ADMIN, .serve = admin_usage_show},
+    {.methods = "POST", .path = "/admin/reset", .door = DOOR_ADMIN, .serve = admin_reset},
+    {.methods = "POST", .path = "/admin/keys", .door = DOOR_ADMIN, .serve = admin_keys_add},
+    {.methods = "DELETE", .path = "/admin/keys/*", .door = DOOR_ADMIN, .serve = admin_key_remove},
+    {.methods = "*", .path = "/admin/api/*", .door = DOOR_CONSOLE, .serve = console_serve},
 };
 
 enum { ROUTES = sizeof routes / sizeof *routes };
 
+static void print_row(FILE *out, const char *methods, const char *path, enum door door)
+{
+    fprintf(out, "  {\"methods\": \"%s\", \"path\": \"%s\", \"door\": \"%s\"},\n", methods, path, door_names[door]);
+}
+
+static void print_console(void *out, const char *method, const char *path, bool changes)
+{
+    (void)changes;
+    print_row(out, method, path, DOOR_CONSOLE);
+}
+
+/* The console has a table of its own: its rows stand for the one here. */
 void routes_print(FILE *out)
 {
-    fputs("[", out);
+    fputs("[\n", out);
     for (size_t i = 0; i < ROUTES; i++)
-        fprintf(out, "%s\n  {\"methods\": \"%s\", \"path\": \"%s\", \"door\": \"%s\"}", i > 0 ? "," : "",
-                routes[i].methods, routes[i].path, door_names[routes[i].door]);
-    fputs("\n]\n", out);
+        if (routes[i].door != DOOR_CONSOLE)
+            print_row(out, routes[i].methods, routes[i].path, routes[i].door);
+    console_routes_each(print_console, out);
+    fprintf(out, "  {\"version\": \"" POLLUX_VERSION "\"}\n]\n");
 }
 
 static bool path_matches(const char *pattern, const char *path)

@@ -12,7 +12,8 @@
 /* Answers a request: gives it an id, parses its URI, finds its row in the table, calls the handler. */
 void routes_serve(struct request *r);
 
-/* Prints the table as JSON: an array of {"methods", "path", "door"}; door is open, client or admin. */
+/* Prints all routes as JSON, those of the console included: an array of {"methods", "path", "door"}; door is open,
+ * client, admin or console. The last element is {"version"}. */
 void routes_print(FILE *out);
 
 #endif

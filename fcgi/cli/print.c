@@ -202,6 +202,45 @@ void cli_json(const json_t *value)
     putchar('\n');
 }
 
+/* ---- CSV ---- */
+
+static void put_csv_text(struct buf *line, const char *text)
+{
+    bool formula = strchr("=+-@\t\r", *text) != NULL && *text != '\0' && text[1] != '\0';
+    if (!formula && strpbrk(text, ",\"\r\n") == NULL) {
+        buf_puts(line, text);
+        return;
+    }
+    buf_puts(line, formula ? "\"'" : "\"");
+    for (; *text != '\0'; text++) {
+        if (*text == '"')
+            buf_putc(line, '"');
+        buf_putc(line, *text);
+    }
+    buf_putc(line, '"');
+}
+
+void cli_csv(const struct cli_column *columns, const json_t *rows)
+{
+    size_t i, n = columns_of(columns);
+    json_t *row;
+    for (size_t c = 0; c < n; c++)
+        printf("%s%s", columns[c].field, c + 1 < n ? "," : "\r\n");
+    json_array_foreach(rows, i, row) {
+        auto_buf line = {0};
+        for (size_t c = 0; c < n; c++) {
+            const json_t *value = json_object_get(row, columns[c].field);
+            if (c > 0)
+                buf_putc(&line, ',');
+            if (json_is_string(value))
+                put_csv_text(&line, json_string_value(value));
+            else if (!json_is_null(value))
+                put_scalar(&line, value, CLI_TEXT);
+        }
+        printf("%s\r\n", buf_str(&line));
+    }
+}
+
 int cli_rows(const struct cli *cli, const struct cli_column *columns, const json_t *rows, const char *none)
 {
     struct cli_table t = {0};

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { GROUPS = 5, SUMS = 8 };
+enum { GROUPS = 5, SUMS = 11 };
 
 static const struct cli_column groups[GROUPS] = {
     {.title = "DAY", .field = "day"},
@@ -26,6 +26,9 @@ static const struct cli_column sums[SUMS] = {
     {.title = "THOUGHTS", .field = "thoughts_tokens", .format = CLI_NUMBER, .absent = "0"},
     {.title = "TOOL", .field = "tool_tokens", .format = CLI_NUMBER, .absent = "0"},
     {.title = "TOTAL", .field = "total_tokens", .format = CLI_NUMBER, .absent = "0"},
+    {.title = "COST", .field = "cost", .format = CLI_NUMBER},
+    {.title = "MEDIAN MS", .field = "median_ms", .format = CLI_NUMBER},
+    {.title = "95 % MS", .field = "p95_ms", .format = CLI_NUMBER},
 };
 
 static bool has_word(const json_t *list, const char *word)
@@ -68,20 +71,46 @@ static bool groups_ok(const struct cli *cli, const json_t *by)
     return true;
 }
 
+/* --per hour or day is one more group. */
+static bool add_period(const struct cli *cli, json_t *by)
+{
+    const char *per = cli_option(cli, "per");
+    if (per == NULL)
+        return true;
+    if (strcmp(per, "hour") != 0 && strcmp(per, "day") != 0)
+        return cli_wrong(cli, "--per is hour or day, not `%s`", per) == CLI_OK;
+    if (!has_word(by, per))
+        json_array_append_new(by, json_string(per));
+    return true;
+}
+
+/* A moment by its name, or by the one that it had before. */
+static bool read_moment(struct cli *cli, const char *name, const char *older, struct cli_moment *m)
+{
+    return cli_moment(cli, cli_option(cli, name) != NULL ? name : older, m);
+}
+
 int usage_show(struct cli *cli)
 {
-    struct cli_moment from, to;
+    struct cli_moment since, until;
     struct cli_column columns[GROUPS + SUMS + 1];
     json_auto_t *rows = NULL, *by = cli_list(cli, "by");
     if (by == NULL)
         by = json_pack("[s,s,s]", "client", "credential", "model");
-    if (!groups_ok(cli, by) || !cli_moment(cli, "from", &from) || !cli_moment(cli, "to", &to))
+    if (!groups_ok(cli, by) || !add_period(cli, by) || !read_moment(cli, "since", "from", &since)
+        || !read_moment(cli, "until", "to", &until))
         return CLI_WRONG;
+    if (cli->json && cli_flag(cli, "csv"))
+        return cli_wrong(cli, "it is either --json or --csv");
     auto_str by_text = json_dumps(by, JSON_COMPACT);
     if (cli_db(cli) == NULL
-        || !admin_usage(cli->db, &rows, &cli->fault, (struct admin_moment){from.at, from.away},
-                        (struct admin_moment){to.at, to.away}, by_text))
+        || !admin_usage(cli->db, &rows, &cli->fault, (struct admin_moment){since.at, since.away},
+                        (struct admin_moment){until.at, until.away}, by_text))
         return cli_failed(cli);
     columns_for(by, columns);
+    if (cli_flag(cli, "csv")) {
+        cli_csv(columns, rows);
+        return CLI_OK;
+    }
     return cli_rows(cli, columns, rows, "Nothing was used in that time.");
 }

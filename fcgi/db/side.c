@@ -95,3 +95,11 @@ bool side_enter(const char *token_hash, const char *least, json_t **ret, struct 
     const char *const params[] = {token_hash, least};
     return side_read(ret, f, "select api.admin_enter($1, $2)", 2, params);
 }
+
+bool side_script(const char *token_hash, const char *name, const char *params, const char *from, bool changes,
+                 json_t **ret, struct fault *f)
+{
+    static const char sql[] = "select api.script($1, $2, $3::jsonb, $4::jsonb)";
+    const char *const values[] = {token_hash, name, params, from};
+    return changes ? side_change(ret, f, sql, 4, values) : side_read(ret, f, sql, 4, values);
+}

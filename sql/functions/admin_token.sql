@@ -92,6 +92,7 @@ begin
     insert into pollux.admin_token (name, role, token_hash, hint, expires_at, created_at)
     values (p_name, p_role, decode(p_hash, 'hex'), p_hint, p_expires, pollux.now())
     returning * into t;
+    perform pollux.audit(null, 'token.add', t.name, null, jsonb_build_object('role', t.role, 'expires_at', t.expires_at));
     return pollux.admin_token_json(t);
 end
 $$;
@@ -108,11 +109,22 @@ comment on function admin.token_list() is
     'revoked.';
 
 create or replace function admin.token_revoke(p_id_or_name text) returns jsonb
-language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
-    update pollux.admin_token t set revoked_at = coalesce(t.revoked_at, pollux.now())
-    where t.id = coalesce((select id from pollux.admin_token where name = p_id_or_name and revoked_at is null),
-                          (select id from pollux.admin_token where id::text = p_id_or_name))
-    returning pollux.admin_token_json(t)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    t pollux.admin_token;
+begin
+    select * into t from pollux.admin_token
+    where id = coalesce((select id from pollux.admin_token where name = p_id_or_name and revoked_at is null),
+                        (select id from pollux.admin_token where id::text = p_id_or_name))
+    for update;
+    if t.id is null then
+        return null;
+    elsif t.revoked_at is null then
+        update pollux.admin_token set revoked_at = pollux.now() where id = t.id returning * into t;
+        perform pollux.audit(null, 'token.revoke', t.name, jsonb_build_object('role', t.role), null);
+    end if;
+    return pollux.admin_token_json(t);
+end
 $$;
 comment on function admin.token_revoke(text) is
     'Revokes an admin token by name or id. Answers it as in token_list; null if there is none.';

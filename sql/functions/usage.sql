@@ -160,7 +160,9 @@ begin
                    sum(g.prompt_tokens) as prompt_tokens, sum(g.cached_tokens) as cached_tokens,
                    sum(g.output_tokens) as output_tokens,
                    sum(g.thoughts_tokens) as thoughts_tokens, sum(g.tool_tokens) as tool_tokens,
-                   sum(g.total_tokens) as total_tokens
+                   sum(g.total_tokens) as total_tokens, sum(g.cost) as cost,
+                   pollux.percentile(pollux.histogram_sum(g.latency), 0.5) as median_ms,
+                   pollux.percentile(pollux.histogram_sum(g.latency), 0.95) as p95_ms
             from (select case when 'client' = any (v_by) then coalesce(client, '-') end as client,
                          case when 'credential' = any (v_by) then coalesce(credential, '-') end as credential,
                          case when 'credential' = any (v_by) then credential_id end as credential_id,
@@ -168,7 +170,7 @@ begin
                          case when 'day' = any (v_by) then pollux.pacific_date(hour) end as day,
                          case when 'hour' = any (v_by) then hour end as hour,
                          requests, errors, prompt_tokens, cached_tokens, output_tokens, thoughts_tokens,
-                         tool_tokens, total_tokens
+                         tool_tokens, total_tokens, cost, latency
                   from report.usage_hourly
                   where (p_from is null or hour >= date_trunc('hour', p_from))
                     and (p_to is null or hour < p_to)) g
@@ -177,6 +179,7 @@ end
 $$;
 comment on function admin.usage(timestamptz, timestamptz, text[]) is
     'Array of {client, credential and credential_id, model, day, hour (those of p_by), requests, errors, '
-    'prompt_tokens, cached_tokens, output_tokens, thoughts_tokens, tool_tokens, total_tokens}, of whole '
+    'prompt_tokens, cached_tokens, output_tokens, thoughts_tokens, tool_tokens, total_tokens, cost (null: no price '
+    'known), median_ms, p95_ms (of requests that reached the upstream)}, of whole '
     'hours from the one of p_from on to p_to. Days are those of America/Los_Angeles; null for p_by means '
     'client, credential, model.';

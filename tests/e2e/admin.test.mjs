@@ -2,12 +2,13 @@
 // The administration by scripts: its door, its pages behind the web server, what it tells and what it changes.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { startPollux } from '../lib/pollux.mjs';
+import { newHome, startPollux } from '../lib/pollux.mjs';
 import { checkout } from '../lib/places.mjs';
 import { lintMetrics, seriesOf } from '../lib/metrics.mjs';
-import { projects } from '../lib/sim.mjs';
+import { keyOf, projects } from '../lib/sim.mjs';
+import { waitFor } from '../lib/wait.mjs';
 
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 let pollux;
@@ -15,7 +16,8 @@ const tokens = {};
 const get = (where, token, more = {}) => pollux.send(where, { token, ...more });
 
 before(async () => {
-  pollux = await startPollux({ sim: { projects: projects(3) }, settings: { POLLUX_PREFIX: '/pollux.x' } });
+  const home = path.join(newHome(), 'h');
+  pollux = await startPollux({ home, sim: { projects: projects(3) }, settings: { POLLUX_PREFIX: '/pollux.x', POLLUX_STATUS_FILE: path.join(home, 'status.txt') } });
   for (const role of ['metrics', 'viewer', 'operator', 'owner']) tokens[role] = (await pollux.cli('admin', 'token', 'add', `the ${role}`, '--role', role)).token;
 });
 after(() => pollux?.stop());
@@ -99,4 +101,131 @@ test('status.txt tells the models and stays small', async () => {
   assert.match(answer.text, /\ngemini-2\.5-flash +\d+ +0 +100\.0% /);
   assert.ok(answer.body.length < 1_000_000);
   assert.equal((await get('/status.txt', pollux.token)).status, 403);
+});
+
+const post = (where, body, token, more = {}) => pollux.send(where, { method: 'POST', body, token, ...more });
+
+test('the door: no token, a wrong one, a client\'s, too low a role, two at once; each is told what to do', async () => {
+  const routes = [['GET', '/admin/stats'], ['GET', '/admin/status'], ['GET', '/admin/status/1'], ['GET', '/admin/credentials'], ['GET', '/admin/usage'],
+    ['POST', '/admin/reset'], ['POST', '/admin/keys'], ['DELETE', '/admin/keys/1']];
+  for (const [method, where] of routes) {
+    const ask = async (token, more = {}) => {
+      const answer = await pollux.send(where, { method, token, body: method === 'POST' ? { all: true } : undefined, ...more });
+      return [answer.status, answer.json().error?.code, typeof answer.json().error?.hint];
+    };
+    assert.deepEqual(await ask(null), [401, 'unauthenticated', 'string'], where);
+    assert.deepEqual(await ask('plxa_0123456789012345678901234567890123456789012'), [401, 'unauthenticated', 'string'], where);
+    assert.deepEqual(await ask(pollux.token), [403, 'forbidden', 'string'], `${where} with a client's token`);
+    assert.deepEqual(await ask(tokens.metrics), [403, 'forbidden', 'string'], `${where} as metrics`);
+    if (method !== 'GET') assert.deepEqual(await ask(tokens.viewer), [403, 'forbidden', 'string'], `${where} as viewer`);
+    for (const headers of [{ 'x-goog-api-key': tokens.owner }, { 'x-api-key': tokens.owner }, { authorization: `Basic ${Buffer.from(`x:${tokens.owner}`).toString('base64')}` },
+      { authorization: `Bearer ${tokens.owner}, Bearer ${tokens.owner}` }]) assert.equal((await ask(null, { headers }))[0], 401, `${where} ${Object.keys(headers)}`);
+    assert.equal((await pollux.send(`${where}?key=${tokens.owner}`, { method, token: null, body: method === 'POST' ? {} : undefined })).status, 401, `${where}?key=`);
+    const other = await pollux.send(where, { method: 'PUT', token: tokens.owner, body: {} });
+    assert.deepEqual([other.status, other.headers.allow], [405, method], where);
+  }
+  assert.equal((await pollux.send(generate, { body, token: tokens.owner })).status, 401, 'an admin token is no client token');
+  const answer = await get('/admin/stats', tokens.viewer);
+  assert.equal(answer.status, 200);
+  assert.deepEqual([answer.headers['cache-control'], answer.headers['x-content-type-options']], ['no-store', 'nosniff']);
+});
+test('a revoked token is out at once', async () => {
+  const { token } = await pollux.cli('admin', 'token', 'add', 'brief');
+  assert.equal((await get('/admin/stats', token)).status, 200);
+  assert.equal((await pollux.cli('admin', 'token', 'revoke', 'brief')).state, 'revoked');
+  const answer = await get('/admin/stats', token);
+  assert.deepEqual([answer.status, answer.json().error.message], [401, 'this admin token was revoked']);
+  const listed = (await pollux.cli('admin', 'token', 'list')).find((one) => one.name === 'the viewer');
+  assert.ok(listed.last_used_at && listed.state === 'active' && !('token' in listed));
+});
+test('keys come and go by HTTP, and serve requests meanwhile', async () => {
+  await pollux.sim.configure({ projects: [...projects(3), { id: 'p9', keys: [keyOf(9)] }] });
+  const added = await post('/admin/keys', { keys: [keyOf(9), keyOf(1), 'short', 7], project: 'nine', label: 'by script' }, tokens.operator);
+  assert.equal(added.status, 200, added.text);
+  assert.deepEqual([added.json().new, added.json().known, added.json().malformed], [1, 1, 2]);
+  assert.deepEqual(added.json().malformed_items.map((item) => item.index), [2, 3]);
+  const [id] = added.json().ids;
+  const one = (await get(`/admin/status/${id}`, tokens.viewer)).json();
+  assert.deepEqual([one.id, one.project, one.label, one.state, one.hint], [id, 'nine', 'by script', 'ready', keyOf(9).slice(-4)]);
+  await waitFor('the new key to serve', async () => {
+    await pollux.send(generate, { body });
+    return (await pollux.sim.stats()).by_key[keyOf(9)]?.calls > 0;
+  });
+  assert.ok((await get(`/admin/status/${id}`, tokens.viewer)).json().quota.some((row) => row.model === 'gemini-2.5-flash'));
+  const removed = await pollux.send(`/admin/keys/${id}`, { method: 'DELETE', token: tokens.operator });
+  assert.deepEqual([removed.status, removed.json().id], [200, id]);
+  for (const [where, status] of [[`/admin/keys/${id}`, 404], ['/admin/keys/x', 404], ['/admin/keys/', 404], ['/admin/keys/1/2', 404]]) {
+    assert.equal((await pollux.send(where, { method: 'DELETE', token: tokens.operator })).status, status, where);
+  }
+  assert.equal((await get(`/admin/status/${id}`, tokens.viewer)).status, 404);
+  for (const bad of [{}, { keys: [] }, { keys: ['short'] }, { keys: 'AIza' }, { key: 5 }, { key: keyOf(8), colour: 'red' }, { key: keyOf(8), priority: -1 }, { key: keyOf(8), project: 'a\nb' }, [], 'x', '{broken']) {
+    const answer = await post('/admin/keys', bad, tokens.operator);
+    assert.equal(answer.status, 400, JSON.stringify(bad) + answer.text);
+    assert.ok(!answer.text.includes(keyOf(8)));
+  }
+  assert.equal((await pollux.sql("select 1 from pollux.credential where label is null and hint = right('" + keyOf(8) + "', 4) and project_id not in (select id from pollux.project where name ~ '^p')")).length, 0, 'nothing was added by a refused request');
+});
+test('a list in pages is the whole list, each once, in order', async () => {
+  const seen = [];
+  for (let after = 0; after !== null;) {
+    const page = (await get(`/admin/credentials?limit=2&after=${after}`, tokens.viewer)).json();
+    assert.ok(page.items.length <= 2);
+    seen.push(...page.items.map((item) => item.id));
+    after = page.next;
+  }
+  assert.deepEqual(seen, (await pollux.cli('key', 'list')).map((key) => key.id));
+  for (const [query, word] of [['limit=0', 'limit'], ['limit=x', 'limit'], ['state=tired', 'state'], ['lmit=2', 'lmit'], ['after=-1', 'after']]) {
+    const answer = await get(`/admin/credentials?${query}`, tokens.viewer);
+    assert.deepEqual([answer.status, answer.json().error.code], [400, 'bad_request'], query);
+    assert.ok(answer.json().error.message.includes(word), answer.text);
+  }
+});
+test('reset ends what is automatic: a key that Google would not have, and a rest', async () => {
+  const [key] = await pollux.cli('key', 'list');
+  await pollux.sql(`update pollux.credential set dead_reason = 'suspended', dead_at = pollux.now() where id = ${key.id}`);
+  assert.equal((await get(`/admin/status/${key.id}`, tokens.viewer)).json().state, 'dead');
+  assert.equal((await get('/admin/status?state=dead', tokens.viewer)).json().items[0].reason, 'suspended');
+  const answer = await post('/admin/reset', { credential: key.id }, tokens.operator);
+  assert.deepEqual([answer.status, answer.json().state], [200, 'ready'], answer.text);
+  assert.equal((await post('/admin/reset', { model: 'gemini-2.5-flash' }, tokens.operator)).json().model, 'gemini-2.5-flash');
+  assert.equal((await post('/admin/reset', { all: true }, tokens.operator)).status, 200);
+  for (const [bad, status] of [[{}, 400], [{ all: true, credential: 1 }, 400], [{ credential: 999999 }, 404], [{ model: 'never-heard-of' }, 404], [{ credential: 'x' }, 400]]) {
+    assert.equal((await post('/admin/reset', bad, tokens.operator)).status, status, JSON.stringify(bad));
+  }
+  const audit = await pollux.sql('select actor, remote, action, subject from pollux.audit order by id');
+  const mine = audit.filter((row) => row.actor === 'token the operator').map((row) => row.action);
+  for (const action of ['credential.add', 'credential.remove', 'credential.reset', 'model.reset', 'pool.reset']) assert.ok(mine.includes(action), `${action} in ${mine}`);
+  assert.ok(audit.some((row) => row.action === 'token.add') && audit.some((row) => row.action === 'token.revoke'));
+});
+test('usage: by HTTP, as CSV and as JSON the same sums, with tokens and cost', async () => {
+  await pollux.sql("insert into pollux.model (name, price_input, price_output) values ('gemini-2.5-flash', 1000, 1000)");
+  const { token } = await pollux.addClient('=cmd|"quoted", too');
+  for (let i = 0; i < 3; i++) assert.equal((await pollux.send(generate, { body, token })).status, 200);
+  await pollux.settled();
+  const http = (await get('/admin/usage?by=client,model&per=hour&since=1h', tokens.viewer)).json();
+  const cli = await pollux.cli('usage', '--by', 'client,model', '--per', 'hour', '--since', '1h');
+  assert.deepEqual(http.items, cli);
+  const mine = cli.filter((row) => row.client.startsWith('=cmd'));
+  assert.equal(mine.reduce((sum, row) => sum + row.requests, 0), 3);
+  assert.ok(mine.every((row) => Math.abs(row.cost - (row.prompt_tokens + row.output_tokens + row.thoughts_tokens) / 1000) < 1e-9), JSON.stringify(mine));
+  assert.ok(mine[0].median_ms > 0 && mine[0].p95_ms >= mine[0].median_ms);
+  const csv = (await pollux.command('usage', '--by', 'client', '--per', 'day', '--since', '1h', '--csv')).out.split('\r\n');
+  assert.equal(csv[0], 'day,client,requests,errors,prompt_tokens,cached_tokens,output_tokens,thoughts_tokens,tool_tokens,total_tokens,cost,median_ms,p95_ms');
+  assert.ok(csv.some((line) => line.includes(',"\'=cmd|""quoted"", too",3,0,')), csv.join('\n'));
+  const stats = (await get('/admin/stats', tokens.viewer)).json();
+  assert.equal(stats.last_24_hours.requests, (await pollux.cli('usage', '--since', '24h')).reduce((sum, row) => sum + row.requests, 0));
+  assert.ok(stats.models.some((model) => model.model === 'gemini-2.5-flash' && model.requests >= 3 && model.cost > 0));
+  assert.ok(stats.last_hour.p95_ms > 0 && stats.workers === 2);
+});
+test('the status file is written by one worker, as a whole; the log sums up what was used', async () => {
+  const file = path.join(pollux.home, 'status.txt');
+  await pollux.setting('status_file_seconds', 5);
+  const first = await waitFor('the status file', () => { try { return readFileSync(file, 'utf8'); } catch { return null; } });
+  assert.match(first, /^Pollux, .* UTC\ncredentials: \d+ ready/);
+  await waitFor('it to be written anew', () => readFileSync(file, 'utf8').split('\n')[0] !== first.split('\n')[0], { timeout: 15_000 });
+  assert.deepEqual(readdirSync(pollux.home).filter((name) => name.startsWith('status.txt.')), [], 'nothing half-written lies about');
+  await pollux.setting('usage_log_seconds', 2);
+  await pollux.send(generate, { body });
+  const line = await waitFor('a line in the log', () => pollux.logs().flatMap(({ text }) => text.split('\n')).find((one) => /usage of \d+ s: /.test(one)), { timeout: 20_000 });
+  assert.match(line, /[1-9]\d* requests \(\d+ not ok\) of [1-9]\d* clients with [1-9]\d* credentials; tokens: [1-9]\d* in \(\d+ cached\), \d+ out; pool: 3 ready/);
 });

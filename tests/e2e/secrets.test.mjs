@@ -12,10 +12,11 @@ const native = { contents: [{ role: 'user', parts: [{ text: 'hello' }] }] };
 const chat = { model: 'gemini-2.5-flash', messages: [{ role: 'user', content: 'hello' }] };
 const generate = '/v1beta/models/gemini-2.5-flash:generateContent';
 
-const keys = { good: keyOf(1), suspended: keyOf(2), leaked: keyOf(3), disabled: keyOf(4), invalid: keyOf(5), fromFile: keyOf(6), fromEnvironment: keyOf(7), newer: 'AQ.Ab8RN6planted_key-of-the-newer-kind-0123456789' };
+const keys = { good: keyOf(1), suspended: keyOf(2), leaked: keyOf(3), disabled: keyOf(4), invalid: keyOf(5), fromFile: keyOf(6), fromEnvironment: keyOf(7), byScript: keyOf(8), newer: 'AQ.Ab8RN6planted_key-of-the-newer-kind-0123456789' };
 const answers = [];
 let pollux;
 let client;
+let admin;
 
 before(async () => {
   const states = { suspended: 'suspended', leaked: 'leaked', disabled: 'disabled', invalid: 'invalid' };
@@ -27,6 +28,7 @@ before(async () => {
   const added = await pollux.command('key', 'add', '--label', 'label', keys.fromFile);
   answers.push(added.out + added.err);
   client = (await pollux.addClient('planted')).token;
+  admin = (await pollux.cli('admin', 'token', 'add', 'planted', '--role', 'owner')).token;
   await drive();
 });
 after(() => pollux?.stop());
@@ -47,14 +49,19 @@ async function drive() {
   await keep(generate, { body: { madeUp: client }, token: client, headers: { 'user-agent': `agent ${client}` } });
   await keep('/upload/v1beta/files', { method: 'POST', token: client, body: { file: { displayName: 'x' } }, headers: { 'x-goog-upload-protocol': 'resumable', 'x-goog-upload-command': 'start', 'x-goog-upload-header-content-length': '3', 'x-goog-upload-header-content-type': 'text/plain' } });
   await keep('/health', { token: null });
-  for (const words of [['key', 'list'], ['client', 'list'], ['status'], ['usage'], ['model', 'list'], ['check'], ['key', 'add', 'short'], ['key', 'enable', '999999']]) {
+  await pollux.settled();
+  for (const where of ['/metrics', '/status.txt', '/admin/stats', '/admin/status', '/admin/status/1', '/admin/status/2', '/admin/credentials', '/admin/usage?per=hour', `/admin/nowhere?key=${admin}`, `/admin/stats?${client}=1`]) await keep(where, { token: admin });
+  for (const body of [{ keys: [keys.byScript, keys.good, `${keys.leaked}!`] }, { key: keys.byScript, nosuch: 1 }, `{"keys": ["${keys.byScript}`, { keys: [`x ${keys.good}`] }]) await keep('/admin/keys', { token: admin, body });
+  await keep('/admin/keys', { token: client, body: { key: keys.good } });
+  await keep('/admin/reset', { token: admin, body: { model: keys.good } });
+  for (const words of [['key', 'list'], ['client', 'list'], ['status'], ['usage'], ['model', 'list'], ['check'], ['key', 'add', 'short'], ['key', 'enable', '999999'], ['admin', 'token', 'list'], ['usage', '--csv']]) {
     const said = await pollux.command(...words, '--json');
     answers.push(said.out + said.err);
   }
 }
 
 // Also halves of a secret are secrets; its last four characters are shown on purpose.
-const secrets = () => [...Object.values(keys), client, pollux.token].flatMap((secret) => [secret, secret.slice(4, 28), Buffer.from(secret).toString('base64').slice(0, 24)]);
+const secrets = () => [...Object.values(keys), client, admin, pollux.token].flatMap((secret) => [secret, secret.slice(4, 28), Buffer.from(secret).toString('base64').slice(0, 24)]);
 const search = (where, text) => assert.deepEqual(secrets().filter((secret) => text.includes(secret)), [], `a secret is in ${where}`);
 
 test('the planted secrets were really used', async () => {
