@@ -93,6 +93,20 @@ static const struct cli_command commands[] = {
              "archive, `key list --archived`, and can be brought back for archive_days.\n\n"
              "JSON: the key as it is now,\n" KEY_SHAPE},
 
+    {.noun = "key", .verb = "test", .run = key_test, .arguments = "[ID]", .most = 1,
+     .options = {{.name = "all", .help = "all keys"},
+                 {.name = "model", .value = "NAME", .help = "test with this model [one it is used for]"}},
+     .summary = "Asks the upstream now whether a key works.",
+     .help = "One request a key, by counting tokens, which costs no quota, or, where that would prove\n"
+             "nothing, by generating one token (setting probe_with). A dead key that works is in use\n"
+             "again. What does not work is asked again by itself: see the settings probe_after_...\n\n"
+             "JSON: an array of {\"id\", \"ok\", \"status\", \"outcome\", \"error\", \"model\", \"with\",\n"
+             "\"duration_ms\", \"state\", \"next_probe_at\", \"project\", \"label\", \"hint\", \"job\", \"done\"}."},
+    {.noun = "key", .verb = "reset", .run = key_reset, .arguments = "ID", .least = 1, .most = 1,
+     .summary = "Forgets that a key was dead, failing or resting; learned limits too.",
+     .help = "What was counted stays. A key that you disabled stays so: `key enable`.\n\n"
+             "JSON: the key as it is now,\n" KEY_SHAPE},
+
     {.noun = "account", .verb = "client", .run = account_client, .arguments = "[CLIENT-ID]", .most = 1,
      .options = {{.name = "public-url", .value = "URL", .help = "address of this gateway for browsers"},
                  {.name = "remove", .help = "no more logins"}},
@@ -223,13 +237,22 @@ static const struct cli_command commands[] = {
      .most = 1, .summary = "Makes such a token invalid for good.",
      .help = "JSON: the token as it is now, as in `admin token list`."},
 
+    {.noun = "model", .verb = "reset", .run = model_reset, .arguments = "NAME", .least = 1, .most = 1,
+     .summary = "Ends all rests and failures of a model, and forgets the limits learned for it.",
+     .help = "JSON: {\"model\", \"projects\": how many are ready again}."},
+
+    {.noun = "reset", .run = reset_all, .options = {{.name = "all", .help = "yes, everything"}},
+     .summary = "Ends everything automatic: dead keys, rests, failures, learned limits.",
+     .help = "What you disabled stays so; what was counted stays.\n\n"
+             "JSON: {\"credentials\": that were dead, \"rows\": of a project and a model that rested}."},
+
     {.noun = "setting", .verb = "list", .run = setting_list,
      .summary = "Lists what can be changed while Pollux runs.",
      .help = "JSON: an array of {\"name\", \"value\", \"default\", \"kind\", \"unit\", \"min\", \"max\",\n"
              "\"choices\", \"help\", \"changed_at\"}; kind is integer, number, boolean, choice, text or list\n"
              "(a,b,c)."},
     {.noun = "setting", .verb = "set", .run = setting_set, .arguments = "NAME VALUE", .least = 2, .most = 2,
-     .summary = "Changes a setting; the workers take it up within a second or two.",
+     .summary = "Changes a setting; the workers take it up within a second.",
      .help = "JSON: {\"name\", \"value\", ...} as it is now."},
 
     {.noun = "admin", .verb = "add", .run = admin_add, .arguments = "NAME", .least = 1, .most = 1,

@@ -16,6 +16,7 @@
 #include "db/ledger.h"
 #include "http/supervise.h"
 #include "http/worker.h"
+#include "jobs/jobs.h"
 #include "routes.h"
 #include "upstream/upstream.h"
 #include "vault/vault.h"
@@ -42,6 +43,8 @@ static void set_limits(void)
     setrlimit(RLIMIT_CORE, &none);
 }
 
+static char worker_id[VAULT_UUID_MAX];
+
 /* Everything a worker needs, in order; after forking, before threads. */
 static bool set_up(int connections, struct fault *f)
 {
@@ -51,7 +54,6 @@ static bool set_up(int connections, struct fault *f)
     if (!vault_open(conf.master_key_file, f))
         return false;
     upstream_init();
-    char worker_id[VAULT_UUID_MAX];
     vault_uuid7(worker_id);
     auto_buf spool = {0};
     buf_printf(&spool, "%s/spool", conf.home);
@@ -77,10 +79,15 @@ static int work(int listen_fd)
     struct fault f = {0};
     if (!set_up((int)conf.db_connections, &f))
         return die(&f);
+    const struct jobs_options o = {
+        .conninfo = conf.database, .worker_id = worker_id, .leaving = worker_draining};
+    if (!jobs_start(&o, &f))
+        return die(&f);
     reporter_start();
     log_info("worker is ready");
     bool drained = worker_serve(listen_fd, routes_serve);
     reporter_stop();
+    jobs_stop();
     ledger_stop();
     if (!drained) {
         log_warn("%ld requests were cut off after %lld s", worker_busy(), conf.drain);

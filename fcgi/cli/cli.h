@@ -163,6 +163,14 @@ void cli_csv(const struct cli_column *columns, const json_t *rows);
 /* A list: the rows as JSON, or as a table, or `none` when there are no rows. */
 int cli_rows(const struct cli *cli, const struct cli_column *columns, const json_t *rows, const char *none);
 
+/* ---- keys (key.c) ---- */
+
+/* Checks that the first argument is an id, and that there is a database to ask; else *code is what to return. */
+bool key_ready(struct cli *cli, int *code);
+
+/* Prints a key that was changed; `what` says how ("enabled"). Null: there is none with that id. */
+int key_changed(struct cli *cli, const json_t *credential, const char *what);
+
 /* ---- commands, one file per noun ---- */
 
 int key_add(struct cli *cli);
@@ -171,6 +179,8 @@ int key_list(struct cli *cli);
 int key_enable(struct cli *cli);
 int key_disable(struct cli *cli);
 int key_remove(struct cli *cli);
+int key_test(struct cli *cli);
+int key_reset(struct cli *cli);
 int key_restore(struct cli *cli);
 
 int account_client(struct cli *cli);
@@ -194,6 +204,7 @@ int ban_lift(struct cli *cli);
 
 int model_list(struct cli *cli);
 int model_set(struct cli *cli);
+int model_reset(struct cli *cli);
 int model_remove(struct cli *cli);
 int model_alias(struct cli *cli);
 
@@ -211,6 +222,8 @@ int admin_role(struct cli *cli);
 int admin_enable(struct cli *cli);
 int admin_disable(struct cli *cli);
 int admin_remove(struct cli *cli);
+
+int reset_all(struct cli *cli);
 
 int status_show(struct cli *cli);
 int usage_show(struct cli *cli);

@@ -140,8 +140,7 @@ int key_list(struct cli *cli)
     return CLI_OK;
 }
 
-/* Checks the id, and that there is a database to ask. */
-static bool ready(struct cli *cli, int *code)
+bool key_ready(struct cli *cli, int *code)
 {
     const char *id = cli->arguments[0];
     if (strspn(id, "0123456789") != strlen(id) || strlen(id) > 18 || *id == '\0') {
@@ -152,7 +151,7 @@ static bool ready(struct cli *cli, int *code)
     return *code == CLI_OK;
 }
 
-static int changed(struct cli *cli, const json_t *credential, const char *what)
+int key_changed(struct cli *cli, const json_t *credential, const char *what)
 {
     if (json_is_null(credential))
         return cli_failure("there is no key with the id %s: `pollux key list` shows them", cli->arguments[0]);
@@ -169,11 +168,11 @@ static int set_enabled(struct cli *cli, bool on)
 {
     int code;
     json_auto_t *credential = NULL;
-    if (!ready(cli, &code))
+    if (!key_ready(cli, &code))
         return code;
     if (!admin_credential_set_enabled(cli->db, &credential, &cli->fault, cli->arguments[0], on))
         return cli_failed(cli);
-    return changed(cli, credential, on ? "enabled" : "disabled");
+    return key_changed(cli, credential, on ? "enabled" : "disabled");
 }
 
 int key_enable(struct cli *cli)
@@ -190,23 +189,23 @@ int key_remove(struct cli *cli)
 {
     int code;
     json_auto_t *credential = NULL;
-    if (!ready(cli, &code))
+    if (!key_ready(cli, &code))
         return code;
     if (!admin_credential_remove(cli->db, &credential, &cli->fault, cli->arguments[0]))
         return cli_failed(cli);
-    return changed(cli, credential, "removed");
+    return key_changed(cli, credential, "removed");
 }
 
 int key_restore(struct cli *cli)
 {
     int code;
     json_auto_t *credential = NULL;
-    if (!ready(cli, &code))
+    if (!key_ready(cli, &code))
         return code;
     if (!admin_credential_restore(cli->db, &credential, &cli->fault, cli->arguments[0]))
         return cli_failed(cli);
     if (json_is_null(credential))
         return cli_failure("there is no key with the id %s in the archive: `pollux key list --archived` shows it",
                            cli->arguments[0]);
-    return changed(cli, credential, "restored");
+    return key_changed(cli, credential, "restored");
 }

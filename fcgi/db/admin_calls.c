@@ -50,6 +50,41 @@ bool admin_credential_remove(struct db *db, json_t **ret, struct fault *f, const
     return CALL(db, ret, f, "select admin.credential_remove($1::bigint)", id);
 }
 
+bool admin_credential_test(struct db *db, json_t **ret, struct fault *f, const char *id, const char *model)
+{
+    return CALL(db, ret, f, "select admin.credential_test($1::bigint, $2)", id, model);
+}
+
+bool admin_credential_test_all(struct db *db, json_t **ret, struct fault *f, const char *model)
+{
+    return CALL(db, ret, f, "select admin.credential_test_all($1)", model);
+}
+
+bool admin_jobs_open(struct db *db, json_t **ret, struct fault *f, const char *jobs)
+{
+    return CALL(db, ret, f, "select admin.jobs_open($1::bigint[])", jobs);
+}
+
+bool admin_credential_test_results(struct db *db, json_t **ret, struct fault *f, const char *jobs)
+{
+    return CALL(db, ret, f, "select admin.credential_test_results($1::bigint[])", jobs);
+}
+
+bool admin_credential_reset(struct db *db, json_t **ret, struct fault *f, const char *id)
+{
+    return CALL(db, ret, f, "select admin.credential_reset($1::bigint)", id);
+}
+
+bool admin_model_reset(struct db *db, json_t **ret, struct fault *f, const char *name)
+{
+    return CALL(db, ret, f, "select admin.model_reset($1)", name);
+}
+
+bool admin_reset_all(struct db *db, json_t **ret, struct fault *f)
+{
+    return db_json(db, ret, f, "select admin.reset_all()", 0, NULL);
+}
+
 bool admin_client_add(struct db *db, json_t **ret, struct fault *f, const struct admin_client *c)
 {
     static const char sql[] = "select admin.client_add($1, $2, $3, $4::int, $5::bigint, $6::bigint, " TEXTS(

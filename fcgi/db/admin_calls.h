@@ -30,6 +30,21 @@ bool admin_credential_remove(struct db *db, json_t **ret, struct fault *f, const
 bool admin_credential_archive(struct db *db, json_t **ret, struct fault *f, int limit, long long after);
 bool admin_credential_restore(struct db *db, json_t **ret, struct fault *f, const char *id);
 
+/* Has one credential, or all keys, probed at once; `model` may be NULL. *ret: {"id", "job"} (null: no such
+ * credential), an array of them. */
+bool admin_credential_test(struct db *db, json_t **ret, struct fault *f, const char *id, const char *model);
+bool admin_credential_test_all(struct db *db, json_t **ret, struct fault *f, const char *model);
+
+/* Of these jobs (an array as PostgreSQL writes it: "{1,2}"): how many are not done; what came of them. */
+bool admin_jobs_open(struct db *db, json_t **ret, struct fault *f, const char *jobs);
+bool admin_credential_test_results(struct db *db, json_t **ret, struct fault *f, const char *jobs);
+
+/* Ends what is automatic: of a credential (as it is afterwards), of a model ({"model", "projects"}), all of it
+ * ({"credentials", "rows"}). */
+bool admin_credential_reset(struct db *db, json_t **ret, struct fault *f, const char *id);
+bool admin_model_reset(struct db *db, json_t **ret, struct fault *f, const char *name);
+bool admin_reset_all(struct db *db, json_t **ret, struct fault *f);
+
 struct admin_client {
     const char *name;
     const char *hash; /* of the token, SHA-256 in hexadecimal */

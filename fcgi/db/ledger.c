@@ -84,6 +84,11 @@ void ledger_settle(char *settlement)
     settle_queue(settlement);
 }
 
+void ledger_refresh(void)
+{
+    settle_refresh();
+}
+
 int64_t ledger_setting(const char *name, int64_t preset)
 {
     return settle_setting(name, preset);

@@ -101,6 +101,9 @@ void ledger_settle(char *settlement);
 struct db *ledger_take(struct fault *f);
 void ledger_give(struct db *db);
 
+/* Sends the next heartbeat at once, and so reads the settings anew: one of them was changed. */
+void ledger_refresh(void);
+
 /* A number from pollux.setting as of the last heartbeat, or `preset`. */
 int64_t ledger_setting(const char *name, int64_t preset);
 

@@ -43,6 +43,7 @@ static struct {
     pthread_cond_t changed; /* something was queued, or the end is near */
     pthread_t thread;
     bool stopping;
+    bool refresh; /* the next heartbeat is due now */
     bool asked; /* the database was asked for the settings once, with success or without */
     struct batch queue; /* settlements, oldest first */
     json_t *settings;   /* object name -> value, from the last heartbeat */
@@ -75,6 +76,13 @@ void settle_queue(char *settlement)
     batch_add(&settle.queue, settlement);
     if (settle.queue.n == 1)
         pthread_cond_signal(&settle.changed);
+}
+
+void settle_refresh(void)
+{
+    auto_lock(&settle.lock);
+    settle.refresh = true;
+    pthread_cond_signal(&settle.changed);
 }
 
 int64_t settle_setting(const char *name, int64_t preset)
@@ -287,6 +295,14 @@ static bool beat(void)
     return true;
 }
 
+static bool take_refresh(void)
+{
+    auto_lock(&settle.lock);
+    bool refresh = settle.refresh;
+    settle.refresh = false;
+    return refresh;
+}
+
 static void note_asked(void)
 {
     auto_lock(&settle.lock);
@@ -319,7 +335,7 @@ static bool wait_for_work(int64_t ms)
 {
     struct timespec until = clock_in(ms);
     auto_lock(&settle.lock);
-    while (settle.queue.n == 0 && !settle.stopping)
+    while (settle.queue.n == 0 && !settle.stopping && !settle.refresh)
         if (pthread_cond_timedwait(&settle.changed, &settle.lock, &until) != 0)
             break;
     return settle.stopping;
@@ -366,7 +382,7 @@ static void *settle_main(void *arg)
     bool replayed = false;
     for (bool stop = false; !stop;) {
         bool well = true;
-        if (clock_ms() >= next_beat) {
+        if (clock_ms() >= next_beat || take_refresh()) {
             well = beat();
             note_asked();
             next_beat = clock_ms() + BEAT_MS;

@@ -13,6 +13,7 @@ void settle_stop(void);
 /* Takes the text, which is from malloc(). */
 void settle_queue(char *settlement);
 
+void settle_refresh(void);
 int64_t settle_setting(const char *name, int64_t preset);
 
 /* The value of a setting as JSON: new; NULL while it is not known. */

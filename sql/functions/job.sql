@@ -146,3 +146,12 @@ language sql volatile security definer set search_path = pg_catalog, pg_temp as 
 $$;
 comment on function admin.job_list(integer, bigint) is
     'Up to p_limit jobs with ids below p_before (null: the latest), as in job_get.';
+
+create or replace function admin.jobs_open(p_jobs bigint[]) returns jsonb
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    select to_jsonb(count(*)) from pollux.job
+    where id = any (p_jobs) and done_at is null and (attempts = 0 or lease_until is not null)
+$$;
+comment on function admin.jobs_open(bigint[]) is
+    'How many of these jobs are still to be waited for: neither done, nor tried in vain and waiting for a '
+    'second attempt.';

@@ -304,10 +304,11 @@ begin
     end if;
     perform pollux.event('setting', jsonb_build_object('name', new.name, 'value', new.value));
     perform pollux.audit(null, 'setting.set', new.name, to_jsonb(old.value), to_jsonb(new.value));
+    notify pollux_setting;
     return null;
 end
 $$;
-comment on function pollux.setting_changed() is 'Trigger: what a change of a value brings with it.';
+comment on function pollux.setting_changed() is 'Trigger: what a change of a value brings with it; the workers are told.';
 
 create or replace trigger setting_changing before update of value on pollux.setting
     for each row execute function pollux.setting_changing();

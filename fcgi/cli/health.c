@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* health.c: pollux key test, key reset, model reset, reset --all. */
+#include "cli/cli.h"
+
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/conf.h"
+#include "db/admin_calls.h"
+#include "jobs/jobs.h"
+#include "upstream/upstream.h"
+#include "vault/vault.h"
+
+enum { TESTS_AT_ONCE = 8, ASK_MS = 300 };
+
+static const struct cli_column columns[] = {
+    {.title = "ID", .field = "id", .format = CLI_NUMBER},
+    {.title = "PROJECT", .field = "project"},
+    {.title = "KEY", .field = "hint"},
+    {.title = "MODEL", .field = "model"},
+    {.title = "BY", .field = "with"},
+    {.title = "STATUS", .field = "status", .format = CLI_NUMBER},
+    {.title = "OUTCOME", .field = "outcome"},
+    {.title = "STATE", .field = "state"},
+    {.title = "MS", .field = "duration_ms", .format = CLI_NUMBER},
+    {.title = "ERROR", .field = "error"},
+    {0},
+};
+
+/* ---- testing ---- */
+
+/* The probes that were asked for, and when was last looked whether they are done. */
+struct tests {
+    struct cli *cli;  /* borrowed */
+    const char *jobs; /* their ids, as PostgreSQL writes an array */
+    int64_t looked;
+};
+
+static bool all_done(void *ctx)
+{
+    struct tests *t = ctx;
+    if (clock_ms() - t->looked < ASK_MS)
+        return false;
+    json_auto_t *open = NULL;
+    bool ok = admin_jobs_open(t->cli->db, &open, &t->cli->fault, t->jobs);
+    t->looked = clock_ms();
+    return !ok || json_integer_value(open) == 0;
+}
+
+/* Workers do these jobs too; who asks for them helps, and needs none. */
+static bool have_done(struct cli *cli, const char *jobs)
+{
+    char id[VAULT_UUID_MAX];
+    if (!vault_open(conf.master_key_file, &cli->fault))
+        return false;
+    vault_uuid7(id);
+    upstream_init();
+    struct tests t = {.cli = cli, .jobs = jobs};
+    const struct jobs_options o = {
+        .conninfo = conf.database_owner, .worker_id = id, .at_once = TESTS_AT_ONCE};
+    jobs_help(&o, all_done, &t);
+    upstream_end_all();
+    vault_close();
+    return cli->fault.kind == FAULT_NONE;
+}
+
+static void write_ids(const json_t *asked, struct buf *ids)
+{
+    size_t i;
+    json_t *one;
+    buf_putc(ids, '{');
+    json_array_foreach (asked, i, one)
+        buf_printf(ids, "%s%lld", i > 0 ? "," : "",
+                   (long long)json_integer_value(json_object_get(one, "job")));
+    buf_putc(ids, '}');
+}
+
+static int test(struct cli *cli, const json_t *asked)
+{
+    auto_buf jobs = {0};
+    json_auto_t *rows = NULL;
+    write_ids(asked, &jobs);
+    if (!have_done(cli, buf_str(&jobs)) ||
+        !admin_credential_test_results(cli->db, &rows, &cli->fault, buf_str(&jobs)))
+        return cli_failed(cli);
+    return cli_rows(cli, columns, rows, "There are no keys yet.");
+}
+
+int key_test(struct cli *cli)
+{
+    int code;
+    json_auto_t *asked = NULL;
+    const char *model = cli_option(cli, "model");
+    if (cli_flag(cli, "all") == (cli->count == 1))
+        return cli_wrong(cli, "give an ID, or --all");
+    if (cli->count == 0) {
+        if (cli_db(cli) == NULL || !admin_credential_test_all(cli->db, &asked, &cli->fault, model))
+            return cli_failed(cli);
+        return test(cli, asked);
+    }
+    if (!key_ready(cli, &code))
+        return code;
+    if (!admin_credential_test(cli->db, &asked, &cli->fault, cli->arguments[0], model))
+        return cli_failed(cli);
+    if (json_is_null(asked))
+        return cli_failure("there is no key with the id %s: `pollux key list` shows them", cli->arguments[0]);
+    json_auto_t *list = json_pack("[O]", asked);
+    return test(cli, list);
+}
+
+/* ---- resetting ---- */
+
+int key_reset(struct cli *cli)
+{
+    int code;
+    json_auto_t *credential = NULL;
+    if (!key_ready(cli, &code))
+        return code;
+    if (!admin_credential_reset(cli->db, &credential, &cli->fault, cli->arguments[0]))
+        return cli_failed(cli);
+    return key_changed(cli, credential, "reset");
+}
+
+int model_reset(struct cli *cli)
+{
+    json_auto_t *done = NULL;
+    if (cli_db(cli) == NULL || !admin_model_reset(cli->db, &done, &cli->fault, cli->arguments[0]))
+        return cli_failed(cli);
+    if (json_is_null(done))
+        return cli_failure("nobody has asked for the model %s yet: there is nothing to reset",
+                           cli->arguments[0]);
+    if (cli->json)
+        cli_json(done);
+    else
+        printf("Model %s: %lld projects are ready for it again.\n",
+               json_string_value(json_object_get(done, "model")),
+               (long long)json_integer_value(json_object_get(done, "projects")));
+    return CLI_OK;
+}
+
+int reset_all(struct cli *cli)
+{
+    json_auto_t *done = NULL;
+    if (!cli_flag(cli, "all"))
+        return cli_wrong(cli, "`pollux reset --all` resets everything; `key reset` and `model reset` a part");
+    if (cli_db(cli) == NULL || !admin_reset_all(cli->db, &done, &cli->fault))
+        return cli_failed(cli);
+    if (cli->json)
+        cli_json(done);
+    else
+        printf("%lld dead keys are in use again, %lld rests have ended.\n",
+               (long long)json_integer_value(json_object_get(done, "credentials")),
+               (long long)json_integer_value(json_object_get(done, "rows")));
+    return CLI_OK;
+}
