@@ -222,7 +222,8 @@ static json_t *candidate_done(const struct candidate *one)
 {
     json_t *done = json_copy(one->members), *parts = json_array();
     for (size_t i = 0; i < one->n; i++)
-        json_array_append_new(parts, part_done(&one->parts[i]));
+        if (one->n == 1 || !one->parts[i].joins || one->parts[i].text.n > 0)
+            json_array_append_new(parts, part_done(&one->parts[i]));
     const json_t *content = json_object_get(one->members, "content");
     if (content != NULL && one->n > 0) {
         json_t *whole = json_copy((json_t *)content);

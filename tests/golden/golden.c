@@ -12,6 +12,8 @@
 #include "base/auto.h"
 #include "base/json.h"
 #include "translate/chat.h"
+#include "translate/collect.h"
+#include "translate/edit.h"
 #include "translate/embed.h"
 #include "translate/error.h"
 #include "translate/models.h"
@@ -56,11 +58,22 @@ static struct chat *chat_for(const json_t *options)
     return c;
 }
 
+/* What options.json says under "traits", as the database would hand it over. */
+static struct traits traits_for(const json_t *options)
+{
+    struct traits t = {0};
+    auto_str text = json_dumps(json_object_get(options, "traits"), JSON_COMPACT);
+    traits_read(&t, text != NULL ? text : "");
+    return t;
+}
+
 /* request: an OpenAI body becomes a Gemini one, or {"status","body"} of the error. */
 static json_t *run_request(const json_t *input, const json_t *options)
 {
     struct fault f = {0};
+    struct traits traits = traits_for(options);
     struct chat *c = chat_new(ID, CREATED, "asked");
+    chat_traits(c, &traits);
     json_t *out = chat_request(c, input, text_of(options, "model", "gemini-2.5-flash"),
                                number_of(options, "adjust"), &f);
     chat_free(c);
@@ -228,6 +241,52 @@ static json_t *run_embed(const json_t *input, const json_t *options)
     return json_pack("{s:o, s:o}", "requests", requests, "list", list != NULL ? list : fault_result(&f));
 }
 
+/* edit: native bodies, as texts, as they are sent; null where nothing is changed. */
+static json_t *run_edit(const json_t *input, const json_t *options)
+{
+    struct traits traits = traits_for(options);
+    struct edit e = {.traits = &traits,
+                     .model = text_of(options, "model", "gemini-2.5-flash"),
+                     .asked = text_of(options, "asked", NULL)};
+    json_t *out = json_array(), *body;
+    size_t i;
+    json_array_foreach(input, i, body) {
+        auto_buf edited = {0};
+        bool changed = edit_native(json_string_value(body), json_string_length(body), &e, &edited);
+        json_array_append_new(out, changed ? json_stringn(edited.p, edited.n) : json_null());
+    }
+    return out;
+}
+
+/* compact: JSON texts without blanks. */
+static json_t *run_compact(const json_t *input, const json_t *options)
+{
+    (void)options;
+    json_t *out = json_array(), *text;
+    size_t i;
+    json_array_foreach(input, i, text) {
+        auto_buf line = {0};
+        edit_compact(json_string_value(text), json_string_length(text), &line);
+        json_array_append_new(out, json_string(buf_str(&line)));
+    }
+    return out;
+}
+
+/* collect: the events of a stream become one answer. */
+static json_t *run_collect(const json_t *input, const json_t *options)
+{
+    (void)options;
+    struct collect *c = collect_new();
+    json_t *event;
+    size_t i;
+    json_array_foreach(input, i, event) {
+        collect_add(c, event);
+    }
+    json_t *answer = collect_answer(c);
+    collect_free(c);
+    return answer;
+}
+
 /* models: a page, pages or a bare array of models become a list. */
 static json_t *run_models(const json_t *input, const json_t *options)
 {
@@ -242,6 +301,7 @@ static const struct direction {
     {"request", run_request}, {"adjust", run_adjust}, {"answer", run_answer}, {"stream", run_stream},
     {"model", run_model},     {"urls", run_urls},     {"schema", run_schema}, {"look", run_look},
     {"error", run_error},     {"embed", run_embed},   {"models", run_models},
+    {"edit", run_edit},       {"compact", run_compact}, {"collect", run_collect},
 };
 
 /* --- cases ------------------------------------------------------------------------------------ */
