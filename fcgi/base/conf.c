@@ -85,18 +85,6 @@ static const struct setting settings[] = {
      .max = 64, .help = "database connections of one worker for reservations (one more settles)"},
     {.name = "POLLUX_SOCKET", .at = AT(socket), .preset_doc = "POLLUX_HOME/run/pollux.sock",
      .help = "FastCGI socket between web server and workers"},
-    {.name = "POLLUX_ATTEMPTS", .type = NUMBER, .at = AT(attempts), .preset = "8", .min = 1, .max = 100,
-     .help = "upstream calls that one request may cost at the most"},
-    {.name = "POLLUX_CONNECT_TIMEOUT", .type = NUMBER, .at = AT(connect_timeout), .preset = "10", .min = 1,
-     .max = 600, .unit = "s", .help = "time to connect to the upstream"},
-    {.name = "POLLUX_FIRST_BYTE_TIMEOUT", .type = NUMBER, .at = AT(first_byte_timeout), .preset = "120",
-     .min = 1, .max = 3600, .unit = "s",
-     .help = "time until the upstream's first useful byte; then another credential is tried"},
-    {.name = "POLLUX_IDLE_TIMEOUT", .type = NUMBER, .at = AT(idle_timeout), .preset = "300", .min = 1,
-     .max = 3600, .unit = "s", .help = "silence within an upstream answer after which it is given up"},
-    {.name = "POLLUX_TOTAL_TIMEOUT", .type = NUMBER, .at = AT(total_timeout), .preset = "900", .min = 1,
-     .max = 86400, .unit = "s",
-     .help = "time that one request may take in all, waiting and retries included"},
     {.name = "POLLUX_WRITE_TIMEOUT", .type = NUMBER, .at = AT(write_timeout), .preset = "60", .min = 1,
      .max = 3600, .unit = "s", .help = "time that a client may take to accept the next bytes"},
     {.name = "POLLUX_HEARTBEAT", .type = NUMBER, .at = AT(heartbeat), .preset = "15", .min = 0, .max = 3600,
@@ -121,6 +109,28 @@ static const struct setting settings[] = {
 enum { SETTINGS = sizeof settings / sizeof *settings };
 
 static char *values[SETTINGS]; /* the text in force; lives as long as the process */
+
+/* What was a setting of the process once and is one of the database now, where it acts on running workers. */
+static const struct {
+    const char *name, *now;
+} moved[] = {
+    {"POLLUX_ATTEMPTS", "retries"},
+    {"POLLUX_CONNECT_TIMEOUT", "connect_timeout_ms"},
+    {"POLLUX_FIRST_BYTE_TIMEOUT", "first_byte_timeout_ms"},
+    {"POLLUX_IDLE_TIMEOUT", "idle_timeout_ms"},
+    {"POLLUX_TOTAL_TIMEOUT", "total_timeout_ms"},
+};
+
+/* Rather an error than a time-out that silently is another one. True if the name is not among them. */
+static bool not_moved(const char *name, size_t n, struct fault *f)
+{
+    for (size_t i = 0; i < sizeof moved / sizeof *moved; i++)
+        if (strlen(moved[i].name) == n && strncmp(moved[i].name, name, n) == 0)
+            return fault_set(f, FAULT_BAD_REQUEST,
+                             "%s is not read any more: remove it, and use `pollux setting set %s VALUE`",
+                             moved[i].name, moved[i].now);
+    return true;
+}
 
 static const char *preset_of(const struct setting *s)
 {
@@ -165,6 +175,8 @@ static bool read_line(char *line, const char *path, int number, struct fault *f)
     if (eq == NULL)
         return fault_set(f, FAULT_BAD_REQUEST, "%s line %d: write NAME=value", path, number);
     size_t i = setting_index(s, (size_t)(eq - s));
+    if (!not_moved(s, (size_t)(eq - s), f))
+        return false;
     if (i == SETTINGS)
         return fault_set(f, FAULT_BAD_REQUEST, "%s line %d: there is no setting %.*s; see pollux.fcgi --help",
                          path, number, (int)(eq - s), s);
@@ -193,6 +205,14 @@ static bool read_file(const char *path, struct fault *f)
     for (int number = 1; getline(&line, &cap, in) >= 0; number++)
         if (!read_line(line, path, number, f))
             return false;
+    return true;
+}
+
+static bool check_environment(struct fault *f)
+{
+    for (size_t i = 0; i < sizeof moved / sizeof *moved; i++)
+        if (getenv(moved[i].name) != NULL)
+            return not_moved(moved[i].name, strlen(moved[i].name), f);
     return true;
 }
 
@@ -337,6 +357,8 @@ static char *quoted(const char *value, const char *more)
 
 bool conf_load(struct fault *f)
 {
+    if (!check_environment(f))
+        return false;
     read_environment();
     size_t home = setting_index("POLLUX_HOME", strlen("POLLUX_HOME"));
     auto_str where = absolute_home(values[home] != NULL ? values[home] : "");

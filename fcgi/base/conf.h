@@ -40,10 +40,8 @@ struct conf {
     bool forwarded;              /* the header is Forwarded, not X-Forwarded-For */
     bool fetch_urls; /* may http(s) image URLs of clients be fetched? */
     long long workers, threads, db_connections;
-    long long body_max, body_budget, answer_max;                 /* bytes */
-    long long connect_timeout, first_byte_timeout, idle_timeout; /* seconds */
-    long long total_timeout, heartbeat, drain, write_timeout;    /* seconds */
-    long long attempts;                                          /* upstream calls per request at the most */
+    long long body_max, body_budget, answer_max; /* bytes */
+    long long heartbeat, drain, write_timeout;   /* seconds */
 };
 
 /* The settings of this process; valid after conf_load(). */

@@ -87,11 +87,7 @@ static bool is_local(const char *url)
 
 static void check_settings(struct doctor *d)
 {
-    if (conf.first_byte_timeout > conf.total_timeout || conf.connect_timeout > conf.total_timeout)
-        found(d, WARN, "settings", "raise POLLUX_TOTAL_TIMEOUT or lower the others",
-              "POLLUX_TOTAL_TIMEOUT (%lld s) ends requests before the shorter time-outs can",
-              conf.total_timeout);
-    else if (strncmp(conf.upstream, "http://", 7) == 0 && !is_local(conf.upstream))
+    if (strncmp(conf.upstream, "http://", 7) == 0 && !is_local(conf.upstream))
         found(d, WARN, "settings", "write https:// in POLLUX_UPSTREAM",
               "keys travel to %s unencrypted", conf.upstream);
     else
@@ -321,6 +317,20 @@ static void check_maintenance(struct doctor *d)
         found(d, OK, "maintenance", "", workers ? "by the workers; pg_cron is not in use" : "by %s", by);
 }
 
+/* Settings that each may have its value, but not together. */
+static void check_timeouts(struct doctor *d)
+{
+    static const char sql[] =
+        "select to_json(array(select s.name || ' (' || s.value || ' ms)' from pollux.setting s, pollux.setting t "
+        "where t.name = 'total_timeout_ms' and s.name in ('connect_timeout_ms', 'first_byte_timeout_ms') "
+        "and s.value::bigint >= t.value::bigint))";
+    struct fault f = {0};
+    json_auto_t *longer = NULL;
+    if (d->schema && ask(d, &longer, sql, &f) && json_array_size(longer) > 0)
+        found(d, WARN, "time-outs", "`pollux setting set total_timeout_ms` a longer time, or the other a shorter one",
+              "total_timeout_ms ends requests before %s can", json_string_value(json_array_get(longer, 0)));
+}
+
 /* Opens some stored credentials: at most 50, by chance, and one for each master key in use. */
 static void check_sample(struct doctor *d)
 {
@@ -474,6 +484,7 @@ int check_run(struct cli *cli)
     check_workers_door(&d);
     check_workers(&d);
     check_maintenance(&d);
+    check_timeouts(&d);
     check_sample(&d);
     check_upstream(&d);
     check_web(&d);

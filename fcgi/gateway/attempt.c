@@ -17,6 +17,7 @@
 
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 enum { LOOK_MS = 100 }; /* how often is looked whether the client is still there, or waits too long */
 
@@ -437,7 +438,7 @@ static bool on_tick(void *ctx)
     if (request_gone(j->req))
         return judge_gone(j);
     bool silent = !j->committed && (j->collected == NULL || j->seen == GEMINI_NOTHING);
-    if (silent && now - j->attempt_began > conf.first_byte_timeout * 1000) {
+    if (silent && now - j->attempt_began > j->call.first_byte_ms) {
         struct outcome o;
         outcome_of_transport(UPSTREAM_FIRST_BYTE_TIMEOUT, &o);
         return judge(j, o);
@@ -445,6 +446,18 @@ static bool on_tick(void *ctx)
     if (beats(j) && !journey_has_stand_in(j))
         journey_tell_model(j); /* a heartbeat may be the beginning of the answer */
     return !beats(j) || sse_beat(&j->sse, conf.heartbeat * 1000) || judge_gone(j);
+}
+
+bool attempt_pause(struct journey *j, int64_t ms)
+{
+    for (int64_t end = clock_ms() + ms, left; (left = end - clock_ms()) > 0;) {
+        if (clock_ms() >= j->deadline_ms)
+            return false;
+        if (request_gone(j->req) || (beats(j) && !sse_beat(&j->sse, conf.heartbeat * 1000)))
+            return fault_set(&j->fault, FAULT_CLIENT_GONE, "the client left while its request was about to be repeated");
+        usleep((useconds_t)(left < LOOK_MS ? left : LOOK_MS) * 1000);
+    }
+    return true;
 }
 
 /* ------------------------------------------------------------------ judging */
@@ -552,9 +565,9 @@ static void fill_call(struct journey *j, const char *url)
         c->body_read = read_body;
         c->body_length = j->req->content_length;
     }
-    c->connect_ms = conf.connect_timeout * 1000;
-    c->first_byte_ms = conf.first_byte_timeout * 1000;
-    c->idle_ms = conf.idle_timeout * 1000;
+    c->connect_ms = ledger_setting("connect_timeout_ms", 10000);
+    c->first_byte_ms = ledger_setting("first_byte_timeout_ms", 120000);
+    c->idle_ms = ledger_setting("idle_timeout_ms", 300000);
     c->deadline_ms = j->deadline_ms;
     c->on_head = on_head;
     c->on_data = on_data;

@@ -16,14 +16,14 @@
  * the client had named it.
  *
  * A request is repeated only before a meaningful byte has gone to the client,
- * never on a project that answered with a quota failure, at most
- * POLLUX_ATTEMPTS times with each model, within one deadline, and not once the
- * client has left.
+ * never on a project that answered with a quota failure, with each model as
+ * often as setting `retries` says, at the pace of retry.h, within one deadline,
+ * and not once the client has left.
  */
 #include "gateway/journey.h"
+#include "gateway/retry.h"
 #include "base/auto.h"
 #include "base/clock.h"
-#include "base/conf.h"
 #include "base/log.h"
 #include "translate/error.h"
 
@@ -155,7 +155,22 @@ static bool accept_bare_stop(struct journey *j)
 {
     if (j->judged.kind != OUTCOME_EMPTY || !gemini_ended(j->seen))
         return false;
-    return ++j->bare_stops >= BARE_STOPS || j->bare_stops >= conf.attempts;
+    return ++j->bare_stops >= BARE_STOPS || j->bare_stops > j->retries;
+}
+
+/* Failures of the model or the network: another key may fare better, but need not. */
+static bool is_trouble(enum outcome_kind kind)
+{
+    switch (kind) {
+    case OUTCOME_OVERLOADED:
+    case OUTCOME_ERROR_IN_200:
+    case OUTCOME_TIMEOUT_FIRST_BYTE:
+    case OUTCOME_TIMEOUT_IDLE:
+    case OUTCOME_RESET:
+        return true;
+    default:
+        return false;
+    }
 }
 
 static bool may_try_again(struct journey *j)
@@ -164,10 +179,55 @@ static bool may_try_again(struct journey *j)
         return false;
     if (clock_ms() >= j->deadline_ms)
         return false;
-    bool follows = j->judged.kind == OUTCOME_CALLER || j->judged.kind == OUTCOME_CONNECT;
-    if (follows && j->judged.another && ++j->followed >= TWICE)
+    bool follows = j->judged.kind == OUTCOME_CONNECT || (j->judged.kind == OUTCOME_CALLER && j->judged.another);
+    if (follows && ++j->followed >= TWICE)
         return false;
     return adjust_chat(j) || j->judged.another || j->judged.again;
+}
+
+/* Lets the ledger know of the failure now: while this request pauses, others shall go by it. */
+static void report_failure(struct journey *j)
+{
+    size_t n = j->attempts.n;
+    auto_str failed = xstrndup(j->attempts.p + j->last_attempt, n - j->last_attempt - 1);
+    struct wish w = wish_of(j, NULL, 0, failed);
+    w.auth_only = true;
+    w.attempt = 0;
+    struct permit ignored;
+    struct fault f = {0};
+    ledger_reserve(&w, &ignored, &f);
+    permit_free(&ignored);
+}
+
+/* The pause that is due, with heartbeats. False when there was none left, or no time, or no client. */
+static bool pause_once(struct journey *j, bool *reported)
+{
+    int64_t ms = retry_pause_ms(j->pauses++);
+    j->paused_ms += ms;
+    if (j->paused_ms > ledger_setting("wait_limit_ms", 30000) || clock_ms() + ms >= j->deadline_ms)
+        return false;
+    if (!*reported)
+        report_failure(j);
+    *reported = true;
+    return attempt_pause(j, ms);
+}
+
+/* Waits until the next call may be made. A failure that is the credential's own costs neither time nor budget;
+ * with the others the first call elsewhere is made at once, as far as the budget goes. */
+static bool pace(struct journey *j)
+{
+    const struct outcome *o = &j->judged;
+    bool reported = false;
+    if (is_quota(o->kind) || o->kind == OUTCOME_CREDENTIAL_DEAD || o->kind == OUTCOME_AUTH_EXPIRED ||
+        o->kind == OUTCOME_CALLER)
+        return true;
+    if (is_trouble(o->kind) && ++j->troubles > 1 && !pause_once(j, &reported))
+        return false;
+    while (!retry_take(clock_ms(), ledger_setting("retry_budget_percent", 20),
+                       ledger_setting("retry_budget_floor", 100)))
+        if (!pause_once(j, &reported))
+            return false;
+    return true;
 }
 
 /* What the client is told when the last attempt failed and nothing was sent. */
@@ -242,7 +302,7 @@ static bool stand_in(struct journey *j)
     j->kept = j->fault;
     j->fault = (struct fault){0};
     j->quota_tried_n = j->other_tried_n = 0;
-    j->overloads = j->followed = j->bare_stops = 0;
+    j->overloads = j->followed = j->bare_stops = j->troubles = 0;
     j->adjust = 0;
     return true;
 }
@@ -277,7 +337,7 @@ static void make_attempt(struct journey *j)
 static bool go_on(struct journey *j)
 {
     j->overloads += is_overload(j->judged.kind);
-    if ((j->overloads >= OVERLOADS && journey_has_stand_in(j)) || !may_try_again(j))
+    if ((j->overloads >= OVERLOADS && journey_has_stand_in(j)) || !may_try_again(j) || !pace(j))
         return false;
     if (j->judged.another)
         remember_tried(j, is_quota(j->judged.kind));
@@ -290,6 +350,8 @@ bool gateway_run(struct journey *j)
         return false;
     int before = j->attempt; /* the model that is asked now */
     bool untold = false;
+    j->retries = (int)ledger_setting("retries", 7);
+    retry_note_request(clock_ms());
     j->est_tokens = j->metered ? estimate_tokens(&j->body) : 0;
     for (;;) {
         j->attempt++;
@@ -301,7 +363,7 @@ bool gateway_run(struct journey *j)
             untold = true;
             if (j->fault.kind != FAULT_NONE || j->judged.kind == OUTCOME_OK)
                 break;
-            if (j->attempt - before < conf.attempts && go_on(j))
+            if (j->attempt - before <= j->retries && go_on(j))
                 continue;
         }
         if (!stand_in(j))

@@ -45,7 +45,7 @@ bool journey_open(struct journey *j, struct request *req, const struct uri *uri,
     *j = (struct journey){.req = req, .uri = uri, .dialect = dialect, .method = req->method};
     j->held_events = json_array();
     permit_init(&j->permit);
-    j->deadline_ms = req->began_ms + conf.total_timeout * 1000;
+    j->deadline_ms = req->began_ms + ledger_setting("total_timeout_ms", 900000);
     sse_init(&j->sse, req, dialect == DIALECT_NATIVE);
     struct credential_source src = {0};
     gather_credentials(req, uri, &src);

@@ -121,6 +121,10 @@ struct journey {
     struct outcome judged;    /* of this attempt */
     bool judged_set;
     int followed;   /* failures that look like the request's or the network's own */
+    int troubles;   /* failures of the model or the network so far */
+    int pauses;     /* made before tries */
+    int64_t paused_ms;
+    int retries;    /* setting: how often it may be tried again */
     int bare_stops; /* answers with a STOP and nothing in them so far */
 
     /* what came of it */
@@ -176,6 +180,10 @@ bool gateway_run(struct journey *j);
 
 /* One upstream call with the credential of j->permit; j->judged says what it means. (attempt.c) */
 void attempt_make(struct journey *j);
+
+/* Waits before the next call, with heartbeats where the client waits for a stream. False when the client left
+ * or the request's time is up. (attempt.c) */
+bool attempt_pause(struct journey *j, int64_t ms);
 
 /* Sends what a stream held back although nothing in it was meaningful, and ends it. (attempt.c) */
 void attempt_release(struct journey *j);

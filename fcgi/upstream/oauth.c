@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { CALL_MS = 30 * 1000, FIRST_MS = 20 * 1000, ANSWER_MAX = 1024 * 1024, EXPIRES_MOST_S = 30 * 24 * 3600 };
+enum { CALL_MS = 30 * 1000, CONNECT_MS = 10000, FIRST_MS = 20 * 1000, ANSWER_MAX = 1024 * 1024, EXPIRES_MOST_S = 30 * 24 * 3600 };
 
 /* What an installed application asks for when it is to use Google's cloud in somebody's name. */
 static const char scopes[] = "https://www.googleapis.com/auth/cloud-platform "
@@ -100,7 +100,7 @@ int oauth_call(const char *url, const char *bearer, const char *type, const char
         .proxy = conf.proxy,
         .body = body,
         .body_n = body != NULL ? strlen(body) : 0,
-        .connect_ms = conf.connect_timeout * 1000,
+        .connect_ms = CONNECT_MS,
         .first_byte_ms = FIRST_MS,
         .idle_ms = FIRST_MS,
         .deadline_ms = clock_ms() + CALL_MS,

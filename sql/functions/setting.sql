@@ -93,6 +93,20 @@ from (values
     (77, 'protect_percent', '0', 'integer', 0, 100, null, '%',
      'Open access: share of the requests that is turned away from protect_below on; it grows evenly to '
      '100 % at protect_all_at.'),
+    (80, 'retries', '7', 'integer', 0, 99, null, null,
+     'How often a request is tried again at the most, before anything has reached the client.'),
+    (81, 'retry_budget_percent', '20', 'integer', 0, 1000, null, '%',
+     'Retries after failures of the model or the network, as a share of the requests of a worker within ten '
+     'seconds. What is beyond waits 1, 2, 4, 8 s.'),
+    (82, 'retry_budget_floor', '100', 'integer', 0, 1000000, null, 'retries',
+     'As many such retries a worker may always make within ten seconds, however little traffic there is.'),
+    (83, 'connect_timeout_ms', '10000', 'integer', 100, 600000, null, 'ms', 'Time to connect to the upstream.'),
+    (84, 'first_byte_timeout_ms', '120000', 'integer', 100, 3600000, null, 'ms',
+     'Time until the upstream''s first useful byte; then another credential is tried.'),
+    (85, 'idle_timeout_ms', '300000', 'integer', 100, 3600000, null, 'ms',
+     'Silence within an upstream answer after which it is given up.'),
+    (86, 'total_timeout_ms', '900000', 'integer', 1000, 86400000, null, 'ms',
+     'Time that one request may take in all, waiting and retries included.'),
     -- 100-109: reports
     (100, 'metrics_local', 'on', 'boolean', null, null, null, null,
      'Whether programs on this machine may read /metrics and /status.txt without a token.'),

@@ -23,7 +23,7 @@ const models = Array.from({ length: 40 }, (_, i) => `gemini-2.5-flash-${i}`);
 let model;
 let pollux;
 before(async () => {
-  pollux = await startPollux({ sim: { projects: projects(10), models }, settings: { POLLUX_FIRST_BYTE_TIMEOUT: '1', POLLUX_ATTEMPTS: '8' } });
+  pollux = await startPollux({ sim: { projects: projects(10), models }, database: { first_byte_timeout_ms: 1000 } });
 });
 after(() => pollux?.stop());
 
@@ -99,6 +99,7 @@ describe('the whole pool', () => {
   const breakAll = (words) => pollux.sim.configure({ behaviour: words ? [{ match: { path: '*enerateContent*' }, do: words }] : [] });
   test('is overloaded: a bounded number of attempts, then the upstream\'s fault in each dialect', async () => {
     await breakAll('503');
+    await pollux.setting('wait_limit_ms', 4000);
     try {
       const native = await asks[0](model);
       assert.equal(native.status, 503);
@@ -110,6 +111,7 @@ describe('the whole pool', () => {
       assert.deepEqual(Object.keys(openai.json().error).sort(), ['code', 'message', 'param', 'type']);
     } finally {
       await breakAll(null);
+      await pollux.setting('wait_limit_ms', 30000);
     }
   });
   test('is in the wrong country: 503 that says so, and no key is blamed', async () => {

@@ -19,7 +19,7 @@ const chatting = (words) => ({ model, stream: true, messages: [{ role: 'user', c
 
 let pollux;
 before(async () => {
-  pollux = await startPollux({ sim: { projects: projects(4) }, settings: { POLLUX_IDLE_TIMEOUT: '5', POLLUX_HEARTBEAT: '1' } });
+  pollux = await startPollux({ sim: { projects: projects(4) }, settings: { POLLUX_HEARTBEAT: '1' }, database: { idle_timeout_ms: 5000 } });
 });
 beforeEach(() => pollux.sim.reset());
 after(() => pollux?.stop());

@@ -90,8 +90,9 @@ function instance({ env, sim, home, url }) {
     // Changes a setting and waits until the workers have heard of it, which they do with their next heartbeat.
     async setting(name, value) {
       await self.cli('setting', 'set', name, String(value));
-      await waitFor('the workers to take the setting up', async () => (await self.sql(`select bool_and(beat_at > changed_at + interval '20 ms') as heard
-        from pollux.worker, pollux.setting where name = '${name}' and left_at is null and swept_at is null`))[0].heard);
+      await waitFor('the workers to take the setting up', async () => (await self.sql(`select bool_and(beat_at > at + interval '20 ms') as heard
+        from pollux.worker, (select coalesce(max(changed_at), '-infinity') as at from pollux.setting) changed
+        where left_at is null and swept_at is null`))[0].heard);
     },
 
     // Rows of a query as objects, asked as the owner of the database (or as another role).
