@@ -109,7 +109,7 @@ static bool collect(void *ctx, const char *bytes, size_t n)
 
 enum upstream_end jobs_http(struct upstream_call *call, struct buf *body)
 {
-    call->connect_ms = conf.connect_timeout * 1000;
+    call->connect_ms = ledger_setting("connect_timeout_ms", 10000);
     call->first_byte_ms = call->idle_ms = HTTP_MS / 2;
     call->deadline_ms = clock_ms() + HTTP_MS;
     call->on_data = collect;
