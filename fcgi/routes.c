@@ -6,7 +6,7 @@
  * table says who may enter; the handlers see to it: those of the gateway
  * authenticate the client with the one exchange that also reserves, those of
  * the administration with the call that does what is asked for.
- * admin-html/openapi.json describes every row; tests/openapi holds that.
+ * admin-html/openapi.json describes every row; tests/openapi.mjs holds that.
  */
 #include "routes.h"
 #include "admin/admin.h"
