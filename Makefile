@@ -47,9 +47,9 @@ room_libs := $(rooms:%=$(BUILD)/%.a)
 all_libs := -Wl,--start-group $(room_libs) -Wl,--end-group
 object    = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
-# Each tests/{unit/ROOM,golden,fuzz}/NAME.c is a program. It is linked with its own room and base only, so
+# Each tests/{unit/ROOM,golden,month,fuzz}/NAME.c is a program. It is linked with its own room and base only, so
 # the arrows between the rooms hold at link time too. Those rooms that call others get all of them.
-unit_tests := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*.c tests/golden/*.c))
+unit_tests := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*.c tests/golden/*.c tests/month/*.c))
 fuzz_tests := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c))
 callers    := gateway admin jobs cli account
 

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Archive: credentials that have been dead for long leave the pool, but their sealed secret is kept for some
--- time, so that they can be brought back. An archived credential counts as removed everywhere else.
+-- time, so that they can be brought back. An archived credential counts as removed everywhere else. None goes
+-- that was not asked once more when its time was over: it may have recovered since the last probe.
 set check_function_bodies = off;
 
 create or replace function pollux.credential_retire() returns integer
@@ -8,29 +9,29 @@ language plpgsql volatile as $$
 declare
     v_now timestamptz := pollux.now();
     v_days integer := pollux.setting('remove_dead_days');
-    v_count integer;
+    v_count integer := 0;
+    c pollux.credential;
 begin
     if v_days = 0 then
         return 0;
     end if;
-    with gone as (
-        update pollux.credential set removed_at = v_now, archived_at = v_now
-        where id in (select id from pollux.credential
-                     where dead_at < v_now - make_interval(days => v_days) and dead_reason is not null
-                       and enabled and removed_at is null
-                     order by id for update)
-        returning id, dead_reason, dead_at
-    ), noted as (
-        select pollux.event('credential_archived', jsonb_build_object(
-            'credential_id', id, 'reason', dead_reason, 'dead_at', dead_at)) from gone
-    )
-    select count(*) into v_count from noted;
+    for c in select * from pollux.credential k
+             where k.dead_at < v_now - make_interval(days => v_days) and k.dead_reason is not null
+               and k.enabled and k.removed_at is null
+               and (k.probe_at is null
+                    or exists (select from pollux.health h where h.credential_id = k.id
+                               and h.probed_at >= k.dead_at + make_interval(days => v_days)))
+             order by k.id for no key update loop
+        update pollux.credential set removed_at = v_now, archived_at = v_now where id = c.id;
+        perform pollux.credential_event(c, 'removed', format('dead for %s days: archived', v_days));
+        v_count := v_count + 1;
+    end loop;
     return v_count;
 end
 $$;
 comment on function pollux.credential_retire() is
-    'Archives credentials that have been dead for remove_dead_days. Answers how many. Those that the operator '
-    'disabled stay.';
+    'Archives credentials that have been dead for remove_dead_days, found so by a probe after that time (those that '
+    'are not probed at once). Answers how many. Those that the operator disabled stay.';
 
 create or replace function pollux.archive_purge() returns integer
 language plpgsql volatile as $$
@@ -68,12 +69,12 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 declare
     c pollux.credential;
 begin
-    update pollux.credential set removed_at = null, archived_at = null
-    where id = p_id and archived_at is not null returning * into c;
+    select * into c from pollux.credential where id = p_id and archived_at is not null for no key update;
     if c.id is null then
         return null;
     end if;
-    perform pollux.event('credential_restored', jsonb_build_object('credential_id', c.id));
+    perform pollux.credential_event(c, 'dead', 'restored from the archive');
+    update pollux.credential set removed_at = null, archived_at = null where id = p_id;
     return admin.credential_set_enabled(p_id, true);
 end
 $$;

@@ -32,7 +32,7 @@ values
      'Forgets models that never answered; lets rows return whose reason to stay out is over.'),
     (8, 'expiry', '10 minutes', null, 'expire', '%s',
      'Ends what has an end: affinities, uploads, places in the queue, sessions, bans and the like.'),
-    (9, 'summary', '1 hour', null, 'health_note', '%s',
+    (9, 'summary', '1 hour', null, 'summary_note', '%s',
      'Notes how the pool is: an event, and a row of report.health_hourly.'),
     (10, 'removal', '1 day', '02:00', 'credential_retire', '%s archived',
      'Takes credentials out that have been dead for remove_dead_days; `pollux key restore` brings them back.'),

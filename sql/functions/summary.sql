@@ -2,7 +2,7 @@
 -- Summary: how the pool is, noted once an hour.
 set check_function_bodies = off;
 
-create or replace function pollux.health_note() returns text
+create or replace function pollux.summary_note() returns text
 language plpgsql volatile as $$
 declare
     v_now timestamptz := pollux.now();
@@ -26,6 +26,6 @@ begin
                   n.errors);
 end
 $$;
-comment on function pollux.health_note() is
+comment on function pollux.summary_note() is
     'Notes how many credentials are in which state and how the last hour went: a row of health_hour and an '
     'event. Says the main figures.';

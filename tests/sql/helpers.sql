@@ -1,21 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- For tests: a clock that stands where a test puts it, short words for long calls, and ok / not ok.
 
-create schema test;
-create table test.clock (at timestamptz);
-insert into test.clock values (null);
+\ir ../lib/clock.sql
 grant usage on schema test to public;
-grant select on test.clock to public;
-
-create or replace function pollux.now() returns timestamptz language plpgsql volatile as $$
-begin
-    return coalesce((select at from test.clock), clock_timestamp());
-end $$;
-
-create function test.at(p_at timestamptz) returns void language sql as $$ update test.clock set at = p_at $$;
-create function test.later(p_interval interval) returns void language sql as $$
-    update test.clock set at = pollux.now() + p_interval
-$$;
 
 create function test.is(p_name text, p_got anyelement, p_wanted anyelement) returns text language sql as $$
     select case when p_got is not distinct from p_wanted then 'ok - ' || p_name

@@ -38,6 +38,11 @@ select test.is('readers read every view', (select string_agg(v || ': ' || e, ', 
 select test.ok('not tables', pg_temp.may('pollux_read', 'select * from pollux.client') like 'permission denied%');
 select test.ok('nor call functions', pg_temp.may('pollux_read', 'select api.health()') like 'permission denied%');
 select test.ok('nor inner ones', pg_temp.may('pollux_read', $$call pollux.maintain('x')$$) like 'permission denied%');
+select test.is('the clock is nobody''s to move', (select string_agg(r || ' ' || f, ', ') from unnest(array['pollux_app', 'pollux_read']) r,
+    unnest(array[$$select test.later('1 day')$$, $$select test.at('2030-01-01')$$, $$update test.clock set ahead = '1 day'$$,
+                 $$create or replace function pollux.now() returns timestamptz language sql as 'select ''-infinity''::timestamptz'$$,
+                 $$alter function pollux.now() set timezone = 'UTC'$$]) f
+    where pg_temp.may(r, f) !~ '^(permission denied|must be owner)'), null);
 create function pg_temp.readable() returns text language plpgsql as $$
 declare v text; all_ text := ''; part text;
 begin
