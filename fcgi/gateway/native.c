@@ -130,6 +130,16 @@ static bool wants_events(const struct journey *j)
     return strcmp(buf_str(&alt), "sse") == 0;
 }
 
+/* Caches, interactions and some others name their model in the body: it is one that the client has to be allowed, and
+ * may be an alias. */
+static void model_of_body(struct journey *j)
+{
+    auto_buf given = {0};
+    char name[URI_MODEL_MAX];
+    if (edit_model(buf_str(&j->body), j->body.n, &given) && uri_model_name(buf_str(&given), name))
+        snprintf(j->model, sizeof j->model, "%s", name);
+}
+
 static bool read_native(struct journey *j, struct uri_call *call)
 {
     if (!uri_call_parse(buf_str(&j->uri->path), call, &j->fault))
@@ -158,6 +168,8 @@ static bool read_native(struct journey *j, struct uri_call *call)
     j->sending = buf_str(&j->body);
     j->sending_n = j->body.n;
     affinity_of_body(j);
+    if (*j->model == '\0')
+        model_of_body(j);
     return true;
 }
 

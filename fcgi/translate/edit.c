@@ -10,8 +10,9 @@
 #include "base/auto.h"
 #include "base/json.h"
 
-#include <stdint.h>
 #include <string.h>
+
+enum { NAME_MAX_JSON = 2000 }; /* the longest a name of a model can be, escaped */
 
 /* ------------------------------------------------------------------ where things stand */
 
@@ -444,6 +445,24 @@ bool edit_native(const char *body, size_t n, const struct edit *e, struct buf *o
         changes_apply(&c, out);
     changes_free(&c);
     return changed;
+}
+
+bool edit_model(const char *body, size_t n, struct buf *name)
+{
+    struct text t = {body, n};
+    struct span root = {.from = skip_blanks(t, 0)};
+    bool broken = false;
+    if (!begins(t, (struct span){root.from, n}, '{'))
+        return false;
+    struct span model = member(t, root, "model", "model", &broken);
+    size_t length = model.to - model.from;
+    if (!begins(t, model, '"') || length > NAME_MAX_JSON)
+        return false;
+    json_auto_t *read = json_read(body + model.from, length);
+    if (!json_is_string(read))
+        return false;
+    buf_puts(name, json_string_value(read));
+    return true;
 }
 
 void edit_compact(const char *json, size_t n, struct buf *out)

@@ -19,7 +19,7 @@ begin
     end if;
     select array_agg(project_id) into v_projects from (
         select c.project_id from pollux.credential c left join pollux.model_offer o using (project_id)
-        where c.kind = 'api_key' and c.enabled and c.dead_reason is null and c.removed_at is null
+        where c.enabled and c.dead_reason is null and c.removed_at is null
         group by c.project_id, o.asked_at order by o.asked_at nulls first, random()
         limit pollux.setting('models_refresh_projects')::integer) p;
     insert into pollux.model_offer (project_id, asked_at) select p, v_now from unnest(v_projects) p
@@ -28,8 +28,7 @@ begin
         select coalesce(jsonb_agg(id),
                         case when exists (select from pollux.model_card) then '[]'::jsonb else 'null' end)
         from (select distinct on (project_id) id from pollux.credential
-              where project_id = any (v_projects) and kind = 'api_key' and enabled and dead_reason is null
-                  and removed_at is null
+              where project_id = any (v_projects) and enabled and dead_reason is null and removed_at is null
               order by project_id, priority, id) c);
 end
 $$;

@@ -105,6 +105,14 @@ describe('what is sent to Google', () => {
       upstream.says(either([answerOf([{ text: 'fine' }])]));
     }
   });
+  test('a call that names its model in the body alone may name it by an alias', async () => {
+    await pollux.cli('model', 'alias', google, 'fast');
+    for (const where of ['cachedContents', 'interactions']) {
+      upstream.forget();
+      await pollux.send(`/v1beta/${where}`, { body: '{"ttl":"60s", "model" : "models/fast"}', headers: { 'content-type': 'application/json' } });
+      assert.equal(upstream.calls[0].body.toString(), `{"ttl":"60s", "model" : "models/${google}"}`, where);
+    }
+  });
 });
 
 describe('who may be asked for, and who answers', () => {
@@ -167,6 +175,8 @@ describe('who may be asked for, and who answers', () => {
         assert.equal(openai.json().error.code, 'model_not_found');
         assert.equal((await pollux.send(`/v1/models/${name}`)).status, 404, name);
         assert.equal((await pollux.send(`/v1beta/models/${name}`)).status, 404, name);
+        assert.equal((await pollux.send('/v1beta/cachedContents', { body: { ...body, model: `models/${name}`, ttl: '60s' } })).status, 404, name);
+        assert.equal((await pollux.send('/v1beta/interactions', { body: { model: name, input: 'hello' } })).status, 404, name);
         assert.ok(!(await names()).includes(name), name);
       }
       assert.equal((await pollux.sim.stats()).calls, 0, 'nothing of it reached Google');
