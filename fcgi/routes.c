@@ -12,6 +12,7 @@
 #include "admin/admin.h"
 #include "admin/answer.h"
 #include "admin/console.h"
+#include "admin/oauth.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/conf.h"
@@ -70,6 +71,13 @@ static const struct route {
     {.methods = "POST", .path = "/admin/keys", .door = DOOR_ADMIN, .serve = admin_keys_add},
     {.methods = "DELETE", .path = "/admin/keys/*", .door = DOOR_ADMIN, .serve = admin_key_remove},
     {.methods = "*", .path = "/admin/api/*", .door = DOOR_CONSOLE, .serve = console_serve},
+    {.methods = "POST", .path = "/admin/cli-auth/start", .door = DOOR_ADMIN, .serve = oauth_start},
+    {.methods = "GET", .path = "/admin/cli-auth/status", .door = DOOR_ADMIN, .serve = oauth_status},
+    {.methods = "POST", .path = "/admin/cli-auth/import", .door = DOOR_ADMIN, .serve = oauth_import},
+    {.methods = "GET", .path = "/admin/cli-auth/callback", .door = DOOR_OPEN, .serve = oauth_callback},
+    {.methods = "GET", .path = "/oauth2/login", .door = DOOR_ADMIN, .serve = oauth_login},
+    {.methods = "GET", .path = "/oauth2/callback", .door = DOOR_OPEN, .serve = oauth_callback},
+    {.methods = "*", .path = "/admin/api/*", .door = DOOR_ADMIN, .serve = console_serve},
 };
 
 enum { ROUTES = sizeof routes / sizeof *routes };

@@ -21,6 +21,7 @@ struct account_wish {
     const char *upstream; /* "gemini" (NULL too) or "code_assist" */
     const char *project;  /* Google Cloud project; NULL: from the file, the map, or Code Assist */
     const char *label;
+    const char *actor; /* who asks, for the audit; NULL: the command line */
 };
 
 /* Takes an account out of a file: oauth_creds.json, authorized_user, or {"token": {...}, "project_id", "email"}.
@@ -32,11 +33,20 @@ bool account_import(struct db *db, const char *text, size_t n, const struct acco
 /* Where Google sends the browser when it is to come to nobody: the address that it then shows is pasted. */
 #define ACCOUNT_LOOPBACK "http://127.0.0.1:8765/oauth2callback"
 
+/* Where else: to Pollux itself, when the OAuth client is one for the web. */
+enum account_redirect {
+    ACCOUNT_REDIRECT_AUTO, /* there if the operator configured the public address, else the dead end */
+    ACCOUNT_REDIRECT_LOOPBACK,
+    ACCOUNT_REDIRECT_WEB,
+};
+
 struct account_login {
     struct account_wish wish;
-    const char *redirect_uri; /* NULL: ACCOUNT_LOOPBACK */
+    const char *redirect_uri; /* exactly this; or NULL: */
+    enum account_redirect redirect;
+    const char *base;         /* address of Pollux as the request saw it, unless one is configured */
+    const char *path;         /* of the callback below it */
     const char *browser_hash; /* SHA-256 of the browser's cookie, hexadecimal; NULL: not bound to a browser */
-    const char *actor;        /* who asks, for the record */
 };
 
 /* Begins a login: *ret is {"session", "url" (to be opened in a browser), "redirect_uri", "expires_at"}. */

@@ -53,14 +53,29 @@ static json_t *login_of(const struct account_login *login, const struct newcomer
                      "browser_hash", login->browser_hash, "verifier", seal(SEAL_VERIFIER, id, verifier),
                      "oauth_client", (json_int_t)client->number, "redirect_uri", redirect, "upstream",
                      login->wish.upstream, "google_project", login->wish.project, "label", login->wish.label,
-                     "actor", login->actor);
+                     "actor", login->wish.actor);
+}
+
+/* Where Google shall send the browser. */
+static void add_redirect(const struct account_login *login, const struct newcomer_client *client, struct buf *out)
+{
+    bool web = login->redirect == ACCOUNT_REDIRECT_WEB ||
+               (login->redirect == ACCOUNT_REDIRECT_AUTO && login->path != NULL && client->public_url.n > 0);
+    if (login->redirect_uri != NULL)
+        buf_puts(out, login->redirect_uri);
+    else if (web)
+        buf_printf(out, "%s%s", client->public_url.n > 0 ? buf_str(&client->public_url) : login->base, login->path);
+    else
+        buf_puts(out, ACCOUNT_LOOPBACK);
 }
 
 static bool begin_with(struct db *db, const struct account_login *login, const struct newcomer_client *client,
                        json_t **ret, struct fault *f)
 {
     char id[VAULT_UUID_MAX], state[WORD_MAX], verifier[WORD_MAX], challenge[44];
-    const char *redirect = login->redirect_uri != NULL ? login->redirect_uri : ACCOUNT_LOOPBACK;
+    auto_buf where = {0};
+    add_redirect(login, client, &where);
+    const char *redirect = buf_str(&where);
     vault_uuid7(id);
     random_word(STATE_BYTES, state);
     random_word(VERIFIER_BYTES, verifier);
@@ -106,6 +121,7 @@ static bool exchange(struct db *db, const json_t *login, const char *code, json_
         .upstream = text_at(login, "upstream"),
         .project = *project != '\0' ? project : NULL,
         .label = text_at(login, "label"),
+        .actor = text_at(login, "actor"),
         .email = t.email,
         .refresh = buf_str(&t.refresh),
         .access = buf_str(&t.access),

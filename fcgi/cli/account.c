@@ -197,7 +197,7 @@ int account_login(struct cli *cli)
     json_auto_t *begun = NULL, *account = NULL;
     auto_secret line = {0};
     const struct account_login login = {
-        .wish = wish_of(cli), .redirect_uri = cli_option(cli, "redirect"), .actor = "command line"};
+        .wish = wish_of(cli), .redirect_uri = cli_option(cli, "redirect"), .redirect = ACCOUNT_REDIRECT_LOOPBACK};
     if (!ready(cli) || !account_login_begin(cli->db, &login, &begun, &cli->fault))
         return cli_failed(cli);
     fprintf(stderr, "Open this address in a browser, log in and agree:\n\n%s\n\n",

@@ -67,7 +67,7 @@ begin
         public_url = case when p_public_url is null then public_url else nullif(p_public_url, '') end
     where id = v_id;
     update pollux.account set refresh_after = null, failures = 0 where oauth_client_id = v_id;
-    perform pollux.event('oauth_client', jsonb_build_object('client_id', p_client_id));
+    perform pollux.audit(null, 'oauth_client.set', p_client_id, null, jsonb_build_object('public_url', p_public_url));
     return admin.oauth_client_show();
 end
 $$;
@@ -306,13 +306,14 @@ begin
         refreshed_at = excluded.refreshed_at, failures = 0, refresh_after = null, lease = null, lease_until = null,
         setup_at = null;
     perform pollux.quota_refresh(array[(select project_id from pollux.credential where id = v_id)]);
-    perform pollux.event('account_added', jsonb_build_object('credential_id', v_id, 'new', v_new));
+    perform pollux.audit(nullif(p ->> 'actor', ''), 'account.add', coalesce(v_email, v_id::text), null,
+                         jsonb_build_object('id', v_id, 'upstream', v_upstream, 'new', v_new));
     return jsonb_build_object('new', v_new) || api.account_show(v_id);
 end
 $$;
 comment on function api.account_add(jsonb) is
     'Stores an account: {fingerprint, sealed (refresh token), access, all hexadecimal, expires_s, email, upstream, '
-    'google_project, scopes, label, client_id, client_secret (sealed, if it has to be stored)}. One that is known by '
+    'google_project, scopes, label, actor, client_id, client_secret (sealed, if it has to be stored)}. One known by '
     'its fingerprint gets the new tokens and is back in. For Code Assist it stays out until account_ready. Answers '
     'it with {new}.';
 
@@ -577,7 +578,7 @@ begin
     returning * into l;
     return (select jsonb_build_object(
                 'id', l.id, 'verifier', encode(l.verifier, 'hex'), 'redirect_uri', l.redirect_uri,
-                'upstream', l.upstream, 'google_project', l.google_project, 'label', l.label,
+                'upstream', l.upstream, 'google_project', l.google_project, 'label', l.label, 'actor', l.actor,
                 'client_id', o.client_id, 'client_secret', encode(o.secret, 'hex'))
             from pollux.oauth_client o where o.id = l.oauth_client_id);
 end
