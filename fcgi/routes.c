@@ -77,7 +77,6 @@ static const struct route {
     {.methods = "GET", .path = "/admin/cli-auth/callback", .door = DOOR_OPEN, .serve = oauth_callback},
     {.methods = "GET", .path = "/oauth2/login", .door = DOOR_ADMIN, .serve = oauth_login},
     {.methods = "GET", .path = "/oauth2/callback", .door = DOOR_OPEN, .serve = oauth_callback},
-    {.methods = "*", .path = "/admin/api/*", .door = DOOR_ADMIN, .serve = console_serve},
 };
 
 enum { ROUTES = sizeof routes / sizeof *routes };

@@ -320,3 +320,173 @@ describe('with Code Assist', () => {
     assert.match(said.err, /is a project number/);
   });
 });
+
+describe('logins through the administration', () => {
+  const tokens = {};
+  before(async () => {
+    for (const role of ['viewer', 'operator']) tokens[role] = (await pollux.cli('admin', 'token', 'add', `accounts ${role}`, '--role', role)).token;
+  });
+  const admin = (where, options = {}) => pollux.send(where, { token: tokens.operator, ...options });
+  const person = async () => {
+    const email = `user${++serial}@example.org`;
+    await google({ consent: email, accounts: [{ email, projects: ['cloud-a'], state: 'ok' }] });
+    return email;
+  };
+  // What a browser does with Google's page: it follows to where Google sends it. The address, not opened.
+  const consent = async (url) => {
+    const answer = await fetch(url, { redirect: 'manual' });
+    assert.equal(answer.status, 302, await answer.text());
+    return answer.headers.get('location');
+  };
+  const start = async (body = {}) => {
+    const answer = await admin('/admin/cli-auth/start', { body });
+    assert.equal(answer.status, 200, answer.text);
+    return answer.json();
+  };
+  const status = async (session) => (await admin(`/admin/cli-auth/status?session=${session}`)).json();
+
+  test('a login by hand: start, Google, the address that could not be opened is pasted', async () => {
+    const email = await person();
+    const begun = await start({ upstream: 'gemini', project: 'cloud-a', label: 'mine' });
+    const asked = new URL(begun.url).searchParams;
+    assert.deepEqual([asked.get('code_challenge_method'), asked.get('access_type'), asked.get('response_type')], ['S256', 'offline', 'code']);
+    assert.ok(!begun.url.includes('GOCSPX'));
+    assert.equal((await status(begun.session)).state, 'waiting');
+    const address = await consent(begun.url);
+    assert.match(address, /^http:\/\/127\.0\.0\.1:8765\/oauth2callback\?/);
+    const answer = await admin('/admin/cli-auth/import', { body: { url: address } });
+    assert.equal(answer.status, 200, answer.text);
+    assert.deepEqual([answer.json().email, answer.json().label, answer.json().google_project], [email, 'mine', 'cloud-a']);
+    const now = await status(begun.session);
+    assert.deepEqual([now.state, now.account.email], ['done', email]);
+    assert.equal((await generate(pollux)).status, 200);
+    const again = await admin('/admin/cli-auth/import', { body: { url: address } });
+    assert.equal(again.status, 400, 'the state is good for one time');
+    assert.equal((await oauth()).exchanges, 1, 'and Google is not asked again');
+    const audit = await pollux.sql(`select actor from pollux.audit where action = 'account.add' and subject = '${email}'`);
+    assert.deepEqual(audit, [{ actor: 'accounts operator' }]);
+  });
+
+  test('the code alone will do, with the session; a wrong code says so and ends the login', async () => {
+    await person();
+    const begun = await start();
+    const code = new URL(await consent(begun.url)).searchParams.get('code');
+    assert.equal((await admin('/admin/cli-auth/import', { body: { code } })).status, 400, 'whose code?');
+    const answer = await admin('/admin/cli-auth/import', { body: { session: begun.session, code: encodeURIComponent(code) } });
+    assert.equal(answer.status, 200, answer.text);
+    const other = await start();
+    const wrong = await admin('/admin/cli-auth/import', { body: { session: other.session, code: '4/0Amade-up-code' } });
+    assert.equal(wrong.status, 400);
+    assert.match(wrong.json().error.message, /Malformed auth code/);
+    assert.equal((await status(other.session)).state, 'failed');
+  });
+
+  test('a login that took too long, or was not granted, makes no account', async () => {
+    await person();
+    const begun = await start();
+    const address = await consent(begun.url);
+    await pollux.sql(`update pollux.login set expires_at = pollux.now() - interval '1 second' where id = '${begun.session}'`);
+    assert.equal((await admin('/admin/cli-auth/import', { body: { url: address } })).status, 400);
+    assert.equal((await status(begun.session)).state, 'expired');
+    await google({ consent: 'deny' });
+    const denied = await start();
+    const answer = await admin('/admin/cli-auth/import', { body: { url: await consent(denied.url) } });
+    assert.equal(answer.status, 400);
+    assert.match(answer.json().error.message, /not granted/);
+    assert.deepEqual(await pollux.cli('account', 'list'), []);
+  });
+
+  test('in a browser: an admin token as the password, Google, and back; another browser cannot end it', async () => {
+    const email = await person();
+    const asked = await pollux.send('/oauth2/login', { token: null });
+    assert.equal(asked.status, 401);
+    assert.match(asked.headers['www-authenticate'], /^Basic /);
+    const basic = (token) => ({ authorization: `Basic ${Buffer.from(`me:${token}`).toString('base64')}` });
+    assert.equal((await pollux.send('/oauth2/login', { token: null, headers: basic(pollux.token) })).status, 403, 'a client token');
+    assert.equal((await pollux.send('/oauth2/login', { token: null, headers: basic(tokens.viewer) })).status, 403, 'a viewer');
+    const begun = await pollux.send('/oauth2/login?project=cloud-a', { token: null, headers: basic(tokens.operator) });
+    assert.equal(begun.status, 302, begun.text);
+    const [cookie] = begun.headers['set-cookie'];
+    assert.match(cookie, /HttpOnly; SameSite=Lax/);
+    const address = await consent(begun.headers.location);
+    assert.ok(address.startsWith(`${pollux.url}/oauth2/callback?`), address);
+    const where = address.slice(pollux.url.length);
+    assert.equal((await pollux.send(where, { token: null })).status, 400, 'without the cookie');
+    assert.equal((await pollux.send(where, { token: null, headers: { cookie: 'pollux_login=plx_made-up' } })).status, 400);
+    const done = await pollux.send(where, { token: null, headers: { cookie: cookie.split(';')[0] } });
+    assert.equal(done.status, 200, done.text);
+    assert.match(done.text, new RegExp(email));
+    assert.match(done.headers['content-security-policy'], /default-src 'none'/);
+    assert.equal((await pollux.send(where, { token: null, headers: { cookie: cookie.split(';')[0] } })).status, 400, 'once');
+    const forged = await pollux.send(`/oauth2/callback?code=4/0Astolen&state=${'0'.repeat(64)}`, { token: null });
+    assert.equal(forged.status, 400);
+    const odd = await pollux.send('/oauth2/callback?error=%3Cscript%3E&state=x', { token: null });
+    assert.ok(odd.status === 400 && !odd.text.includes('<script'));
+  });
+
+  test('with a public address Google comes back to it; the redirect has to be registered', async () => {
+    await person();
+    await pollux.cli('account', 'client', client.id, '--public-url', 'https://gateway.example.org/ai');
+    const begun = await start();
+    assert.equal(begun.redirect_uri, 'https://gateway.example.org/ai/admin/cli-auth/callback');
+    assert.equal((await fetch(begun.url, { redirect: 'manual' })).status, 400, 'Google: redirect_uri_mismatch');
+    await google({ clients: [{ ...client, redirect_uris: [begun.redirect_uri] }] });
+    const { pathname, search } = new URL(await consent(begun.url));
+    const done = await pollux.send(pathname.replace('/ai', '') + search, { token: null });
+    assert.equal(done.status, 200, done.text);
+    assert.equal((await status(begun.session)).state, 'done');
+    await pollux.cli('account', 'client', client.id, '--public-url', '');
+  });
+
+  test('files of other programs: as the body, as a member, with a client of their own; what is wrong is said', async () => {
+    const email = await person();
+    await google({ accounts: [{ email, refresh_token: '1//0from-another-program' }] });
+    const creds = { access_token: 'ya29.old', refresh_token: '1//0from-another-program', token_type: 'Bearer', scope: 'x openid', expiry_date: 1760000000000 };
+    const plain = await admin('/admin/cli-auth/import', { body: creds });
+    assert.equal(plain.status, 200, plain.text);
+    assert.deepEqual([plain.json().email, plain.json().new], [email, true]);
+    const member = await admin('/admin/cli-auth/import', { body: { credentials: JSON.stringify(creds), label: 'again' } });
+    assert.deepEqual([member.json().id, member.json().new, member.json().label], [plain.json().id, false, 'again']);
+    const nested = await admin('/admin/cli-auth/import', { body: { token: { refresh_token: '1//0from-another-program', expiry: '2026-01-01T00:00:00Z' }, project_id: 'cloud-a', email, auto: true, checked: true, type: 'gemini' } });
+    assert.equal(nested.json().google_project, 'cloud-a');
+    const second = { id: '999-other.apps.googleusercontent.com', secret: 'GOCSPX-other-planted-secret-value' };
+    await google({ clients: [client, second], accounts: [{ email: `user${++serial}@example.org`, refresh_token: '1//0authorized-user-token', projects: ['cloud-b'], state: 'ok' }] });
+    const own = await admin('/admin/cli-auth/import', { body: { type: 'authorized_user', client_id: second.id, client_secret: second.secret, refresh_token: '1//0authorized-user-token', quota_project_id: 'cloud-b' } });
+    assert.equal(own.status, 200, own.text);
+    assert.deepEqual([own.json().client_id, own.json().google_project], [second.id, 'cloud-b']);
+    for (const [body, words] of [
+      [{ access_token: 'ya29.x' }, /no refresh_token/], [{ type: 'service_account', private_key: 'x' }, /service accounts/],
+      [{ installed: { client_id: 'x' } }, /OAuth client, not of an account/], [{ refresh_token: '1//0unknown-to-google-at-all' }, /does not accept this login/],
+      [{ ...creds, project: '123456789' }, /project number/], [{ ...creds, upstream: 'vertex' }, /gemini or code_assist/],
+    ]) {
+      const answer = await admin('/admin/cli-auth/import', { body });
+      assert.equal(answer.status, 400, answer.text);
+      assert.match(answer.json().error.message, words);
+    }
+    assert.equal((await admin('/admin/cli-auth/import', { body: '{broken' })).status, 400);
+  });
+
+  test('only an operator may begin and end logins; a viewer may look', async () => {
+    for (const token of [null, pollux.token, tokens.viewer]) {
+      assert.ok([401, 403].includes((await admin('/admin/cli-auth/start', { token, body: {} })).status));
+      assert.ok([401, 403].includes((await admin('/admin/cli-auth/import', { token, body: { refresh_token: 'x' } })).status));
+    }
+    assert.equal((await admin('/admin/cli-auth/status?session=00000000-0000-0000-0000-000000000000', { token: tokens.viewer })).status, 404);
+    assert.equal((await admin('/admin/cli-auth/status?session=nonsense', { token: tokens.viewer })).status, 400);
+    assert.equal((await admin('/admin/cli-auth/status', { token: pollux.token })).status, 403);
+  });
+
+  test('on the command line: the address to open, the answer on standard input', async () => {
+    const email = await person();
+    const child = (await import('node:child_process')).spawn(pollux.program, ['account', 'login', '--json'], { env: pollux.env });
+    let shown = '';
+    let out = '';
+    child.stderr.on('data', (text) => { shown += text; });
+    child.stdout.on('data', (text) => { out += text; });
+    const url = await waitFor('the address', () => /^https?:\/\/\S+code_challenge\S+$/m.exec(shown)?.[0]);
+    child.stdin.end(`  ${await consent(url)}  \n`);
+    const code = await new Promise((resolve) => { child.on('close', resolve); });
+    assert.equal(code, 0, shown);
+    assert.equal(JSON.parse(out).email, email);
+  });
+});

@@ -43,7 +43,7 @@ function instance({ env, sim, home, url }) {
   const base = url + (env.POLLUX_PREFIX ?? '');
   const owner = env.POLLUX_DATABASE_OWNER || env.POLLUX_DATABASE || `host=${home}/run dbname=pollux user=pollux_owner`;
   const self = {
-    env, sim, home, url: base, origin: url, token: null, owner,
+    env, sim, home, program: path.join(build, 'pollux'), url: base, origin: url, token: null, owner,
     async start() {
       const said = await run(stack, ['start'], { env });
       if (said.code !== 0) throw new Error(`deploy/stack start failed (${said.code}):\n${said.out}${said.err}`);
