@@ -108,15 +108,14 @@ static const struct cli_command commands[] = {
              "JSON: the key as it is now,\n" KEY_SHAPE},
 
     {.noun = "account", .verb = "client", .run = account_client, .arguments = "[CLIENT-ID]", .most = 1,
-     .options = {{.name = "public-url", .value = "URL", .help = "address of this gateway for browsers"},
-                 {.name = "remove", .help = "no more logins"}},
+     .options = {{.name = "remove", .help = "no more logins"}},
      .summary = "Shows or sets the OAuth client that accounts log in with.",
      .help = "Make one of your own in the Google Cloud console (APIs and services, credentials): type\n"
              "\"desktop app\", or \"web application\" with the redirect addresses\n"
-             "URL/admin/cli-auth/callback and URL/oauth2/callback. Its secret is read from standard\n"
+             "/admin/cli-auth/callback and /oauth2/callback below the setting public_url. Its secret is read from standard\n"
              "input: pollux account client CLIENT-ID < secret.txt. Without an OAuth client there are\n"
              "no accounts. Read the chapter on accounts in the README first: Google's terms.\n\n"
-             "JSON: {\"client_id\", \"public_url\", \"changed_at\", \"accounts\"}, or null."},
+             "JSON: {\"client_id\", \"changed_at\", \"accounts\"}, or null."},
     {.noun = "account", .verb = "login", .run = account_login,
      .options = {ACCOUNT_OPTIONS,
                  {.name = "redirect", .value = "URI", .help = "where Google sends the browser [a dead end here]"}},

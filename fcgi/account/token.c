@@ -335,19 +335,19 @@ enum account_trouble account_token(struct db *db, int64_t credential, int64_t re
 }
 
 /* Asks Code Assist for tier and project, and writes down what came of it. */
-static enum account_trouble set_up(struct db *db, int64_t credential, const struct account_token *t, struct fault *f)
+static enum account_trouble set_up(const struct question *q, const struct account_token *t, struct fault *f)
 {
     struct codeassist c;
     struct fault problem = {0};
-    enum codeassist_end end = codeassist_setup(buf_str(&t->access), t->project, &c);
+    enum codeassist_end end = codeassist_setup(buf_str(&t->access), t->project, q->deadline_ms, &c);
     if (end == CODEASSIST_READY) {
         json_auto_t *setup = json_pack("{s:s, s:s}", "google_project", c.project, "tier", c.tier);
-        return account_calls_ready(db, f, credential, setup) ? ACCOUNT_FINE : ACCOUNT_OURS;
+        return account_calls_ready(q->db, f, q->credential, setup) ? ACCOUNT_FINE : ACCOUNT_OURS;
     }
     if (end == CODEASSIST_REFUSED) {
         json_auto_t *why = json_pack("{s:s, s:s, s:s*}", "state", c.state, "says", c.says, "link",
                                      *c.link != '\0' ? c.link : NULL);
-        if (!account_calls_refused(db, f, credential, -1, why))
+        if (!account_calls_refused(q->db, f, q->credential, -1, why))
             return ACCOUNT_OURS;
     }
     fault_set(&problem, FAULT_UPSTREAM, "%s", *c.says != '\0' ? c.says : "Code Assist does not take its token");
@@ -367,7 +367,7 @@ static enum account_trouble refresh_and_set_up(struct question *q, bool force, s
     if (trouble != ACCOUNT_FINE || !due)
         return trouble;
     if (t.upstream == ACCOUNT_CODE_ASSIST)
-        return set_up(q->db, q->credential, &t, f);
+        return set_up(q, &t, f);
     json_auto_t *nothing = json_object();
     return account_calls_ready(q->db, f, q->credential, nothing) ? ACCOUNT_FINE : ACCOUNT_OURS;
 }

@@ -35,7 +35,6 @@ static const struct cli_column columns[] = {
 
 static const struct cli_column client_columns[] = {
     {.title = "OAUTH CLIENT", .field = "client_id"},
-    {.title = "PUBLIC ADDRESS", .field = "public_url"},
     {.title = "ACCOUNTS", .field = "accounts", .format = CLI_NUMBER},
     {.title = "CHANGED", .field = "changed_at", .format = CLI_TIME},
     {0},
@@ -122,27 +121,15 @@ static bool read_line(struct cli *cli, const char *prompt, struct buf *line)
 
 /* ---- the OAuth client ---- */
 
-/* The secret is asked for, unless it is known and only the address changes. */
-static bool sealed_secret(struct cli *cli, const char *id, json_t **ret)
-{
-    auto_secret secret = {0};
-    if (isatty(STDIN_FILENO) && cli_option(cli, "public-url") != NULL)
-        return true;
-    if (!read_line(cli, "the secret of this OAuth client, on one line:", &secret))
-        return cli_option(cli, "public-url") != NULL && (cli->fault = (struct fault){0}, true);
-    *ret = seal(SEAL_CLIENT, id, buf_str(&secret));
-    return true;
-}
-
 static int set_client(struct cli *cli, const char *id)
 {
-    json_auto_t *secret = NULL, *client = NULL;
-    if (!sealed_secret(cli, id, &secret) ||
-        !account_calls_client_set(cli->db, &client, &cli->fault, id, json_string_value(secret),
-                                  cli_option(cli, "public-url")))
+    auto_secret secret = {0};
+    json_auto_t *sealed = NULL, *client = NULL;
+    if (!read_line(cli, "the secret of this OAuth client, on one line:", &secret))
         return cli_failed(cli);
-    if (json_is_null(client))
-        return cli_failure("this OAuth client is not known yet: give its secret on standard input");
+    sealed = seal(SEAL_CLIENT, id, buf_str(&secret));
+    if (!account_calls_client_set(cli->db, &client, &cli->fault, id, json_string_value(sealed)))
+        return cli_failed(cli);
     return print(cli, client_columns, client);
 }
 

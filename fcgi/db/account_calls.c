@@ -139,10 +139,9 @@ bool account_calls_login_status(struct db *db, json_t **ret, struct fault *f, co
     return CALL("select api.login_status($1::uuid)", id);
 }
 
-bool account_calls_client_set(struct db *db, json_t **ret, struct fault *f, const char *client_id, const char *secret,
-                              const char *public_url)
+bool account_calls_client_set(struct db *db, json_t **ret, struct fault *f, const char *client_id, const char *secret)
 {
-    return CALL("select admin.oauth_client_set($1, $2, $3)", client_id, secret, public_url);
+    return CALL("select admin.oauth_client_set($1, $2)", client_id, secret);
 }
 
 bool account_calls_client_show(struct db *db, json_t **ret, struct fault *f)

@@ -51,8 +51,7 @@ bool account_calls_login_end(struct db *db, json_t **ret, struct fault *f, const
 bool account_calls_login_status(struct db *db, json_t **ret, struct fault *f, const char *id);
 
 /* For the command line alone. */
-bool account_calls_client_set(struct db *db, json_t **ret, struct fault *f, const char *client_id, const char *secret,
-                              const char *public_url);
+bool account_calls_client_set(struct db *db, json_t **ret, struct fault *f, const char *client_id, const char *secret);
 bool account_calls_client_show(struct db *db, json_t **ret, struct fault *f);
 bool account_calls_client_remove(struct db *db, json_t **ret, struct fault *f);
 bool account_calls_list(struct db *db, json_t **ret, struct fault *f, int limit, long long after);

@@ -37,6 +37,7 @@ static const struct kind {
 } kinds[] = {
     {"probe", probe_run},
     {"keep_alive", keep_alive_run},
+    {"refresh", refresh_run},
 };
 
 enum { KINDS = sizeof kinds / sizeof *kinds };

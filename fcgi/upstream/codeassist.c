@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WHOLE_MS = 120 * 1000, POLL_MS = 2000 };
+enum { POLL_MS = 2000 };
 
 /* One account on its way through the setup. */
 struct setup {
@@ -276,10 +276,11 @@ static enum codeassist_end loaded(struct setup *s, const json_t *answer)
     return onboard(s, tier);
 }
 
-enum codeassist_end codeassist_setup(const char *access_token, const char *wanted, struct codeassist *ret)
+enum codeassist_end codeassist_setup(const char *access_token, const char *wanted, int64_t deadline_ms,
+                                     struct codeassist *ret)
 {
     *ret = (struct codeassist){0};
-    struct setup s = {.token = access_token, .wanted = wanted, .ret = ret, .deadline_ms = clock_ms() + WHOLE_MS};
+    struct setup s = {.token = access_token, .wanted = wanted, .ret = ret, .deadline_ms = deadline_ms};
     json_auto_t *answer = NULL;
     int status;
     enum codeassist_end end = call(&s, ":loadCodeAssist", about(wanted), &answer, &status);

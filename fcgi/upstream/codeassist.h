@@ -12,6 +12,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 enum codeassist_end {
     CODEASSIST_READY,   /* project and tier are known */
@@ -29,8 +30,9 @@ struct codeassist {
 };
 
 /* Asks for tier and project, onboarding the account if need be; `wanted` is the operator's project or "".
- * Blocks for two minutes at the most. */
-enum codeassist_end codeassist_setup(const char *access_token, const char *wanted, struct codeassist *ret);
+ * Blocks until `deadline_ms` (clock_ms()) and half a minute more at the most. */
+enum codeassist_end codeassist_setup(const char *access_token, const char *wanted, int64_t deadline_ms,
+                                     struct codeassist *ret);
 
 /* What an error of Code Assist says about the account itself: fills in state, says and link. False, and
  * nothing filled in, when it is about anything else. `answer` is the parsed body, or an event. */

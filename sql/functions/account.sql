@@ -17,7 +17,7 @@ set check_function_bodies = off;
 create or replace function api.oauth_client(p_client_id text) returns jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select jsonb_build_object('id', id, 'client_id', client_id, 'secret', encode(secret, 'hex'),
-                              'public_url', public_url)
+                              'public_url', rtrim(pollux.setting('public_url'), '/'))
     from pollux.oauth_client
     where case when p_client_id is null then preferred else client_id = p_client_id end
 $$;
@@ -43,48 +43,33 @@ $$;
 comment on function pollux.oauth_client_put(text, text) is
     'Stores an OAuth client and its secret (sealed, hexadecimal). Answers its number.';
 
-create or replace function admin.oauth_client_set(p_client_id text, p_secret text, p_public_url text)
-returns jsonb
+drop function if exists admin.oauth_client_set(text, text, text);
+create or replace function admin.oauth_client_set(p_client_id text, p_secret text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    v_id bigint;
+    v_id bigint := pollux.oauth_client_put(p_client_id, p_secret);
 begin
-    if p_public_url <> '' and p_public_url !~ '^https?://[^[:space:]/?#@]+(/[^[:space:]?#]*[^[:space:]?#/])?$' then
-        raise exception 'the public address looks like https://gateway.example.org, without a slash at the end'
-            using errcode = 'invalid_parameter_value';
-    end if;
-    if p_secret is not null then
-        v_id := pollux.oauth_client_put(p_client_id, p_secret);
-    else
-        select id into v_id from pollux.oauth_client where client_id = p_client_id;
-    end if;
-    if v_id is null then
-        return null;
-    end if;
     update pollux.oauth_client set preferred = false where preferred and id <> v_id;
-    update pollux.oauth_client
-    set preferred = true, changed_at = pollux.now(),
-        public_url = case when p_public_url is null then public_url else nullif(p_public_url, '') end
-    where id = v_id;
+    update pollux.oauth_client set preferred = true where id = v_id;
     update pollux.account set refresh_after = null, failures = 0 where oauth_client_id = v_id;
-    perform pollux.audit(null, 'oauth_client.set', p_client_id, null, jsonb_build_object('public_url', p_public_url));
+    perform pollux.audit(null, 'oauth_client.set', p_client_id, null, null);
     return admin.oauth_client_show();
 end
 $$;
-comment on function admin.oauth_client_set(text, text, text) is
-    'Configures the OAuth client that new logins are made with: id, sealed secret (hexadecimal; null: as it '
-    'is), public address (null: as it is, empty: none). Answers it without the secret; null if it is not known.';
+comment on function admin.oauth_client_set(text, text) is
+    'Configures the OAuth client that new logins are made with: its id and its secret, sealed, in hexadecimal. '
+    'Answers it without the secret.';
 
 create or replace function admin.oauth_client_show() returns jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-    select jsonb_build_object('client_id', o.client_id, 'public_url', o.public_url, 'changed_at', o.changed_at,
+    select jsonb_build_object('client_id', o.client_id, 'changed_at', o.changed_at,
                               'accounts', (select count(*) from pollux.account a
                                            join pollux.credential c on c.id = a.credential_id
                                            where a.oauth_client_id = o.id and c.removed_at is null))
     from pollux.oauth_client o where o.preferred
 $$;
 comment on function admin.oauth_client_show() is
-    'The OAuth client in use: {client_id, public_url, changed_at, accounts}; null if there is none.';
+    'The OAuth client in use: {client_id, changed_at, accounts}; null if there is none.';
 
 create or replace function admin.oauth_client_remove() returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -94,6 +79,9 @@ begin
     delete from pollux.oauth_client o
     where o.preferred and not exists (select from pollux.account a where a.oauth_client_id = o.id);
     update pollux.oauth_client set preferred = false where preferred;
+    if v_was is not null then
+        perform pollux.audit(null, 'oauth_client.remove', v_was ->> 'client_id', null, null);
+    end if;
     return v_was;
 end
 $$;
@@ -191,6 +179,9 @@ begin
         on conflict (email) do update set google_project = excluded.google_project;
     elsif v_email is not null then
         delete from pollux.account_project where email = v_email;
+    end if;
+    if v_email is not null then
+        perform pollux.audit(null, 'account.map', v_email, null, jsonb_build_object('google_project', p_project));
     end if;
     if p_project is not null then
         perform pollux.account_move(c.id, p_project)

@@ -6,7 +6,6 @@ create table pollux.oauth_client (
     client_id text not null unique check (client_id <> '' and length(client_id) <= 300),
     secret bytea not null,
     preferred boolean not null default false,
-    public_url text,
     created_at timestamptz not null,
     changed_at timestamptz not null
 );
@@ -19,8 +18,6 @@ comment on column pollux.oauth_client.id is 'Number.';
 comment on column pollux.oauth_client.client_id is 'The id that Google gave it.';
 comment on column pollux.oauth_client.secret is 'Its secret, sealed under the master key.';
 comment on column pollux.oauth_client.preferred is 'The one that new logins are made with.';
-comment on column pollux.oauth_client.public_url is
-    'Address under which browsers reach Pollux, for redirects; null: of the request.';
 comment on column pollux.oauth_client.created_at is 'When it was configured first.';
 comment on column pollux.oauth_client.changed_at is 'When it was last configured.';
 

@@ -126,6 +126,21 @@ describe('with the Gemini API', () => {
     assert.equal((await show(one.id)).account, 'ok');
   });
 
+  test('accounts that nobody uses stay logged in: a job refreshes what expires soon, each once', async () => {
+    const soon = await account();
+    const later = await account();
+    await pollux.sql(`update pollux.account set access_expires_at = pollux.now() + interval '3 minutes' where credential_id = ${soon.id}`);
+    await pollux.sim.reset();
+    assert.equal((await pollux.sql('select pollux.account_refresh_enqueue() as n'))[0].n, 1);
+    assert.equal((await pollux.sql('select pollux.account_refresh_enqueue() as n'))[0].n, 1, 'asked for twice is one job');
+    const jobs = () => pollux.sql(`select ok, result from pollux.job where kind = 'refresh' and done_at is not null and subject = '${soon.id}'`);
+    await waitFor('the job to be done', async () => (await jobs()).length > 0);
+    assert.deepEqual((await jobs())[0], { ok: true, result: { token: 'fresh' } });
+    assert.deepEqual((await oauth()).by_account, { [soon.email]: 1 });
+    assert.ok(new Date((await show(soon.id)).expires_at) > Date.now() + 50 * 60_000);
+    assert.equal((await show(later.id)).account, 'ok');
+  });
+
   test('invalid_grant takes the account out, with a reason that says what to do; a new login brings it back', async () => {
     const one = await account();
     const other = await account();
@@ -426,7 +441,7 @@ describe('logins through the administration', () => {
 
   test('with a public address Google comes back to it; the redirect has to be registered', async () => {
     await person();
-    await pollux.cli('account', 'client', client.id, '--public-url', 'https://gateway.example.org/ai');
+    await pollux.cli('setting', 'set', 'public_url', 'https://gateway.example.org/ai/');
     const begun = await start();
     assert.equal(begun.redirect_uri, 'https://gateway.example.org/ai/admin/cli-auth/callback');
     assert.equal((await fetch(begun.url, { redirect: 'manual' })).status, 400, 'Google: redirect_uri_mismatch');
@@ -435,7 +450,7 @@ describe('logins through the administration', () => {
     const done = await pollux.send(pathname.replace('/ai', '') + search, { token: null });
     assert.equal(done.status, 200, done.text);
     assert.equal((await status(begun.session)).state, 'done');
-    await pollux.cli('account', 'client', client.id, '--public-url', '');
+    await pollux.cli('setting', 'set', 'public_url', '');
   });
 
   test('files of other programs: as the body, as a member, with a client of their own; what is wrong is said', async () => {
