@@ -39,7 +39,7 @@ begin
                                     'quota_limit', 'quota_today', 'report_moment', 'usage_rest',
                                     'local_date', 'histogram_sum', 'percentile', 'chore_next_at',
                                     'maintained_by', 'cost', 'job_state',
-                                    'credential_state') loop
+                                    'credential_state', 'metrics') loop
             execute format('grant execute on function %s to pollux_read', v_function);
         end loop;
     end if;

@@ -32,6 +32,14 @@ comment on view report.visitors is
     'Addresses (IPv6: /64) from which requests without a token came lately, how many, and how often they were '
     'refused for their limits within the hour.';
 
+create or replace view report.admin_tokens as
+select id, name, role, hint, created_at, expires_at, last_used_at, revoked_at from pollux.admin_token;
+comment on view report.admin_tokens is 'Tokens by which programs administer; the tokens themselves are not known.';
+
+create or replace view report.metrics as
+select name || suffix as name, labels, value from pollux.metrics();
+comment on view report.metrics is 'What /metrics tells: each sample with its labels, as of now.';
+
 create or replace view report.credentials as
 select c.id, p.name as project, c.project_id, c.kind, c.label, c.hint, c.priority,
        case when c.removed_at is not null then 'removed' when not c.enabled then 'disabled'

@@ -31,7 +31,8 @@ static void answer_text(struct request *r, const char *sql, const char *type)
 {
     struct fault f = {0};
     char hash[VAULT_HEX_MAX];
-    bool anonymous = request_header(r, "authorization") == NULL;
+    const char *given = request_header(r, "authorization");
+    bool anonymous = given == NULL || *given == '\0';
     json_auto_t *text = NULL;
     if (!anonymous && !admin_token_hash(r, hash, &f)) {
         admin_refuse(r, &f);

@@ -172,10 +172,17 @@ language sql immutable as $$
 $$;
 comment on function pollux.metric_line(text, jsonb, numeric) is 'One sample in the text format.';
 
+create or replace function pollux.metrics()
+returns table (name text, suffix text, labels jsonb, value numeric)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select * from pollux.metric_gauges() union all select * from pollux.metric_counters()
+$$;
+comment on function pollux.metrics() is 'All samples, in one snapshot.';
+
 create or replace function pollux.metrics_text() returns text
 language sql stable as $$
     with samples as materialized (
-        select * from pollux.metric_gauges() union all select * from pollux.metric_counters()
+        select * from pollux.metrics()
     )
     select coalesce(string_agg(m.text, '' order by m.rank), '')
     from (select h.rank,

@@ -2,7 +2,7 @@
 // The administration by scripts: its door, its pages behind the web server, what it tells and what it changes.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import Ajv from 'ajv/dist/2020.js';
 import { newHome, startPollux } from '../lib/pollux.mjs';
@@ -18,7 +18,7 @@ const get = (where, token, more = {}) => pollux.send(where, { token, ...more });
 
 before(async () => {
   const home = path.join(newHome(), 'h');
-  pollux = await startPollux({ home, sim: { projects: projects(3) }, settings: { POLLUX_PREFIX: '/pollux.x', POLLUX_STATUS_FILE: path.join(home, 'status.txt') } });
+  pollux = await startPollux({ home, sim: { projects: projects(3) }, settings: { POLLUX_PREFIX: '/pollux.x', POLLUX_STATUS_FILE: path.join(home, 'status.txt'), POLLUX_CORS_ORIGINS: 'https://elsewhere.example' } });
   for (const role of ['metrics', 'viewer', 'operator', 'owner']) tokens[role] = (await pollux.cli('admin', 'token', 'add', `the ${role}`, '--role', role)).token;
 });
 after(() => pollux?.stop());
@@ -268,3 +268,21 @@ test('every answer is what the OpenAPI document says, and has nothing that the d
   await check('GET', '/health', '/health', { token: null });
 });
 const escape = (where) => where.replaceAll('~', '~0').replaceAll('/', '~1').replaceAll('{', '%7B').replaceAll('}', '%7D');
+test('when the worker that writes the status file is killed, another one takes over', async () => {
+  const file = path.join(pollux.home, 'status.txt');
+  const { ino } = statSync(path.join(pollux.home, 'reporter.lock'));
+  const holder = () => readFileSync('/proc/locks', 'utf8').split('\n').map((row) => row.trim().split(/\s+/)).find((row) => row[1] === 'FLOCK' && row[5]?.endsWith(`:${ino}`))?.[4];
+  const first = await waitFor('a worker to hold the lock', holder);
+  process.kill(Number(first), 'SIGKILL');
+  const second = await waitFor('another one to hold it', () => (holder() !== first ? holder() : undefined));
+  assert.ok((await pollux.workers()).includes(Number(second)), `${second} is a worker`);
+  const before = statSync(file).mtimeMs;
+  await waitFor('the file to be written by it', () => statSync(file).mtimeMs > before, { timeout: 20_000 });
+});
+test('pages of other origins may not read what is for administrators, clients\' routes they may if so set', async () => {
+  for (const where of ['/metrics', '/status.txt', '/admin/stats', '/admin/nothing']) {
+    const answer = await get(where, tokens.owner, { headers: { origin: 'https://elsewhere.example' } });
+    assert.equal(answer.headers['access-control-allow-origin'], undefined, where);
+  }
+  assert.equal((await get('/health', null, { headers: { origin: 'https://elsewhere.example' } })).headers['access-control-allow-origin'], 'https://elsewhere.example');
+});

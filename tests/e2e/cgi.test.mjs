@@ -69,3 +69,14 @@ test('every request is in the log like any other', async () => {
   assert.equal(rows.filter((row) => row.outcome === 'ok').length, 3, JSON.stringify(rows));
   assert.equal((await pollux.sql('select 1 from report.open_requests')).length, 0);
 });
+test('programs administer through it, too', async () => {
+  const { token } = await pollux.cli('admin', 'token', 'add', 'cgi', '--role', 'operator');
+  const stats = await cgi('/admin/stats', { method: 'GET', headers: { HTTP_AUTHORIZATION: `Bearer ${token}` } });
+  assert.deepEqual([stats.status, JSON.parse(stats.text).credentials.ready], [200, 2], stats.text);
+  const metrics = await cgi('/metrics', { method: 'GET', headers: { HTTP_AUTHORIZATION: '' } });
+  assert.match(metrics.text, /^# HELP pollux_/, 'the caller is this machine');
+  const far = await cgi('/metrics', { method: 'GET', headers: { HTTP_AUTHORIZATION: '', REMOTE_ADDR: '192.0.2.1' } });
+  assert.equal(far.status, 401, 'an address elsewhere is not');
+  const reset = await cgi('/admin/reset', { body: '{"all": true}', headers: { HTTP_AUTHORIZATION: `Bearer ${token}` } });
+  assert.equal(reset.status, 200, reset.text);
+});

@@ -125,3 +125,10 @@ select test.ask1('model-' || repeat('x', 180) || i) from generate_series(1, 60) 
 select test.is('it is no longer than it may be', octet_length(api.status_text(null, true, 8000)) <= 8000, true);
 select test.ok('and says what is left out', api.status_text(null, true, 8000) ~ E'\\.\\.\\. and \\d+ models more\n$');
 select test.is('a line for the log', api.usage_line(60) - 'pool', '{"requests": 1, "errors": 0, "prompt_tokens": 100, "cached_tokens": 0, "output_tokens": 50, "total_tokens": 150, "clients": 1, "credentials": 1}');
+
+-- 10: for people in psql
+select test.is('the same figures as a view', (select value from report.metrics where name = 'pollux_rescued_requests_total' and labels ->> 'model' = 'm'), 1::numeric);
+set role pollux_read;
+select test.ok('which readers may read', (select count(*) > 20 from report.metrics));
+select test.ok('tokens without their hashes', (select string_agg(to_jsonb(t)::text, '') from report.admin_tokens t) !~ 'hash|[0-9a-f]{64}');
+reset role;
