@@ -12,7 +12,9 @@
 --     pick_refuse       what the others are told: wait so long, or no
 --
 -- A row that SKIP LOCKED skipped is busy for a moment, not spent: nobody is refused before pick_wait_busy()
--- has looked again and waited for it. How locks are ordered is told in quota.sql.
+-- has looked again and waited for it. That only who holds nothing may do, lest two wait for each other. So rows
+-- are locked by project and model, which never change: asked for by what does, a row that is found changed once
+-- it is locked would be left out, and yet stay locked. How locks are ordered is told in quota.sql.
 set check_function_bodies = off;
 
 create or replace function pollux.pick_terms(p_model text) returns pollux.terms
@@ -109,44 +111,48 @@ comment on function pollux.pick_wait_busy(text, integer, integer, timestamptz) i
     'Waits for rows that others have locked, in order. Only for who holds none of the model. Whether there '
     'are any left.';
 
+drop function if exists pollux.pick_hand(text, integer, integer, bigint[], bigint, bigint, bigint, pollux.moment,
+                                         pollux.policy);
 create or replace function pollux.pick_hand(
     p_model text, p_class integer, p_want integer, p_named bigint[],
-    p_rpm bigint, p_tpm bigint, p_rpd bigint, p_moment pollux.moment, p_policy pollux.policy
-) returns pollux.hand
+    p_rpm bigint, p_tpm bigint, p_rpd bigint, p_moment pollux.moment, p_policy pollux.policy,
+    out hand pollux.hand, out chosen integer, out held integer
+)
 language plpgsql volatile as $$
 declare
-    v_hand pollux.hand;
     v_start bigint := floor(random() * 4294967296);
     v_at timestamptz := p_moment.at;
     v_since bigint := p_moment.since;
     v_day date := p_moment.day;
     v_learned timestamptz := p_policy.learned_since;
     v_strategy text := p_policy.strategy;
+    v_projects bigint[];
 begin
     with ahead as materialized (
-        select * from pollux.quota
+        select project_id from pollux.quota
         where model = p_model and class = p_class and ready_at = '-infinity' and slot >= v_start
-          and project_id <> all (p_named)
-        order by slot limit p_want for no key update skip locked
-    ), behind as materialized (
-        select * from pollux.quota
+        order by slot limit p_want
+    ), behind as (
+        select project_id from pollux.quota
         where model = p_model and class = p_class and ready_at = '-infinity' and slot < v_start
-          and project_id <> all (p_named)
-        order by slot limit greatest(p_want - (select count(*) from ahead), 0) for no key update skip locked
-    ), due as materialized (
-        select * from pollux.quota
+        order by slot limit greatest(p_want - (select count(*) from ahead), 0)
+    ), due as (
+        select project_id from pollux.quota
         where model = p_model and class = p_class and ready_at > '-infinity' and ready_at <= v_at
-          and project_id <> all (p_named)
-        order by ready_at limit p_want / 2 + 2 for no key update skip locked
-    ), named as materialized (
+        order by ready_at limit p_want / 2 + 2
+    )
+    select array_agg(project_id) into v_projects
+    from (select project_id from ahead union all select project_id from behind
+          union all select project_id from due) x;
+    chosen := coalesce(cardinality(v_projects), 0);
+    with locked as materialized (
         select * from pollux.quota
-        where project_id = any (p_named) and model = p_model and ready_at <= v_at
+        where project_id = any (p_named || v_projects) and model = p_model
         for no key update skip locked
     ), hand as (
         select q.project_id, q.class = p_class as common, q.failures, q.last_used_at, q.priority,
                c.id as credential_id, l.rpm, l.tpm, l.rpd, u.used, u.tokens, u.today
-        from (select * from named union all select * from due union all select * from ahead
-              union all select * from behind) q
+        from locked q
         left join lateral (select id from pollux.credential
                            where project_id = q.project_id and enabled and dead_reason is null
                                and removed_at is null
@@ -158,6 +164,7 @@ begin
                         case when l.tpm is not null
                              then pollux.window_sum(q.seconds, q.tokens, v_since) end as tokens,
                         pollux.quota_today(q.day, q.day_requests, q.late_requests, v_day) as today) u
+        where q.ready_at <= v_at
     ), ranked as (
         select project_id, credential_id, common,
                case when credential_id is null then 0
@@ -175,10 +182,10 @@ begin
             else today - coalesce(rpd, 1e9) end
     )
     select array_agg(project_id), array_agg(credential_id), array_agg(common), array_agg(room),
-           array_agg(fuel),
-               array_agg(tank), array_agg(0), array_agg(0)
-    into v_hand from ranked;
-    return v_hand;
+           array_agg(fuel), array_agg(tank), array_agg(0), array_agg(0), (select count(*) from locked)
+    into hand.projects, hand.credentials, hand.common, hand.room, hand.fuel, hand.tank, hand.dealt,
+         hand.spent, held
+    from ranked;
 end
 $$;
 comment on function pollux.pick_hand(text, integer, integer, bigint[], bigint, bigint, bigint, pollux.moment,
@@ -186,7 +193,9 @@ comment on function pollux.pick_hand(text, integer, integer, bigint[], bigint, b
     'Locks up to p_want rows of a class that are ready, from a random place on, some whose rest is over, '
     'and those of the named projects. Best first by strategy: remaining (most requests left today), '
     'token-bucket (random, weighted by what is left this minute and 4:2:1 by priority below, at, above '
-    '100), round-robin (longest unused), priority (healthiest, longest unused).';
+    '100), round-robin (longest unused), priority (healthiest, longest unused). chosen: how many looked '
+    'ready; held: how many of them and of the named ones nobody else had, all locked now, be they in the '
+    'hand or spent meanwhile.';
 
 create or replace function pollux.pick_deal(
     inout p_seats pollux.seat[], inout p_hand pollux.hand, inout p_slots integer, out p_left integer,
@@ -335,30 +344,32 @@ declare
     v_moment pollux.moment := pollux.moment(p_policy);
     v_classes integer[] := case when p_policy.strategy = 'priority'
                                 then pollux.pick_classes(p_model) else '{100}' end;
-    v_want integer := cardinality(p_seats) + 3;
+    v_want integer := least(cardinality(p_seats), 4) + 3;
     v_class integer;
-    v_hand pollux.hand;
+    h record;
     v_deal record;
 begin
     p_left := cardinality(p_seats);
     foreach v_class in array v_classes loop
         for v_round in 1..4 loop
-            v_hand := pollux.pick_hand(p_model, v_class, v_want, p_named, p_terms.rpm,
-                                       p_terms.tpm, p_terms.rpd, v_moment, p_policy);
-            if v_hand.projects is null then
-                exit when p_held > 0 or not pollux.pick_wait_busy(p_model, v_class, v_want, v_moment.at);
-                p_held := 1;
+            h := pollux.pick_hand(p_model, v_class, v_want, p_named, p_terms.rpm, p_terms.tpm, p_terms.rpd,
+                                  v_moment, p_policy);
+            p_held := p_held + h.held;
+            if p_held = 0 then
+                p_held := 1; -- from now on, whatever is found
+                exit when not pollux.pick_wait_busy(p_model, v_class, v_want, v_moment.at);
                 v_moment := pollux.moment(p_policy);
                 continue;
             end if;
-            v_deal := pollux.pick_deal(p_seats, v_hand, p_slots, v_moment.at);
-            p_seats := v_deal.p_seats;
-            p_slots := v_deal.p_slots;
-            p_left := v_deal.p_left;
-            perform pollux.pick_book(p_model, v_deal.p_hand, p_terms.rpm, p_terms.tpm, p_terms.rpd, v_moment,
-                                     p_policy);
-            p_held := p_held + cardinality(v_hand.projects);
-            exit when p_left = 0 or p_slots <= 0 or cardinality(v_hand.projects) < v_want;
+            if (h.hand).projects is not null then
+                v_deal := pollux.pick_deal(p_seats, h.hand, p_slots, v_moment.at);
+                p_seats := v_deal.p_seats;
+                p_slots := v_deal.p_slots;
+                p_left := v_deal.p_left;
+                perform pollux.pick_book(p_model, v_deal.p_hand, p_terms.rpm, p_terms.tpm, p_terms.rpd,
+                                         v_moment, p_policy);
+            end if;
+            exit when p_left = 0 or p_slots <= 0 or h.chosen < v_want;
             v_want := v_want * 3;
         end loop;
         exit when p_left = 0 or p_slots <= 0;
