@@ -17,7 +17,8 @@ static const struct cli_column columns[] = {
 /* One page, and the network it ended with as *last, borrowed from *page. False when there is no other. */
 static bool list_page(struct cli *cli, struct cli_table *t, json_t **page, const char **last)
 {
-    json_auto_t *before = *page;
+    json_auto_t *before = *page; /* *last lies in it */
+    (void)before;
     *page = NULL;
     if (!admin_ban_list(cli->db, page, &cli->fault, PAGE, *last))
         return false;

@@ -82,7 +82,7 @@ comment on function pollux.params_known(jsonb, text[]) is 'An error if there are
 
 -------------------------------------------------------------------------------------------------------- looking
 
-create or replace function pollux.usage_totals(p_from timestamptz, p_to_the_minute boolean) returns jsonb
+create or replace function pollux.usage_totals(p_from timestamptz) returns jsonb
 language sql stable as $$
     select jsonb_build_object(
         'requests', coalesce(sum(requests), 0), 'errors', coalesce(sum(errors), 0),
@@ -93,17 +93,37 @@ language sql stable as $$
         'p95_ms', pollux.percentile(pollux.histogram_sum(latency), 0.95),
         'first_byte_median_ms', pollux.percentile(pollux.histogram_sum(first_byte), 0.5),
         'first_byte_p95_ms', pollux.percentile(pollux.histogram_sum(first_byte), 0.95))
-    from (select requests, errors, prompt_tokens, cached_tokens, output_tokens, thoughts_tokens, tool_tokens,
-                 total_tokens, cost, latency, first_byte
-          from report.usage_hourly where not p_to_the_minute and hour >= p_from
-          union all
-          select requests, errors, prompt_tokens, cached_tokens, output_tokens, thoughts_tokens, tool_tokens,
-                 total_tokens, cost, latency, first_byte
-          from pollux.usage_sums(p_from, 'infinity') where p_to_the_minute) u
+    from (select requests, errors, prompt_tokens, cached_tokens, output_tokens, thoughts_tokens, tool_tokens, total_tokens,
+                 cost, case when latency[1] is not null then latency end as latency,
+                 case when first_byte[1] is not null then first_byte end as first_byte
+          from pollux.usage_models(p_from)) m
 $$;
-comment on function pollux.usage_totals(timestamptz, boolean) is
-    'What ended from that moment on, in one object: out of the hours (those that begin then or later), or, to the '
-    'minute, out of the log (then lost requests are not in it).';
+comment on function pollux.usage_totals(timestamptz) is
+    'What ended in the hours that begin at that moment or later, in one object.';
+
+create or replace function pollux.usage_lately(p_from timestamptz) returns jsonb
+language sql stable as $$
+    with counted as (
+        select model, case when attempts > 0 then pollux.histogram_range(duration_ms) end as latency,
+               case when attempts > 0 then pollux.histogram_range(first_byte_ms) end as first_byte,
+               count(*) as requests, count(*) filter (where outcome <> 'ok') as errors, sum(prompt_tokens) as prompt,
+               sum(cached_tokens) as cached, sum(output_tokens) as output, sum(thoughts_tokens) as thoughts,
+               sum(tool_tokens) as tool, sum(total_tokens) as total
+        from pollux.request where ended_at >= p_from group by 1, 2, 3
+    )
+    select jsonb_build_object(
+        'requests', coalesce(sum(requests), 0), 'errors', coalesce(sum(errors), 0),
+        'prompt_tokens', coalesce(sum(prompt), 0), 'cached_tokens', coalesce(sum(cached), 0),
+        'output_tokens', coalesce(sum(output), 0), 'thoughts_tokens', coalesce(sum(thoughts), 0),
+        'tool_tokens', coalesce(sum(tool), 0), 'total_tokens', coalesce(sum(total), 0),
+        'cost', sum(pollux.cost(model, prompt::bigint, cached::bigint, output::bigint, thoughts::bigint, tool::bigint)),
+        'median_ms', pollux.percentile(pollux.histogram(latency, requests), 0.5),
+        'p95_ms', pollux.percentile(pollux.histogram(latency, requests), 0.95),
+        'first_byte_median_ms', pollux.percentile(pollux.histogram(first_byte, requests), 0.5),
+        'first_byte_p95_ms', pollux.percentile(pollux.histogram(first_byte, requests), 0.95))
+    from counted
+$$;
+comment on function pollux.usage_lately(timestamptz) is 'The same to the moment, out of the log.';
 
 create or replace function pollux.script_models(p_limit integer) returns jsonb
 language sql stable as $$
@@ -111,9 +131,7 @@ language sql stable as $$
     from (select coalesce(u.model, s.model) as model, coalesce(u.requests, 0) as requests, coalesce(u.errors, 0) as errors,
                  coalesce(u.total_tokens, 0) as total_tokens, u.cost, s.projects, s.ready, s.spent, s.resting, s.out,
                  coalesce(s.requests_today, 0) as requests_today
-          from (select nullif(model, '') as model, sum(requests) as requests, sum(errors) as errors,
-                       sum(total_tokens) as total_tokens, sum(cost) as cost
-                from report.usage_hourly where hour > pollux.now() - interval '24 hours' group by 1) u
+          from pollux.usage_models(pollux.hour_of(pollux.now()) - interval '23 hours') u
           full join report.models s on s.model = u.model
           where coalesce(u.model, s.model) is not null
           order by coalesce(u.requests, 0) desc, 1 limit p_limit) m
@@ -136,9 +154,9 @@ begin
         'workers', (select count(*) from report.workers where state = 'alive'),
         'open_requests', (select count(*) from pollux.open_request),
         'waiting_requests', (select count(*) from pollux.waiter where lease_until > v_now),
-        'last_hour', pollux.usage_totals(v_now - interval '1 hour', true),
-        'last_24_hours', pollux.usage_totals(pollux.hour_of(v_now) - interval '23 hours', false),
-        'quota_day_so_far', pollux.usage_totals(pollux.pacific_midnight(v_day), false),
+        'last_hour', pollux.usage_lately(v_now - interval '1 hour'),
+        'last_24_hours', pollux.usage_totals(pollux.hour_of(v_now) - interval '23 hours'),
+        'quota_day_so_far', pollux.usage_totals(pollux.pacific_midnight(v_day)),
         'models', pollux.script_models(pollux.param_number(p, 'limit', 50, 1, 1000)::integer));
 end
 $$;
@@ -226,10 +244,7 @@ declare
     v_items jsonb;
 begin
     perform pollux.params_known(p, array['since', 'until', 'by', 'per', 'limit', 'after']);
-    select coalesce(jsonb_agg(x.item order by x.n), '[]') into v_items
-    from (select item, n from jsonb_array_elements(admin.usage(v_since, v_until, array_remove(v_by || v_per, 'all')))
-                              with ordinality u(item, n)
-          where n > v_after order by n limit v_limit + 1) x;
+    v_items := pollux.usage_json(v_since, v_until, array_remove(v_by || v_per, 'all'), v_limit + 1, v_after);
     return jsonb_build_object(
         'since', pollux.hour_of(v_since), 'until', v_until, 'items', v_items - v_limit,
         'next', case when jsonb_array_length(v_items) > v_limit then v_after + v_limit end);

@@ -6,11 +6,9 @@ create or replace function pollux.status_rows()
 returns table (model text, requests numeric, errors numeric, tokens numeric, cost numeric, median_ms bigint,
                p95_ms bigint, projects bigint, ready bigint)
 language sql stable as $$
-    select coalesce(u.model, m.model), coalesce(u.requests, 0), coalesce(u.errors, 0), coalesce(u.tokens, 0), u.cost,
+    select coalesce(u.model, m.model), coalesce(u.requests, 0), coalesce(u.errors, 0), coalesce(u.total_tokens, 0), u.cost,
            pollux.percentile(u.latency, 0.5), pollux.percentile(u.latency, 0.95), m.projects, m.ready
-    from (select nullif(model, '') as model, sum(requests) as requests, sum(errors) as errors,
-                 sum(total_tokens) as tokens, sum(cost) as cost, pollux.histogram_sum(latency) as latency
-          from report.usage_hourly where hour > pollux.now() - interval '24 hours' group by 1) u
+    from pollux.usage_models(pollux.hour_of(pollux.now()) - interval '23 hours') u
     full join (select model, projects, ready from report.models) m on m.model = u.model
 $$;
 comment on function pollux.status_rows() is 'Use of the last 24 hours (whole ones and this one) by model, and who is ready for each.';

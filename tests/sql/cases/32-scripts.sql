@@ -76,3 +76,5 @@ select test.is('since when', test.script_error('usage', '{"since": "yesterweek"}
 select test.is('stats', test.script('stats') #>> '{last_24_hours,requests}', '7');
 select test.is('of an hour', test.script('stats') #>> '{last_hour,requests}', '2');
 select test.is('models by use', (select string_agg(m ->> 'model', ' ') from jsonb_array_elements(test.script('stats') -> 'models') m), 'm n');
+select test.settle(jsonb_build_array(jsonb_build_object('id', gen_random_uuid(), 'model', 'refused', 'status', 429, 'outcome', 'exhausted', 'duration_ms', 3, 'attempts', '[]'::jsonb)));
+select test.is('one that reached nobody has no times, and hides nobody''s', test.script('stats') #>> '{last_24_hours,requests}' || ' ' || (test.script('stats') #>> '{last_24_hours,median_ms}'), '8 25');
