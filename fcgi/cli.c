@@ -19,7 +19,8 @@
 
 #define KEY_SHAPE                                                                                         \
     "{\"id\", \"project\", \"kind\", \"label\", \"hint\", \"priority\", \"state\", \"reason\", \"until\",\n" \
-    "\"created_at\", \"last_used_at\", \"requests_today\"}; state is ready, resting, dead or disabled."
+    "\"created_at\", \"last_used_at\", \"requests_today\", \"proxy\" (without its password)}; state is\n" \
+    "ready, resting, dead or disabled."
 
 #define MODEL_SHAPE                                                                                       \
     "{\"name\", \"upstream_name\", \"aliases\": [], \"rpm\", \"tpm\", \"rpd\", \"max_concurrency\",\n"           \
@@ -35,6 +36,19 @@
     "\nJSON: {\"new\", \"known\", \"malformed\", \"ids\": [of the new ones],\n"                           \
     "\"malformed_lines\": [the first ten: {\"file\", \"line\", \"text\" (masked), \"reason\"}]}.\n"       \
     "Fails only when there was no good key among malformed ones."
+
+#define POLICY_OPTIONS                                                                                    \
+    {.name = "status", .value = "N|N-M", .help = "the HTTP status it is about, or a range"},              \
+    {.name = "text", .value = "TEXT", .help = "what the error's message, status name or reason holds"},   \
+    {.name = "action", .value = "WHAT", .help = "stop: the client gets the error; another: another key is tried"}, \
+    {.name = "rest", .value = "WHO", .help = "none, credential, quota (its project, this model) or model [none]"}, \
+    {.name = "for", .value = "TIME", .help = "how long: 500ms, 30s, 10m, 2h, 1d"},                        \
+    {.name = "position", .value = "N", .help = "lower is asked first [behind all others]"},              \
+    {.name = "note", .value = "TEXT", .help = "a note"}
+
+#define POLICY_SHAPE                                                                                      \
+    "{\"id\", \"position\", \"status_from\", \"status_to\", \"text\", \"action\", \"scope\",\n" \
+    "\"rest_ms\", \"note\", \"enabled\", \"created_at\", \"updated_at\"}."
 
 #define KEY_OPTIONS                                                                                       \
     {.name = "project", .value = "NAME", .help = "the project all these keys belong to"},                 \
@@ -84,6 +98,16 @@ static const struct cli_command commands[] = {
     {.noun = "key", .verb = "disable", .run = key_disable, .arguments = "ID", .least = 1, .most = 1,
      .summary = "Takes a key out of use; running requests finish.",
      .help = "JSON: the key as it is now,\n" KEY_SHAPE},
+    {.noun = "key", .verb = "set", .run = key_set, .arguments = "ID", .least = 1, .most = 1,
+     .options = {{.name = "proxy", .value = "URL",
+                  .help = "proxy of all calls with it: http, https, socks5 or socks5h; `none`; `-`: from standard input"},
+                 {.name = "priority", .value = "N", .help = "lower goes first with the strategy `priority`"},
+                 {.name = "label", .value = "TEXT", .help = "a note to recognise it by"},
+                 {.name = "project", .value = "NAME", .help = "the project it belongs to"}},
+     .summary = "Changes what is said of a key; `none` clears.",
+     .help = "What is not given stays as it is. User and password of a proxy are sealed like keys\n"
+             "and never shown; what stands on a command line can be read by every user of the\n"
+             "machine while it runs.\n\nJSON: the key as it is now,\n" KEY_SHAPE},
     {.noun = "key", .verb = "remove", .run = key_remove, .arguments = "ID", .least = 1, .most = 1,
      .summary = "Deletes a key, also out of the archive; what was counted of it stays.",
      .help = "JSON: the key as it was,\n" KEY_SHAPE},
@@ -172,6 +196,27 @@ static const struct cli_command commands[] = {
     {.noun = "client", .verb = "revoke", .run = client_revoke, .arguments = "ID|NAME", .least = 1, .most = 1,
      .summary = "Makes a client's token invalid for good.",
      .help = "JSON: the client as it is now, as in `client list`."},
+
+    {.noun = "policy", .verb = "list", .run = policy_list,
+     .summary = "Lists your rules about errors of the upstream.",
+     .help = "They are asked in this order, and before what Pollux knows by itself.\n\n"
+             "JSON: an array of\n" POLICY_SHAPE},
+    {.noun = "policy", .verb = "add", .run = policy_add, .options = {POLICY_OPTIONS},
+     .summary = "Adds a rule: what an error means, what follows, who rests and for how long.",
+     .help = "--status and --action are needed. Workers go by it within a second or two.\n\n"
+             "    pollux policy add --status 429 --text \"image quota\" --action another --rest quota --for 6h\n\n"
+             "JSON: the rule,\n" POLICY_SHAPE},
+    {.noun = "policy", .verb = "set", .run = policy_set, .arguments = "ID", .least = 1, .most = 1,
+     .options = {POLICY_OPTIONS, {.name = "enabled", .value = "yes|no", .help = "whether it counts"}},
+     .summary = "Changes a rule; what is not given stays as it is.", .help = "JSON: the rule,\n" POLICY_SHAPE},
+    {.noun = "policy", .verb = "remove", .run = policy_remove, .arguments = "ID", .least = 1, .most = 1,
+     .summary = "Removes a rule.", .help = "JSON: the rule as it was,\n" POLICY_SHAPE},
+    {.noun = "policy", .verb = "test", .run = policy_test, .arguments = "STATUS [BODY]", .least = 1, .most = 2,
+     .options = {{.name = "account", .help = "the answer was to an OAuth account"}},
+     .summary = "Says what an answer of the upstream would mean, without asking anybody.",
+     .help = "BODY is the answer's body; `-`, or none, is standard input.\n\n"
+             "JSON: {\"rule\": its id, or null for what is built in, \"outcome\", \"next\": answer, another or again,\n"
+             "\"scope\", \"rest\": none, backoff, ms, midnight, never, dead or exact, \"rest_ms\", \"reason\", \"says\"}."},
 
     {.noun = "ban", .verb = "list", .run = ban_list,
      .summary = "Lists the addresses that are not served without a client token.",

@@ -18,6 +18,7 @@
 #include "http/worker.h"
 #include "jobs/jobs.h"
 #include "routes.h"
+#include "upstream/rules.h"
 #include "upstream/upstream.h"
 #include "vault/vault.h"
 
@@ -63,6 +64,7 @@ static bool set_up(int connections, struct fault *f)
         .worker_id = worker_id,
         .spool_dir = buf_str(&spool),
         .version = POLLUX_VERSION,
+        .on_errors = rules_set,
     };
     return ledger_start(&o, f);
 }

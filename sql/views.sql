@@ -16,6 +16,16 @@ from pollux.client c;
 comment on view report.clients is
     'Clients and their limits. What they used is counted here only if they have limits.';
 
+create or replace view report.error_rules as
+select id, position, status_from, status_to, text, action, scope, rest_ms, note, enabled, created_at, updated_at
+from pollux.error_rule order by position, id;
+comment on view report.error_rules is
+    'What errors of the upstream mean, where the operator knows better; the first that matches decides.';
+
+create or replace view report.model_rests as
+select model, until, reason from pollux.model_rest where until > pollux.now();
+comment on view report.model_rests is 'Models that rest as a whole now, because a rule about errors said so.';
+
 create or replace view report.bans as
 select net, reason, automatic, created_at, ends_at from pollux.ban where ends_at > pollux.now() order by ends_at;
 comment on view report.bans is
@@ -43,12 +53,13 @@ comment on view report.metrics is 'What /metrics tells: each sample with its lab
 create or replace view report.credentials as
 select c.id, p.name as project, c.project_id, c.kind, c.label, c.hint, c.priority,
        case when c.removed_at is not null then 'removed' when not c.enabled then 'disabled'
+            when c.rest_until is not null then 'resting'
             when c.dead_reason is not null then 'dead' when q.resting then 'resting'
             else 'ready' end as state,
        coalesce(c.dead_reason, case when q.resting then q.reason end) as reason,
-       case when q.resting and q.until < 'infinity' then q.until end as until,
+       coalesce(c.rest_until, case when q.resting and q.until < 'infinity' then q.until end) as until,
        q.last_used_at as project_last_used_at, q.today as project_requests_today, c.created_at, c.dead_at,
-       c.removed_at
+       c.removed_at, c.proxy_hint as proxy
 from pollux.credential c
 join pollux.project p on p.id = c.project_id
 left join (select project_id, bool_and(ready_at > pollux.now()) as resting, min(ready_at) as until,

@@ -7,6 +7,7 @@
  */
 #include "base/conf.h"
 #include "base/auto.h"
+#include "base/proxy.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -67,7 +68,7 @@ static const struct setting settings[] = {
     {.name = "POLLUX_PREFIX", .at = AT(prefix),
      .help = "path below which everything is served, such as /pollux"},
     {.name = "POLLUX_PROXY", .at = AT(proxy), .secret = true,
-     .help = "http://, socks5:// or socks5h:// proxy for all upstream calls"},
+     .help = "http, https, socks5 or socks5h proxy for all upstream calls: socks5h://user:password@host:port"},
     {.name = "POLLUX_TRUSTED_PROXIES", .at = AT(trusted_proxies),
      .help = "addresses and networks of proxies in front of the web server, separated by commas: only they "
              "are believed when they say who the client is"},
@@ -307,12 +308,7 @@ static bool check_urls(struct fault *f)
     if (n > 0 && (conf.prefix[0] != '/' || conf.prefix[n - 1] == '/'))
         return fault_set(f, FAULT_BAD_REQUEST,
                          "POLLUX_PREFIX is '%s': begin it with a slash and end it without one", conf.prefix);
-    static const char *const proxies[] = {"http://", "https://", "socks5://", "socks5h://", "socks4://"};
-    for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++)
-        if (*conf.proxy == '\0' || strncmp(conf.proxy, proxies[i], strlen(proxies[i])) == 0)
-            return true;
-    return fault_set(f, FAULT_BAD_REQUEST,
-                     "POLLUX_PROXY: write http://, socks5:// or socks5h:// and host:port");
+    return *conf.proxy == '\0' || proxy_check("POLLUX_PROXY", conf.proxy, f);
 }
 
 static bool check_proxies(struct fault *f)

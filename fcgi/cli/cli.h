@@ -198,6 +198,14 @@ int client_list(struct cli *cli);
 int client_set(struct cli *cli);
 int client_revoke(struct cli *cli);
 
+int key_set(struct cli *cli);
+
+int policy_list(struct cli *cli);
+int policy_add(struct cli *cli);
+int policy_set(struct cli *cli);
+int policy_remove(struct cli *cli);
+int policy_test(struct cli *cli);
+
 int ban_list(struct cli *cli);
 int ban_add(struct cli *cli);
 int ban_lift(struct cli *cli);

@@ -3,6 +3,8 @@
 #include "cli/keys.h"
 
 #include "base/auto.h"
+#include "base/conf.h"
+#include "base/proxy.h"
 #include "db/admin_calls.h"
 #include "vault/vault.h"
 
@@ -23,6 +25,7 @@ static const struct cli_column columns[] = {
      .least = 19},
     {.title = "TODAY", .field = "requests_today", .format = CLI_NUMBER, .absent = "0"},
     {.title = "LABEL", .field = "label"},
+    {.title = "PROXY", .field = "proxy"},
     {0},
 };
 
@@ -183,6 +186,73 @@ int key_enable(struct cli *cli)
 int key_disable(struct cli *cli)
 {
     return set_enabled(cli, false);
+}
+
+/* ---- set ---- */
+
+/* The proxy that was given, on the command line (which everybody can read: not for long) or on standard input. */
+static bool read_proxy(struct cli *cli, struct buf *url)
+{
+    char *given = (char *)cli_option(cli, "proxy"); /* argv is ours to write */
+    if (strcmp(given, "-") != 0) {
+        buf_puts(url, given);
+        memset(given, '*', strlen(given));
+    } else {
+        char line[600];
+        if (fgets(line, sizeof line, stdin) == NULL)
+            return fault_set(&cli->fault, FAULT_BAD_REQUEST, "standard input holds no proxy");
+        buf_add(url, line, strcspn(line, "\r\n"));
+        vault_wipe(line, sizeof line);
+    }
+    return proxy_check("--proxy", buf_str(url), &cli->fault);
+}
+
+/* {"sealed", "hint"} under the name of the credential: new; json null if the id is unknown, NULL with cli->fault. */
+static json_t *seal_proxy(struct cli *cli)
+{
+    auto_secret url = {0};
+    auto_buf sealed = {0}, shown = {0};
+    json_auto_t *fingerprint = NULL;
+    if (!read_proxy(cli, &url) || !vault_open(conf.master_key_file, &cli->fault))
+        return NULL;
+    if (!admin_credential_fingerprint(cli->db, &fingerprint, &cli->fault, cli->arguments[0]))
+        return NULL;
+    if (!json_is_string(fingerprint))
+        return json_null();
+    vault_proxy_seal(buf_str(&url), json_string_value(fingerprint), &sealed);
+    proxy_shown(buf_str(&url), &shown);
+    return json_pack("{s:s, s:s}", "sealed", buf_str(&sealed), "hint", buf_str(&shown));
+}
+
+static bool read_changes(struct cli *cli, json_t *patch)
+{
+    const char *label = cli_option(cli, "label"), *project = cli_option(cli, "project");
+    if (label != NULL)
+        json_object_set_new(patch, "label", strcmp(label, "none") == 0 ? json_null() : json_string(label));
+    if (project != NULL)
+        json_object_set_new(patch, "project", json_string(project));
+    return cli_limit(cli, "priority", patch, "priority");
+}
+
+int key_set(struct cli *cli)
+{
+    int code;
+    json_auto_t *patch = json_object(), *credential = NULL;
+    const char *proxy = cli_option(cli, "proxy");
+    if (!read_changes(cli, patch))
+        return CLI_WRONG;
+    if (!key_ready(cli, &code))
+        return code;
+    if (proxy != NULL)
+        json_object_set_new(patch, "proxy", strcmp(proxy, "none") == 0 ? json_null() : seal_proxy(cli));
+    auto_str text = json_dumps(patch, JSON_COMPACT);
+    if (cli->fault.kind != FAULT_NONE)
+        return cli_failed(cli);
+    if (text == NULL)
+        return cli_wrong(cli, "texts are written in UTF-8");
+    if (!admin_credential_set(cli->db, &credential, &cli->fault, cli->arguments[0], text))
+        return cli_failed(cli);
+    return key_changed(cli, credential, "changed");
 }
 
 int key_remove(struct cli *cli)

@@ -192,6 +192,36 @@ bool admin_maintain(struct db *db, json_t **ret, struct fault *f)
     return db_json(db, ret, f, "call pollux.maintain('pollux maintain')", 0, NULL);
 }
 
+bool admin_policy_list(struct db *db, json_t **ret, struct fault *f)
+{
+    return db_json(db, ret, f, "select admin.policy_list()", 0, NULL);
+}
+
+bool admin_policy_add(struct db *db, json_t **ret, struct fault *f, const char *rule)
+{
+    return CALL(db, ret, f, "select admin.policy_add($1::jsonb)", rule);
+}
+
+bool admin_policy_set(struct db *db, json_t **ret, struct fault *f, const char *id, const char *patch)
+{
+    return CALL(db, ret, f, "select admin.policy_set($1::bigint, $2::jsonb)", id, patch);
+}
+
+bool admin_policy_remove(struct db *db, json_t **ret, struct fault *f, const char *id)
+{
+    return CALL(db, ret, f, "select admin.policy_remove($1::bigint)", id);
+}
+
+bool admin_credential_set(struct db *db, json_t **ret, struct fault *f, const char *id, const char *patch)
+{
+    return CALL(db, ret, f, "select admin.credential_set($1::bigint, $2::jsonb)", id, patch);
+}
+
+bool admin_credential_fingerprint(struct db *db, json_t **ret, struct fault *f, const char *id)
+{
+    return CALL(db, ret, f, "select admin.credential_fingerprint($1::bigint)", id);
+}
+
 bool admin_ban_list(struct db *db, json_t **ret, struct fault *f, int limit, const char *after)
 {
     char limit_text[16];

@@ -106,6 +106,22 @@ bool admin_admin_set(struct db *db, json_t **ret, struct fault *f, const char *i
                      const char *enabled);
 bool admin_admin_remove(struct db *db, json_t **ret, struct fault *f, const char *id_or_name);
 
+/* The rules about errors of the upstream, in their order. `rule` and `patch` are JSON text: {"position",
+ * "status_from", "status_to", "text", "action", "scope", "rest_ms", "note", "enabled"}. */
+bool admin_policy_list(struct db *db, json_t **ret, struct fault *f);
+bool admin_policy_add(struct db *db, json_t **ret, struct fault *f, const char *rule);
+bool admin_policy_set(struct db *db, json_t **ret, struct fault *f, const char *id, const char *patch);
+
+/* The rule as it was. */
+bool admin_policy_remove(struct db *db, json_t **ret, struct fault *f, const char *id);
+
+/* Changes a credential: `patch` is JSON text, {"label", "priority", "project", "proxy": {"sealed", "hint"}}. The
+ * credential as it is afterwards. */
+bool admin_credential_set(struct db *db, json_t **ret, struct fault *f, const char *id, const char *patch);
+
+/* The fingerprint under whose name a credential's proxy is sealed: a string, null if there is none. */
+bool admin_credential_fingerprint(struct db *db, json_t **ret, struct fault *f, const char *id);
+
 /* Bans in force, by network: up to `limit` after network `after` (NULL: from the first), an array. */
 bool admin_ban_list(struct db *db, json_t **ret, struct fault *f, int limit, const char *after);
 

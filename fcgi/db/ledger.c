@@ -183,6 +183,7 @@ enum column {
     UPSTREAM_MODEL,
     STARTED_AT,
     TRAITS,
+    PROXY,
 };
 
 static struct db_rows *exchange(struct db *db, const struct slot *batch, struct fault *f)
@@ -207,6 +208,7 @@ void permit_init(struct permit *p)
                          .kind = "",
                          .sealed = "",
                          .fingerprint = "",
+                         .proxy = "",
                          .model = "",
                          .upstream_model = "",
                          .started_at = "",
@@ -224,7 +226,7 @@ static void read_permit(struct permit *p, const struct db_rows *rows, int row)
         {CLIENT, &p->client},         {KIND, &p->kind},
         {SEALED, &p->sealed},         {FINGERPRINT, &p->fingerprint},
         {MODEL, &p->model},           {UPSTREAM_MODEL, &p->upstream_model},
-        {STARTED_AT, &p->started_at}, {TRAITS, &p->traits},
+        {STARTED_AT, &p->started_at}, {TRAITS, &p->traits},       {PROXY, &p->proxy},
     };
     enum { TEXTS = sizeof texts / sizeof *texts };
     size_t lengths[TEXTS], all = 0;

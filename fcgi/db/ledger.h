@@ -31,6 +31,7 @@ struct ledger_options {
     const char *worker_id; /* a UUID */
     const char *spool_dir; /* made when it is needed */
     const char *version;
+    void (*on_errors)(const json_t *rules); /* the rules about errors are these now (admin.policy_list) */
 };
 
 /* Starts the settling thread and replays spool files. Does not wait for the database: while it is away,
@@ -79,6 +80,7 @@ struct permit {
     const char *client; /* the client's name, "" if none */
     const char *kind;   /* "api_key" */
     const char *sealed, *fingerprint;
+    const char *proxy;          /* the credential's own, sealed (vault_proxy_unseal), or "" */
     const char *model;          /* resolved name, under which quota is counted */
     const char *upstream_model; /* name that goes upstream */
     const char *started_at;     /* the database's time of the reservation */

@@ -47,6 +47,8 @@ static struct {
     bool asked; /* the database was asked for the settings once, with success or without */
     struct batch queue; /* settlements, oldest first */
     json_t *settings;   /* object name -> value, from the last heartbeat */
+    json_int_t errors;  /* version of the rules about errors that was given out; this thread's own */
+    void (*on_errors)(const json_t *rules);
     struct db *db;      /* this thread's own connection */
     char *worker_id, *spool_dir, *version;
     bool away; /* the database was away when last asked: said once */
@@ -271,12 +273,21 @@ static void replay(void)
 
 /* ------------------------------------------------------------------ heartbeat */
 
+/* The rules about errors, if there is another version of them. */
+static void take_errors(const json_t *errors)
+{
+    if (!json_is_object(errors))
+        return;
+    settle.on_errors(json_object_get(errors, "rules"));
+    settle.errors = json_integer_value(json_object_get(errors, "version"));
+}
+
 static bool beat(void)
 {
     char host[256] = "";
     gethostname(host, sizeof host - 1);
-    json_auto_t *info =
-        json_pack("{s:s, s:i, s:s}", "host", host, "pid", (int)getpid(), "version", settle.version);
+    json_auto_t *info = json_pack("{s:s, s:i, s:s, s:I}", "host", host, "pid", (int)getpid(), "version",
+                                  settle.version, "errors", settle.errors);
     auto_str text = info != NULL ? json_dumps(info, JSON_COMPACT) : NULL;
     const char *const params[] = {settle.worker_id, text};
     json_auto_t *ret = NULL;
@@ -286,6 +297,7 @@ static bool beat(void)
         return false;
     }
     note_back();
+    take_errors(json_object_get(ret, "errors"));
     json_t *settings = json_object_get(ret, "settings");
     auto_lock(&settle.lock);
     if (json_is_object(settings)) {
@@ -416,6 +428,7 @@ bool settle_start(const struct ledger_options *o, struct fault *f)
     settle.worker_id = xstrdup(o->worker_id);
     settle.spool_dir = xstrdup(o->spool_dir);
     settle.version = xstrdup(o->version);
+    settle.on_errors = o->on_errors;
     if (mkdir(o->spool_dir, 0770) != 0 && errno != EEXIST)
         return fault_set(f, FAULT_UNAVAILABLE, "cannot make the directory %s: %s", o->spool_dir,
                          strerror(errno));

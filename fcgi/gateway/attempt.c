@@ -478,6 +478,21 @@ static void judge_generated(struct journey *j)
         outcome_of_empty(&j->judged);
 }
 
+/* What happens on the way through a credential's own proxy is no fault of the credential, and another one goes
+ * another way. */
+static void judge_proxy(struct journey *j, enum upstream_end end)
+{
+    struct outcome *o = &j->judged;
+    if (j->proxy.n == 0 || (end != UPSTREAM_CONNECT_FAILED && end != UPSTREAM_TLS && end != UPSTREAM_RESET))
+        return;
+    char error[sizeof o->error];
+    snprintf(error, sizeof error, "through its own proxy: %.150s", o->error);
+    snprintf(o->error, sizeof o->error, "%s", error);
+    o->scope = SCOPE_NONE;
+    o->rest = REST_NONE;
+    o->another = true;
+}
+
 static void judge_call(struct journey *j, enum upstream_end end)
 {
     if (j->judged_set)
@@ -488,6 +503,7 @@ static void judge_call(struct journey *j, enum upstream_end end)
         outcome_of_transport(end, &j->judged);
         if (*j->call.error != '\0')
             snprintf(j->judged.error, sizeof j->judged.error, "%s", j->call.error);
+        judge_proxy(j, end);
     } else if (good && j->streaming) {
         finish_stream(j);
     } else if ((good && j->passing) || elsewhere) {
@@ -552,7 +568,7 @@ static void fill_call(struct journey *j, const char *url)
     struct upstream_call *c = &j->call;
     c->method = j->method;
     c->url = url;
-    c->proxy = conf.proxy;
+    c->proxy = j->proxy.n > 0 ? buf_str(&j->proxy) : conf.proxy;
     c->trickles = j->asks_stream;
     c->body = j->sending;
     c->body_n = j->sending_n;
@@ -573,6 +589,19 @@ static void fill_call(struct journey *j, const char *url)
     c->on_data = on_data;
     c->on_tick = on_tick;
     c->ctx = j;
+}
+
+/* The way out: a credential with a proxy of its own keeps to it. */
+static bool find_proxy(struct journey *j)
+{
+    struct fault f = {0};
+    vault_wipe_buf(&j->proxy);
+    if (*j->permit.proxy == '\0' || vault_proxy_unseal(j->permit.proxy, j->permit.fingerprint, &j->proxy, &f))
+        return true;
+    fault_set(&j->fault, FAULT_UNAVAILABLE,
+              "the gateway cannot read its credentials; the operator runs `pollux check`");
+    fault_meant(&j->fault, "proxy of credential %lld: %s %s", (long long)j->permit.credential_id, f.said, f.meant);
+    return false;
 }
 
 /* Where the call goes: a whole URL that was given, or the upstream with what the handler makes of the permit.
@@ -598,7 +627,7 @@ static void take_traits(struct journey *j)
 static bool make_ready(struct journey *j, struct buf *url, int64_t rejected)
 {
     take_traits(j);
-    bool ok = address(j, url) && (j->keyless || accounts_used(j) || add_credential(j));
+    bool ok = find_proxy(j) && address(j, url) && (j->keyless || accounts_used(j) || add_credential(j));
     if (!ok) {
         j->judged = (struct outcome){.kind = OUTCOME_CALLER, .status = fault_status(j->fault.kind)};
         return false;

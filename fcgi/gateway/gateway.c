@@ -159,9 +159,11 @@ static bool accept_bare_stop(struct journey *j)
 }
 
 /* Failures of the model or the network: another key may fare better, but need not. */
-static bool is_trouble(enum outcome_kind kind)
+static bool is_trouble(const struct outcome *o)
 {
-    switch (kind) {
+    switch (o->kind) {
+    case OUTCOME_RULE:
+        return o->status >= 500;
     case OUTCOME_OVERLOADED:
     case OUTCOME_ERROR_IN_200:
     case OUTCOME_TIMEOUT_FIRST_BYTE:
@@ -175,11 +177,12 @@ static bool is_trouble(enum outcome_kind kind)
 
 static bool may_try_again(struct journey *j)
 {
-    if (j->committed || (j->once && !is_not_there(j)) || request_gone(j->req))
+    if (j->committed || j->judged.final || (j->once && !is_not_there(j)) || request_gone(j->req))
         return false;
     if (clock_ms() >= j->deadline_ms)
         return false;
-    bool follows = j->judged.kind == OUTCOME_CONNECT || (j->judged.kind == OUTCOME_CALLER && j->judged.another);
+    bool unconnected = j->judged.kind == OUTCOME_CONNECT && !j->judged.another; /* else: only this key's own way */
+    bool follows = unconnected || (j->judged.kind == OUTCOME_CALLER && j->judged.another);
     if (follows && ++j->followed >= TWICE)
         return false;
     return adjust_chat(j) || j->judged.another || j->judged.again;
@@ -221,7 +224,7 @@ static bool pace(struct journey *j)
     if (is_quota(o->kind) || o->kind == OUTCOME_CREDENTIAL_DEAD || o->kind == OUTCOME_AUTH_EXPIRED ||
         o->kind == OUTCOME_CALLER)
         return true;
-    if (is_trouble(o->kind) && ++j->troubles > 1 && !pause_once(j, &reported))
+    if (is_trouble(o) && ++j->troubles > 1 && !pause_once(j, &reported))
         return false;
     while (!retry_take(clock_ms(), ledger_setting("retry_budget_percent", 20),
                        ledger_setting("retry_budget_floor", 100)))

@@ -297,6 +297,7 @@ void journey_close(struct journey *j)
         free(j->resources[i]);
     permit_free(&j->permit);
     upstream_call_free(&j->call);
+    vault_wipe_buf(&j->proxy);
     events_free(&j->events);
     collect_free(j->collected);
     json_decref(j->stand_ins);

@@ -90,6 +90,7 @@ struct journey {
     /* on the way */
     struct permit permit;
     struct upstream_call call;
+    struct buf proxy; /* the credential's own proxy; secret */
     int attempt;
     int64_t attempt_began;
     int64_t looked_ms;         /* when was last looked after client and time-outs */

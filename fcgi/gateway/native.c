@@ -240,7 +240,7 @@ static void answer_native(struct journey *j, const struct uri_call *call)
 /* What the upstream said last is a better answer than our own words for it. */
 static bool has_words(const struct journey *j)
 {
-    return j->judged.kind == OUTCOME_OVERLOADED && j->answer.n > 0 && !response_begun(j->req);
+    return (j->judged.kind == OUTCOME_OVERLOADED || j->judged.kind == OUTCOME_RULE) && j->answer.n > 0 && !response_begun(j->req);
 }
 
 void gateway_native(struct request *r, const struct uri *u)

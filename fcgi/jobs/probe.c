@@ -116,15 +116,18 @@ static bool report(struct job *job, struct fault *f)
 
 static bool ask(struct job *job, const json_t *about, struct fault *f)
 {
-    auto_secret key = {0};
+    auto_secret key = {0}, proxy = {0};
     auto_buf url = {0}, body = {0};
     struct way way = way_of(text_at(about, "with"), text_at(about, "upstream_model"));
     if (!vault_credential_unseal(text_at(about, "sealed"), text_at(about, "fingerprint"), &key, f))
         return false;
+    const char *own = text_at(about, "proxy");
+    if (*own != '\0' && !vault_proxy_unseal(own, text_at(about, "fingerprint"), &proxy, f))
+        return false;
     put_url(&url, text_at(about, "upstream_model"), way.verb);
     struct upstream_call call = {.method = "POST",
                                  .url = buf_str(&url),
-                                 .proxy = conf.proxy,
+                                 .proxy = *own != '\0' ? buf_str(&proxy) : conf.proxy,
                                  .body = way.body,
                                  .body_n = strlen(way.body)};
     upstream_header_add(&call, "x-goog-api-key", buf_str(&key));

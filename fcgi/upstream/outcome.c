@@ -2,7 +2,8 @@
 /*
  * outcome.c: what an upstream's answer means; see outcome.h.
  *
- * `rules`, read from top to bottom, decides everything but quota. Messages are
+ * Where no rule of the operator is about an error, `rules`, read from top to
+ * bottom, decides everything but quota. Messages are
  * matched at their beginning, because further on they may repeat what a caller
  * wrote. Of a 429 every violation is looked at (quota.c), every limit it names
  * is learned, and the longest rest wins.
@@ -14,6 +15,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "upstream/quota.h"
+#include "upstream/rules.h"
 
 #include <limits.h>
 #include <string.h>
@@ -42,6 +44,7 @@ static const char *const kind_names[] = {
     [OUTCOME_TRUNCATED] = "truncated",
     [OUTCOME_CLIENT_GONE] = "client_gone",
     [OUTCOME_AUTH_EXPIRED] = "auth_expired",
+    [OUTCOME_RULE] = "rule",
 };
 
 const char *outcome_name(enum outcome_kind kind)
@@ -277,13 +280,12 @@ static void set_texts(const struct answer *a, struct outcome *ret)
     set_error(ret);
 }
 
-static void judge(const struct answer *a, struct outcome *ret)
+static void judge_built_in(const struct answer *a, struct outcome *ret)
 {
     static const char *const quota_reasons[] = {
         "rateLimitExceeded",  "userRateLimitExceeded", "quotaExceeded",
         "dailyLimitExceeded", "RATE_LIMIT_EXCEEDED",
     };
-    *ret = (struct outcome){.status = a->status};
     judge_by_rules(a, ret);
     bool quota = a->status == 429 && ret->kind == OUTCOME_CALLER;
     for (size_t i = 0; a->status == 403 && i < sizeof quota_reasons / sizeof *quota_reasons; i++)
@@ -293,6 +295,14 @@ static void judge(const struct answer *a, struct outcome *ret)
         quota_read(a->details, a->message, &q);
         judge_quota(&q, ret);
     }
+}
+
+static void judge(const struct answer *a, struct outcome *ret)
+{
+    const struct rules_words words = {.message = a->message, .rpc = a->rpc, .reason = a->reason};
+    *ret = (struct outcome){.status = a->status};
+    if (!rules_judge(a->status, &words, ret))
+        judge_built_in(a, ret);
     set_texts(a, ret);
 }
 
@@ -492,8 +502,8 @@ static json_t *learned(const struct outcome *o)
 
 json_t *outcome_penalty_json(const struct outcome *o)
 {
-    static const char *const scopes[] = {"none", "credential", "quota"};
-    static const char *const rests[] = {"none", "backoff", "ms", "midnight", "never", "dead"};
+    static const char *const scopes[] = {"none", "credential", "quota", "model"};
+    static const char *const rests[] = {"none", "backoff", "ms", "midnight", "never", "dead", "exact"};
     if (o->scope == SCOPE_NONE)
         return NULL;
     json_t *penalty = json_object();

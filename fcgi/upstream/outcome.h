@@ -2,7 +2,8 @@
 /*
  * outcome.h: what an upstream's answer means, whose fault it was, what follows.
  *
- * Pure: no I/O, no clock. A classification never depends on words that a caller
+ * No I/O, no clock. Rules of the operator (rules.h) go before what is built in.
+ * A classification that is built in never depends on words that a caller
  * can put into an error message; those that decide are reasons in ErrorInfo,
  * quota ids, and beginnings of messages.
  */
@@ -37,10 +38,11 @@ enum outcome_kind {
     OUTCOME_TRUNCATED,          /* a stream that ended without a finish reason; an answer too large to hold */
     OUTCOME_CLIENT_GONE,
     OUTCOME_AUTH_EXPIRED,       /* 401: an account's access token must be refreshed */
+    OUTCOME_RULE,               /* a rule of the operator says: try another */
 };
 
-enum outcome_scope { SCOPE_NONE, SCOPE_CREDENTIAL, SCOPE_QUOTA };
-enum outcome_rest { REST_NONE, REST_BACKOFF, REST_MS, REST_MIDNIGHT, REST_NEVER, REST_DEAD };
+enum outcome_scope { SCOPE_NONE, SCOPE_CREDENTIAL, SCOPE_QUOTA, SCOPE_MODEL };
+enum outcome_rest { REST_NONE, REST_BACKOFF, REST_MS, REST_MIDNIGHT, REST_NEVER, REST_DEAD, REST_EXACT };
 
 struct outcome {
     enum outcome_kind kind;
@@ -48,11 +50,13 @@ struct outcome {
 
     enum outcome_scope scope;      /* whom the penalty meets */
     enum outcome_rest rest;        /* how long */
-    int64_t rest_ms;               /* for REST_MS */
+    int64_t rest_ms;               /* for REST_MS, REST_EXACT */
+    int64_t rule;                  /* the operator's rule that decided; 0: what is built in */
     char reason[48];               /* one word for the operator: "rpm", "suspended", ... */
     int64_t rpm, tpm, rpd;         /* limits that the answer named; 0 = not named */
 
     bool another;                  /* may another credential be tried (before anything was sent)? */
+    bool final;                    /* a rule says that this is the answer */
     bool again;                    /* may the same one, after its rest? After a 401 only with a fresh token */
     int64_t retry_after_ms;        /* what the upstream said; 0 unknown, -1 never */
 

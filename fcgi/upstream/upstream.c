@@ -16,9 +16,16 @@ enum {
     TRICKLE_BUFFER = 4 * 1024, /* thousands of streams each hold one of these */
 };
 
+/* A handle that waits with its open connections. Those that were made through a proxy serve calls through that very
+ * proxy only, user and password included: libcurl would give one user's tunnel to another. */
+struct idle {
+    CURL *handle;
+    char *proxy; /* owned; "" for none */
+};
+
 static struct {
     pthread_mutex_t lock;
-    CURL *idle[IDLE_HANDLES];
+    struct idle idle[IDLE_HANDLES]; /* the latest used last */
     int n;
     CURLSH *share;
     pthread_mutex_t share_locks[CURL_LOCK_DATA_LAST];
@@ -48,32 +55,52 @@ void upstream_init(void)
     curl_share_setopt(pool.share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
 }
 
+static void free_idle(struct idle *one)
+{
+    curl_easy_cleanup(one->handle);
+    free(one->proxy);
+}
+
 void upstream_end_all(void)
 {
     pthread_mutex_lock(&pool.lock);
     while (pool.n > 0)
-        curl_easy_cleanup(pool.idle[--pool.n]);
+        free_idle(&pool.idle[--pool.n]);
     pthread_mutex_unlock(&pool.lock);
     curl_share_cleanup(pool.share);
     curl_global_cleanup();
 }
 
-static CURL *take_handle(void)
+/* With the lock held: takes the one at `at` out of the row. */
+static struct idle cut_out(int at)
 {
-    auto_lock(&pool.lock);
-    return pool.n > 0 ? pool.idle[--pool.n] : curl_easy_init();
+    struct idle one = pool.idle[at];
+    memmove(&pool.idle[at], &pool.idle[at + 1], (size_t)(--pool.n - at) * sizeof *pool.idle);
+    return one;
 }
 
-static void give_handle(CURL *h)
+/* The latest used of those that went the same way, or a new one. */
+static struct idle take_handle(const char *proxy)
 {
-    curl_easy_reset(h); /* keeps connections and caches */
+    auto_lock(&pool.lock);
+    for (int at = pool.n; at-- > 0;)
+        if (strcmp(pool.idle[at].proxy, proxy) == 0)
+            return cut_out(at);
+    return (struct idle){.handle = curl_easy_init(), .proxy = xstrdup(proxy)};
+}
+
+/* Puts it back; when there are enough, the one that has waited longest goes. */
+static void give_handle(struct idle one)
+{
+    struct idle last = {0};
+    curl_easy_reset(one.handle); /* keeps connections and caches */
     pthread_mutex_lock(&pool.lock);
-    bool kept = pool.n < IDLE_HANDLES;
-    if (kept)
-        pool.idle[pool.n++] = h;
+    if (pool.n == IDLE_HANDLES)
+        last = cut_out(0);
+    pool.idle[pool.n++] = one;
     pthread_mutex_unlock(&pool.lock);
-    if (!kept)
-        curl_easy_cleanup(h);
+    if (last.handle != NULL)
+        free_idle(&last);
 }
 
 void upstream_header_add(struct upstream_call *c, const char *name, const char *value)
@@ -210,6 +237,8 @@ static void set_options(CURL *h, struct upstream_call *c, struct flight *fl, str
     curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L); /* libcurl would take our headers along */
     curl_easy_setopt(h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1); /* one stream a handle anyway */
     curl_easy_setopt(h, CURLOPT_PROXY, c->proxy != NULL ? c->proxy : "");   /* "" also hides http_proxy */
+    curl_easy_setopt(h, CURLOPT_NOPROXY, "");                               /* hides no_proxy */
+    curl_easy_setopt(h, CURLOPT_HTTPPROXYTUNNEL, 1L); /* what a proxy says can never be taken for an answer */
     curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(h, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER);
@@ -228,7 +257,26 @@ static void set_options(CURL *h, struct upstream_call *c, struct flight *fl, str
     set_body(h, c);
 }
 
-static enum upstream_end end_of(const struct upstream_call *c, CURLcode code)
+/* Had the call a connection to the upstream, all the way through a proxy? */
+static bool was_connected(CURL *h)
+{
+    curl_off_t us = 0;
+    curl_easy_getinfo(h, CURLINFO_PRETRANSFER_TIME_T, &us);
+    return us > 0;
+}
+
+/* What the log says of a failure; without anything of the proxy but its status. */
+static void set_error(struct upstream_call *c, CURL *h, CURLcode code)
+{
+    long refused = 0;
+    curl_easy_getinfo(h, CURLINFO_HTTP_CONNECTCODE, &refused);
+    if (refused != 0 && refused / 100 != 2)
+        snprintf(c->error, sizeof c->error, "the proxy refused to connect (%ld)", refused);
+    else
+        snprintf(c->error, sizeof c->error, "%s", curl_easy_strerror(code));
+}
+
+static enum upstream_end end_of(const struct upstream_call *c, CURL *h, CURLcode code)
 {
     if (c->stopped)
         return c->why;
@@ -250,13 +298,14 @@ static enum upstream_end end_of(const struct upstream_call *c, CURLcode code)
     case CURLE_OPERATION_TIMEDOUT: /* only the time to connect is left to libcurl */
         return UPSTREAM_CONNECT_FAILED;
     default:
-        return UPSTREAM_RESET;
+        return was_connected(h) ? UPSTREAM_RESET : UPSTREAM_CONNECT_FAILED;
     }
 }
 
 enum upstream_end upstream_perform(struct upstream_call *c)
 {
-    CURL *h = take_handle();
+    struct idle taken = take_handle(c->proxy != NULL ? c->proxy : "");
+    CURL *h = taken.handle;
     struct flight fl = {c, h};
     struct curl_slist *headers = header_list(c);
     c->began = c->last = clock_ms();
@@ -267,10 +316,11 @@ enum upstream_end upstream_perform(struct upstream_call *c)
     if (code == CURLE_OK && c->first_byte_at == 0) /* an answer without a body */
         c->first_byte_at = clock_ms();
     if (code != CURLE_OK && !c->stopped)
-        snprintf(c->error, sizeof c->error, "%s", curl_easy_strerror(code));
+        set_error(c, h, code);
     curl_slist_free_all(headers);
-    give_handle(h);
-    return end_of(c, code);
+    enum upstream_end end = end_of(c, h, code);
+    give_handle(taken);
+    return end;
 }
 
 bool upstream_header_get(const struct upstream_call *c, const char *name, struct buf *value)

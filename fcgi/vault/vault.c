@@ -361,30 +361,54 @@ static void credential_name(const char *fingerprint, char out[static 96])
     snprintf(out, 96, "credential|%.64s", fingerprint);
 }
 
+static void seal_hex(const char *plain, size_t n, const char *name, struct buf *sealed_hex)
+{
+    auto_buf sealed = {0};
+    vault_seal(plain, n, name, &sealed);
+    buf_reserve(sealed_hex, 2 * sealed.n);
+    vault_hex(sealed.p, sealed.n, sealed_hex->p + sealed_hex->n);
+    sealed_hex->n += 2 * sealed.n;
+}
+
+static bool unseal_hex(const char *sealed_hex, const char *name, struct buf *out, struct fault *f)
+{
+    auto_buf sealed = {0};
+    if (!vault_unhex(sealed_hex, &sealed))
+        return unreadable(f, "a stored secret is damaged and cannot be read");
+    return vault_unseal(sealed.p, sealed.n, name, out, f);
+}
+
 void vault_credential_seal(const char *secret, size_t n, char fingerprint[static VAULT_HEX_MAX],
                            struct buf *sealed_hex)
 {
     unsigned char print[32];
     char name[96];
-    auto_buf sealed = {0};
     vault_fingerprint(secret, n, print);
     vault_hex(print, sizeof print, fingerprint);
     credential_name(fingerprint, name);
-    vault_seal(secret, n, name, &sealed);
-    buf_reserve(sealed_hex, 2 * sealed.n);
-    vault_hex(sealed.p, sealed.n, sealed_hex->p + sealed_hex->n);
-    sealed_hex->n += 2 * sealed.n;
+    seal_hex(secret, n, name, sealed_hex);
 }
 
 bool vault_credential_unseal(const char *sealed_hex, const char *fingerprint, struct buf *out,
                              struct fault *f)
 {
     char name[96];
-    auto_buf sealed = {0};
-    if (!vault_unhex(sealed_hex, &sealed))
-        return unreadable(f, "a stored secret is damaged and cannot be read");
     credential_name(fingerprint, name);
-    return vault_unseal(sealed.p, sealed.n, name, out, f);
+    return unseal_hex(sealed_hex, name, out, f);
+}
+
+void vault_proxy_seal(const char *url, const char *fingerprint, struct buf *sealed_hex)
+{
+    char name[96];
+    snprintf(name, sizeof name, "proxy|%.64s", fingerprint);
+    seal_hex(url, strlen(url), name, sealed_hex);
+}
+
+bool vault_proxy_unseal(const char *sealed_hex, const char *fingerprint, struct buf *out, struct fault *f)
+{
+    char name[96];
+    snprintf(name, sizeof name, "proxy|%.64s", fingerprint);
+    return unseal_hex(sealed_hex, name, out, f);
 }
 
 /* ---- tokens, random, hexadecimal ------------------------------------------------------------- */

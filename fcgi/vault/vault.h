@@ -59,6 +59,10 @@ void vault_credential_seal(const char *secret, size_t n, char fingerprint[static
 bool vault_credential_unseal(const char *sealed_hex, const char *fingerprint, struct buf *out,
                              struct fault *f);
 
+/* What belongs to a credential (its proxy), sealed under the name of that credential's fingerprint: hexadecimal. */
+void vault_proxy_seal(const char *url, const char *fingerprint, struct buf *sealed_hex);
+bool vault_proxy_unseal(const char *sealed_hex, const char *fingerprint, struct buf *out, struct fault *f);
+
 /* A new client token: "plx_" and 43 base64url characters (256 random bits). */
 void vault_token_new(char out[static VAULT_TOKEN_MAX]);
 

@@ -36,13 +36,14 @@ $$;
 comment on function api.upload_open(bytea, text, bigint, bigint, bigint, integer) is
     'An upload was begun: Google''s URL for it, under the hash of the id in ours.';
 
+drop function if exists api.upload_find(bytea);
 create or replace function api.upload_find(p_hash bytea) returns table (
     url text, project_id bigint, credential_id bigint, client_id bigint, sealed text, fingerprint text,
-    client text
+    client text, proxy text
 )
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select u.url, u.project_id, u.credential_id, u.client_id, encode(c.sealed, 'hex'),
-           encode(c.fingerprint, 'hex'), l.name
+           encode(c.fingerprint, 'hex'), l.name, encode(c.proxy_sealed, 'hex')
     from pollux.upload u
     join pollux.credential c on c.id = u.credential_id
     left join pollux.client l on l.id = u.client_id

@@ -274,6 +274,8 @@ declare
     v_projects bigint[];
     v_rows integer;
 begin
+    perform pollux.credential_wake();
+    delete from pollux.model_rest where until <= pollux.now();
     select array_agg(distinct q.project_id) into v_projects from pollux.quota q
     where q.reason = 'credential' and pollux.quota_priority(q.project_id) is not null;
     if v_projects is not null then

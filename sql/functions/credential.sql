@@ -60,10 +60,13 @@ begin
             perform pollux.credential_event(c, 'dead', v_reason);
         end if;
     end loop;
+    if exists (select from unnest(p_effects) x where x.penalty ->> 'rest' = 'exact') then
+        perform pollux.rule_rest(p_effects);
+    end if;
 end
 $$;
 comment on function pollux.credential_die(pollux.effect[]) is
-    'Takes out credentials that Google will not have any more.';
+    'Takes out credentials that Google will not have any more, and lets rest what rules about errors say.';
 
 create or replace function pollux.credential_revive(p_id bigint, p_why text) returns boolean
 language plpgsql volatile as $$
@@ -75,7 +78,8 @@ begin
         return false;
     end if;
     update pollux.credential
-    set dead_reason = null, dead_at = null, probe_at = null, revived_at = pollux.now() where id = p_id;
+    set dead_reason = null, dead_at = null, probe_at = null, rest_until = null, revived_at = pollux.now()
+    where id = p_id;
     if pollux.credential_state(c) = 'dead' then
         perform pollux.credential_event(c, 'ready', p_why);
     end if;
@@ -154,11 +158,14 @@ language sql stable as $$
     select jsonb_build_object(
         'id', c.id, 'project', p.name, 'kind', c.kind, 'label', c.label, 'hint', c.hint,
         'priority', c.priority,
-        'state', case when not c.enabled then 'disabled' when c.dead_reason is not null then 'dead'
+        'state', case when not c.enabled then 'disabled' when c.rest_until is not null then 'resting'
+                      when c.dead_reason is not null then 'dead'
                       when q.resting then 'resting' else 'ready' end,
         'reason', case when c.enabled then coalesce(c.dead_reason, case when q.resting then q.reason end) end,
-        'until', case when c.enabled and c.dead_reason is null and q.resting and q.until < 'infinity'
+        'until', case when c.enabled and c.rest_until is not null then c.rest_until
+                      when c.enabled and c.dead_reason is null and q.resting and q.until < 'infinity'
                       then q.until end,
+        'proxy', c.proxy_hint,
         'created_at', c.created_at, 'last_used_at', q.last_used_at, 'requests_today', q.today)
     from pollux.project p,
          lateral (select bool_and(ready_at > pollux.now()) as resting, min(ready_at) as until,
@@ -181,8 +188,8 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function admin.credential_list(integer, bigint) is
     'Up to p_limit credentials with ids above p_after, an array of {id, project, kind, label, hint, '
-    'priority, state: ready | resting | dead | disabled, reason, until, created_at, last_used_at, '
-    'requests_today}.';
+    'priority, state: ready | resting | dead | disabled, reason, until, proxy, created_at, '
+    'last_used_at, requests_today}.';
 
 create or replace function admin.credential_set_enabled(p_id bigint, p_enabled boolean) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -206,6 +213,56 @@ $$;
 comment on function admin.credential_set_enabled(bigint, boolean) is
     'Takes a credential out, or puts it back in and forgets why it was dead or resting. Answers it as in '
     'credential_list; null if there is none.';
+
+create or replace function admin.credential_set(p_id bigint, p_patch jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    c pollux.credential;
+    v_was bigint;
+    v_field text;
+begin
+    select k into v_field from jsonb_object_keys(p_patch) k
+    where k not in ('label', 'priority', 'project', 'proxy') limit 1;
+    if v_field is not null then
+        raise exception 'a key has no "%"', v_field using errcode = 'invalid_parameter_value';
+    elsif p_patch ->> 'label' ~ '[[:cntrl:]]' or length(p_patch ->> 'label') > 200 then
+        raise exception 'a label has up to 200 characters' using errcode = 'invalid_parameter_value';
+    elsif p_patch ? 'project' and coalesce(p_patch ->> 'project', '') !~ '^[^[:cntrl:]]{1,100}$' then
+        raise exception 'a project needs a name of 1 to 100 characters' using errcode = 'invalid_parameter_value';
+    end if;
+    if p_patch ? 'project' then
+        perform pollux.project_make(array[p_patch ->> 'project']);
+    end if;
+    select * into c from pollux.credential where id = p_id and removed_at is null for no key update;
+    if c.id is null then
+        return null;
+    end if;
+    v_was := c.project_id;
+    c.label := case when p_patch ? 'label' then nullif(p_patch ->> 'label', '') else c.label end;
+    c.priority := coalesce(pollux.model_number(p_patch, 'priority', c.priority, 1000000), 100);
+    c.project_id := coalesce((select id from pollux.project where name = p_patch ->> 'project'), c.project_id);
+    if p_patch ? 'proxy' then
+        c.proxy_sealed := decode(p_patch -> 'proxy' ->> 'sealed', 'hex');
+        c.proxy_hint := p_patch -> 'proxy' ->> 'hint';
+    end if;
+    update pollux.credential
+    set label = c.label, priority = c.priority, project_id = c.project_id, proxy_sealed = c.proxy_sealed,
+        proxy_hint = c.proxy_hint
+    where id = c.id;
+    perform pollux.quota_refresh(array[v_was, c.project_id]);
+    return pollux.credential_json(c);
+end
+$$;
+comment on function admin.credential_set(bigint, jsonb) is
+    'Changes a credential: {label, priority, project, proxy: {sealed: hex, hint}}; null clears, what is absent stays. '
+    'Answers it as in credential_list; null if there is none.';
+
+create or replace function admin.credential_fingerprint(p_id bigint) returns jsonb
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select to_jsonb(encode(fingerprint, 'hex')) from pollux.credential where id = p_id and removed_at is null
+$$;
+comment on function admin.credential_fingerprint(bigint) is
+    'The fingerprint by whose name what belongs to the credential is sealed, hexadecimal; null if there is none.';
 
 create or replace function pollux.quota_reset(p_project bigint) returns void
 language plpgsql volatile as $$
@@ -253,8 +310,9 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     )
     select jsonb_build_object(
         'credentials', count(*), 'disabled', count(*) filter (where not enabled),
-        'dead', count(*) filter (where enabled and dead_reason is not null),
-        'resting', count(*) filter (where enabled and dead_reason is null and r.project_id is not null),
+        'dead', count(*) filter (where enabled and dead_reason is not null and rest_until is null),
+        'resting', count(*) filter (where enabled and (rest_until is not null or dead_reason is null
+                                                                                 and r.project_id is not null)),
         'ready', count(*) filter (where enabled and dead_reason is null and r.project_id is null))
         || case when pollux.setting('credentials_minimum') = '0' then '{}'::jsonb
                 else jsonb_build_object('minimum', pollux.setting('credentials_minimum')::bigint) end

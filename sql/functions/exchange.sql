@@ -47,7 +47,8 @@
 --   "n": 1..., "credential_id", "project_id", "model", "started_at": of its permit,
 --   "first_byte_ms", "duration_ms", "status": HTTP status or 0, "outcome": see pollux.attempt.outcome,
 --   "error", "est_tokens", "usage": as above or null, "penalty": null or {
---     "scope": "quota" | "credential" | "none", "rest": "ms" | "midnight" | "never" | "backoff" | "dead",
+--     "scope": "quota" | "credential" | "model" | "none", "rest": "ms" | "midnight" | "never" | "backoff" |
+--     "dead" | "exact" (ms, without floor and ceiling: a rule of the operator),
 --     "ms": n, "reason": text, "learn": {"rpm": n, "tpm": n, "rpd": n}}
 -- }
 -- An attempt is logged, and has its effect, once: with the wish that follows it or with the settlement.
@@ -81,8 +82,8 @@ begin
             if pollux.exchange_again(sqlstate) then
                 raise;
             end if;
-            return next row(v_one ->> 'id', 'refused', sqlerrm, null, null, null, null, null, null, null, null,
-                            null, null, null, null, null)::api.permit;
+            return next jsonb_populate_record(null::api.permit, jsonb_build_object(
+                'id', v_one -> 'id', 'verdict', 'refused', 'reason', sqlerrm));
             perform pollux.event('refused_settlement',
                                  jsonb_build_object('error', sqlerrm, 'settlement', v_one));
         end;
@@ -115,8 +116,8 @@ begin
             if pollux.exchange_again(sqlstate) then
                 raise;
             end if;
-            return next row(v_one ->> 'id', 'no', 'malformed', null, null, null, null, null, null, null, null, null,
-                            null, null, null, null)::api.permit;
+            return next jsonb_populate_record(null::api.permit, jsonb_build_object(
+                'id', v_one -> 'id', 'verdict', 'no', 'reason', 'malformed'));
             perform pollux.event('refused_wish', jsonb_build_object('error', sqlerrm, 'id', v_one -> 'id'));
         end;
     end loop;

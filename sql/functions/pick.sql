@@ -24,11 +24,12 @@ declare
 begin
     for v_try in 1..2 loop
         select m.rpm, m.tpm, m.rpd, m.max_concurrency, s.model is not null, s.confirmed,
-               s.seeded_to < (select max(id) from pollux.project)
+               s.seeded_to < (select max(id) from pollux.project), x.until
         into v_terms
         from (select) one
         left join pollux.model m on m.name = p_model
-        left join pollux.model_state s on s.model = p_model;
+        left join pollux.model_state s on s.model = p_model
+        left join pollux.model_rest x on x.model = p_model;
         exit when v_terms.seen;
         insert into pollux.model_state (model, confirmed, asked_at)
         values (p_model, p_model = '' or exists (select from pollux.model where name = p_model), pollux.now())
@@ -525,7 +526,9 @@ begin
     if p_effects is not null then
         perform pollux.quota_apply(p_effects, pollux.moment(p_policy), p_policy);
     end if;
-    if v_open then
+    if v_open and v_terms.rest_until > pollux.now() then
+        return pollux.pick_rest(p_seats, v_terms.rest_until);
+    elsif v_open then
         p_seats := pollux.pick_company(p_model, p_seats);
         for v_try in 1..4 loop
             if v_terms.wide and (v_try > 1 or v_terms.confirmed) then
@@ -545,6 +548,26 @@ $$;
 comment on function pollux.pick(text, pollux.seat[], pollux.effect[], pollux.policy) is
     'Permits for the wishes of one model, oldest first, after the effects of attempts on it. Answers them '
     'with their verdicts.';
+
+create or replace function pollux.pick_rest(p_seats pollux.seat[], p_until timestamptz) returns pollux.seat[]
+language plpgsql volatile as $$
+declare
+    v_at integer;
+    s pollux.seat;
+begin
+    for v_at in select generate_subscripts(p_seats, 1) loop
+        s := p_seats[v_at];
+        continue when s.verdict is not null;
+        s.verdict := 'wait';
+        s.reason := 'quota';
+        s.retry_ms := pollux.ms_until(p_until, pollux.now());
+        p_seats[v_at] := s;
+    end loop;
+    return p_seats;
+end
+$$;
+comment on function pollux.pick_rest(pollux.seat[], timestamptz) is
+    'All wait: a rule about errors lets the model rest until then.';
 
 create or replace function pollux.pick_close(
     p_seats pollux.seat[], p_slots integer, p_model text, p_terms pollux.terms, p_policy pollux.policy

@@ -174,12 +174,13 @@ begin
         'model', v_model, 'with', v_how, 'project_id', c.project_id, 'began', pollux.now()) where id = j.id;
     return jsonb_build_object(
         'credential_id', c.id, 'sealed', encode(c.sealed, 'hex'), 'fingerprint', encode(c.fingerprint, 'hex'),
+        'proxy', encode(c.proxy_sealed, 'hex'),
         'model', v_model, 'with', v_how, 'upstream_model',
         coalesce((select m.upstream_name from pollux.model m where m.name = v_model), v_model));
 end
 $$;
 comment on function api.probe_begin(bigint, integer) is
-    'What a worker needs for the probe that it has taken: {credential_id, sealed, fingerprint, model, '
+    'What a worker needs for the probe that it has taken: {credential_id, sealed, fingerprint, proxy (sealed, or null), model, '
     'upstream_model, with: count | generate}; null: there is nothing to be done.';
 
 create or replace function pollux.probe_model(c pollux.credential, p_asked text) returns text
@@ -373,6 +374,7 @@ language plpgsql volatile as $$
 declare
     v_rows integer;
 begin
+    delete from pollux.model_rest where p_model is null or model = p_model;
     perform 1 from pollux.quota
     where (model = p_model or p_model is null) and reason is distinct from 'credential'
       and (ready_at > '-infinity' or failures > 0 or learned_at is not null)

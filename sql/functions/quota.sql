@@ -321,11 +321,13 @@ declare
     v_ms bigint := coalesce(pollux.whole((p_effect.penalty ->> 'ms')::numeric, 86400000000), 0);
 begin
     reason := case v_rest when 'never' then 'limit_0' when 'backoff' then 'backoff'
+                          when 'exact' then pollux.rule_reason(p_effect)
                           else 'told_' || left(coalesce(p_effect.penalty ->> 'reason', 'quota'), 60) end;
     until := case v_rest
         when 'never' then 'infinity'
         when 'midnight' then
             pollux.pacific_midnight(pollux.pacific_date(p_effect.started_at) + 1) + interval '2 seconds'
+        when 'exact' then p_moment.at + v_ms * interval '1 millisecond'
         when 'backoff' then
             p_moment.at + interval '1 second' * (0.8 + 0.4 * random())
                           * least(power(2, least(greatest(p_failures, 1) - 1, 20)), 300)

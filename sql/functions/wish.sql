@@ -162,9 +162,9 @@ begin
     return query
         select s.id::text, s.verdict, s.reason, s.retry_ms, s.attempt, s.client_id, s.client, s.credential_id,
                s.project_id, c.kind, encode(c.sealed, 'hex'), encode(c.fingerprint, 'hex'), s.model,
-               s.upstream_name, s.started_at, s.traits::text
+               s.upstream_name, s.started_at, s.traits::text, encode(c.proxy_sealed, 'hex')
         from unnest(p_seats) s
-        left join lateral (select k.kind, k.sealed, k.fingerprint from pollux.credential k
+        left join lateral (select k.kind, k.sealed, k.fingerprint, k.proxy_sealed from pollux.credential k
                            where k.id = s.credential_id limit 1) c on true
         order by s.ord;
 end

@@ -63,3 +63,73 @@ create type pollux.guard as (
     protect_below integer, protect_all_at integer, protect_percent integer
 );
 comment on type pollux.guard is 'The settings about requests without a token, read once (pollux.guard()).';
+
+------------------------------------------------------------------------------ what errors mean, to the operator
+
+create table pollux.error_rule (
+    id bigint generated always as identity primary key,
+    position integer not null check (position between 0 and 1000000),
+    status_from integer not null check (status_from between 100 and 599),
+    status_to integer not null check (status_to between status_from and 599),
+    text text check (text <> '' and length(text) <= 200),
+    action text not null check (action in ('stop', 'another')),
+    scope text not null default 'none' check (scope in ('none', 'credential', 'quota', 'model')),
+    rest_ms bigint not null default 0 check (rest_ms between 0 and 31536000000),
+    note text check (length(note) <= 200),
+    enabled boolean not null default true,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    constraint rest_has_its_length check ((scope = 'none') = (rest_ms = 0))
+);
+comment on table pollux.error_rule is
+    'What an error of the upstream means and what follows, where the operator knows better than the built-in '
+    'table. The first row that matches, by position, decides.';
+comment on column pollux.error_rule.id is 'Number.';
+comment on column pollux.error_rule.position is 'Order: lower is asked first; then by number.';
+comment on column pollux.error_rule.status_from is 'Lowest HTTP status that it is about.';
+comment on column pollux.error_rule.status_to is 'Highest.';
+comment on column pollux.error_rule.text is
+    'What the error''s message, status name or reason holds, in any case of letters; null: anything.';
+comment on column pollux.error_rule.action is
+    'stop: the client gets the error as it is. another: another credential is tried.';
+comment on column pollux.error_rule.scope is
+    'Who rests then: none, credential, quota (its project, for this model), model (all projects, for this model).';
+comment on column pollux.error_rule.rest_ms is 'How long.';
+comment on column pollux.error_rule.note is 'Free text of the operator.';
+comment on column pollux.error_rule.enabled is 'False: as if it were not there.';
+comment on column pollux.error_rule.created_at is 'When it was made.';
+comment on column pollux.error_rule.updated_at is 'When it was last changed.';
+
+create table pollux.error_rules (
+    one boolean primary key default true check (one),
+    version bigint not null
+);
+insert into pollux.error_rules (version) values (1);
+comment on table pollux.error_rules is 'How often the rules about errors were changed: workers read them again. One row.';
+comment on column pollux.error_rules.one is 'True: there is one row.';
+comment on column pollux.error_rules.version is 'Grows with each change.';
+
+create table pollux.model_rest (
+    model text collate "C" primary key,
+    until timestamptz not null,
+    reason text not null
+);
+comment on table pollux.model_rest is 'Models that rest as a whole, as a rule about errors said.';
+comment on column pollux.model_rest.model is 'Model.';
+comment on column pollux.model_rest.until is 'Until when no project serves it.';
+comment on column pollux.model_rest.reason is 'Which rule: rule_<number>.';
+
+alter type pollux.terms add attribute rest_until timestamptz;
+
+alter table pollux.credential
+    add column rest_until timestamptz,
+    add column proxy_sealed bytea,
+    add column proxy_hint text;
+create index credential_rest on pollux.credential (rest_until) where rest_until is not null;
+comment on column pollux.credential.rest_until is
+    'When it is in use again by itself, although dead_reason is set: a rule about errors let it rest.';
+comment on column pollux.credential.proxy_sealed is
+    'Proxy of all calls with it, sealed under the master key; null: as for all others.';
+comment on column pollux.credential.proxy_hint is 'That proxy without user and password.';
+comment on index pollux.credential_rest is 'The few that rest by a rule.';
+alter type api.permit add attribute proxy text;

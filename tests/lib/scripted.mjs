@@ -14,6 +14,7 @@ export async function startScripted() {
     request.on('data', (part) => parts.push(part));
     request.on('end', async () => {
       const call = { method: request.method, path: request.url, headers: request.headers, key: request.headers['x-goog-api-key'],
+        port: request.socket.remotePort,
         body: Buffer.concat(parts), json() { return JSON.parse(this.body.toString()); } };
       self.calls.push(call);
       response.on('close', () => { call.closedAt = performance.now(); });

@@ -40,7 +40,7 @@ begin
     perform pollux.model_resolve();
     update pollux.chore set started_at = '-infinity', done_at = '-infinity', done_to = null, done_day = null, took = null,
                             result = null, failed = false, done_by = null;
-    truncate pollux.ban, pollux.visitor, pollux.pool;
+    truncate pollux.ban, pollux.visitor, pollux.pool, pollux.error_rule, pollux.model_rest restart identity;
     perform test.at('2030-06-15 12:00:00 America/Los_Angeles');
     perform admin.client_add('app', encode(sha256('app'), 'hex'), 'app', null, null, null, null, null);
 end $$;
@@ -66,7 +66,7 @@ create function test.ask(p_wishes jsonb) returns jsonb language sql volatile as 
     select jsonb_agg(jsonb_strip_nulls(to_jsonb(p)) order by n)
     from api.exchange(test.worker(), '[]', p_wishes) with ordinality as p(
         id, verdict, reason, retry_in_ms, attempt, client_id, client, credential_id, project_id, kind, sealed,
-        fingerprint, model, upstream_model, started_at, traits, n)
+        fingerprint, model, upstream_model, started_at, traits, proxy, n)
 $$;
 create function test.ask1(p_model text default 'm', p_more jsonb default '{}') returns jsonb language sql volatile as $$
     select test.ask(jsonb_build_array(test.wish(p_model, p_more))) -> 0
