@@ -14,6 +14,7 @@
 #include "base/conf.h"
 #include "base/log.h"
 #include "db/ledger.h"
+#include "gateway/gateway.h"
 #include "http/supervise.h"
 #include "http/worker.h"
 #include "jobs/jobs.h"
@@ -87,6 +88,7 @@ static int work(int listen_fd)
         return die(&f);
     reporter_start();
     log_info("worker is ready");
+    gateway_warn();
     bool drained = worker_serve(listen_fd, routes_serve);
     reporter_stop();
     jobs_stop();

@@ -277,6 +277,11 @@ static void check_workers_door(struct doctor *d)
     db_free(db);
     if (!ok)
         found(d, FAIL, "workers' role", "see POLLUX_DATABASE", "%s", reason(&f));
+    else if (number_at(health, "ready") + number_at(health, "resting") < number_at(health, "minimum"))
+        found(d, WARN, "keys", "`pollux key list` and `pollux account list` say why; see the setting "
+              "credentials_minimum", "%lld of %lld work, at least %lld should",
+              number_at(health, "ready") + number_at(health, "resting"), number_at(health, "credentials"),
+              number_at(health, "minimum"));
     else if (number_at(health, "ready") > 0)
         found(d, OK, "keys", "", "%lld of %lld are ready", number_at(health, "ready"),
               number_at(health, "credentials"));

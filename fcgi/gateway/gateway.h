@@ -33,9 +33,12 @@ void gateway_rest(struct request *r, const struct uri *u);
 /* Everything below /upload/: resumable and multipart uploads, streamed. */
 void gateway_upload(struct request *r, const struct uri *u);
 
-/* GET /health, /healthz, /wake: {"status","version","database","credentials","ready"}; 503 when nothing can
- * be served. */
+/* GET /health, /healthz, /wake: {"status","version","database","credentials"}, and "warning" when fewer
+ * credentials work than should; 503 when nothing can be served. */
 void gateway_health(struct request *r, const struct uri *u);
+
+/* Says in the log, once at the start, when fewer credentials work than should. */
+void gateway_warn(void);
 
 /* Answers with a failure in the dialect that a client of this path expects. */
 void gateway_refuse(struct request *r, const char *path, const struct fault *f);

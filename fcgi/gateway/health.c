@@ -3,6 +3,7 @@
 #include "gateway/gateway.h"
 #include "base/auto.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "db/calls.h"
 
 #include <string.h>
@@ -30,6 +31,28 @@ static json_t *look(struct fault *f)
     return json_incref(fresh);
 }
 
+/* Fewer credentials work than the operator wants (setting credentials_minimum). */
+static bool too_few(const json_t *credentials, struct buf *words)
+{
+    json_int_t working = json_integer_value(json_object_get(credentials, "ready")) +
+                         json_integer_value(json_object_get(credentials, "resting"));
+    json_int_t minimum = json_integer_value(json_object_get(credentials, "minimum"));
+    if (working >= minimum)
+        return false;
+    buf_printf(words, "%lld credentials work, at least %lld should (setting credentials_minimum)",
+               (long long)working, (long long)minimum);
+    return true;
+}
+
+void gateway_warn(void)
+{
+    struct fault f = {0};
+    auto_buf words = {0};
+    json_auto_t *credentials = look(&f);
+    if (too_few(credentials, &words))
+        log_warn("%s: `pollux key list` and `pollux account list` say why", buf_str(&words));
+}
+
 void gateway_health(struct request *r, const struct uri *u)
 {
     (void)u;
@@ -44,6 +67,9 @@ void gateway_health(struct request *r, const struct uri *u)
     json_auto_t *health =
         json_pack("{s:s, s:s, s:s, s:O?}", "status", status, "version", POLLUX_VERSION, "database",
                   credentials != NULL ? "ok" : "away", "credentials", credentials);
+    auto_buf warning = {0};
+    if (too_few(credentials, &warning))
+        json_object_set_new(health, "warning", json_string(buf_str(&warning)));
     auto_str text = json_dumps(health, JSON_COMPACT);
     response_begin(r, ready > 0 || resting > 0 ? 200 : 503);
     response_header(r, "Content-Type", "application/json");

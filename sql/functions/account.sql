@@ -431,7 +431,7 @@ create or replace function api.account_failed(p_credential bigint, p_lease uuid,
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
     update pollux.account
-    set lease = null, lease_until = null, failures = failures + 1, says = left(p_says, 400),
+    set lease = null, lease_until = null, rejected_at = null, failures = failures + 1, says = left(p_says, 400),
         refresh_after = pollux.now() + interval '1 second' * least(power(2, least(failures, 20)), 300)
     where credential_id = p_credential and lease = p_lease;
     return 'true';

@@ -505,3 +505,19 @@ describe('logins through the administration', () => {
     assert.equal(JSON.parse(out).email, email);
   });
 });
+
+test('fewer working credentials than wanted: a warning in /health, in `pollux check` and at the start', async () => {
+  const one = await account();
+  await pollux.setting('credentials_minimum', '2');
+  const warned = await waitFor('/health to look again', async () => (await pollux.send('/health', { token: null })).json().warning);
+  assert.match(warned, /1 credentials work, at least 2 should/);
+  const line = (await pollux.cli('check', '--offline')).find((found) => found.check === 'keys');
+  assert.equal(line.state, 'warn');
+  await pollux.stop({ keep: true });
+  await pollux.start();
+  await waitFor('the warning in the log', () => pollux.logs().some(({ text }) => /warn .*1 credentials work, at least 2 should/.test(text)));
+  assert.equal((await generate(pollux)).status, 200, 'and requests are served');
+  const other = await account();
+  await waitFor('the warning to go', async () => (await pollux.send('/health', { token: null })).json().warning === undefined);
+  assert.ok(one.id !== other.id);
+});

@@ -12,6 +12,7 @@
 #include "base/auto.h"
 #include "base/json.h"
 #include "translate/chat.h"
+#include "translate/codeassist.h"
 #include "translate/collect.h"
 #include "translate/edit.h"
 #include "translate/embed.h"
@@ -294,13 +295,32 @@ static json_t *run_models(const json_t *input, const json_t *options)
     return models_to_openai(input);
 }
 
+/* codeassist: a native call, and the answers of Code Assist to it, become the call there and native answers. */
+static json_t *run_codeassist(const json_t *input, const json_t *options)
+{
+    (void)options;
+    const char *model = text_of(input, "model", "gemini-2.5-flash");
+    enum codeassist_call call = codeassist_call_of(text_of(input, "method", "POST"), text_of(input, "path", ""));
+    json_t *out = json_pack("{s:s, s:o?}", "path", codeassist_path(call), "request",
+                            codeassist_request(call, json_object_get(input, "request"), model,
+                                               text_of(input, "project", "my-project"), "an-id"));
+    json_t *answers = json_array(), *answer;
+    size_t i;
+    json_array_foreach(json_object_get(input, "answers"), i, answer) {
+        json_t *plain = codeassist_answer(call, answer, model);
+        json_array_append_new(answers, plain != NULL ? plain : json_null());
+    }
+    json_object_set_new(out, "answers", answers);
+    return out;
+}
+
 static const struct direction {
     const char *name;
     json_t *(*run)(const json_t *input, const json_t *options);
 } directions[] = {
     {"request", run_request}, {"adjust", run_adjust}, {"answer", run_answer}, {"stream", run_stream},
     {"model", run_model},     {"urls", run_urls},     {"schema", run_schema}, {"look", run_look},
-    {"error", run_error},     {"embed", run_embed},   {"models", run_models},
+    {"codeassist", run_codeassist}, {"error", run_error},     {"embed", run_embed},   {"models", run_models},
     {"edit", run_edit},       {"compact", run_compact}, {"collect", run_collect},
 };
 
