@@ -3,7 +3,7 @@
 // rotated refresh tokens survive a crash, and with Code Assist a client notices nothing.
 import { after, before, beforeEach, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { startPollux } from '../lib/pollux.mjs';
+import { run, startPollux } from '../lib/pollux.mjs';
 import { waitFor } from '../lib/wait.mjs';
 
 const model = 'gemini-2.5-flash';
@@ -521,3 +521,34 @@ test('fewer working credentials than wanted: a warning in /health, in `pollux ch
   await waitFor('the warning to go', async () => (await pollux.send('/health', { token: null })).json().warning === undefined);
   assert.ok(one.id !== other.id);
 });
+
+test('no refresh token, access token, client secret or code is in a log, a URL, a view, a job, an event or a dump', async () => {
+  const one = await account();
+  await assistOnce();
+  const seen = await oauth();
+  const secrets = [client.secret, 'GOCSPX-other-planted-secret-value', '1//0planted-refresh-token-1', '1//0from-another-program', '1//0authorized-user-token',
+    ...seen.access_tokens, ...Object.values(seen.refresh_tokens).flat()].filter((secret) => secret.length > 16);
+  assert.ok(secrets.length > 30, `${secrets.length} secrets were planted`);
+  const search = (where, text) => assert.deepEqual(secrets.filter((secret) => text.includes(secret) || text.includes(Buffer.from(secret).toString('hex'))), [], `a secret is in ${where}`);
+  for (const { file: log, text } of pollux.logs()) search(log, text);
+  for (const { file: log, text } of pollux.logs()) assert.ok(!/code=4|state=[0-9a-f]{64}/.test(text), log);
+  for (const words of [['account', 'list', '--json'], ['account', 'list'], ['account', 'client'], ['key', 'list', '--json'], ['check'], ['account', 'refresh', String(one.id), '--json']]) {
+    const said = await pollux.command(...words);
+    search(words.join(' '), said.out + said.err);
+  }
+  search('URLs at Google', (await pollux.sim.stats()).urls.join('\n'));
+  const views = await pollux.sql("select table_name as name from information_schema.views where table_schema = 'report'");
+  for (const { name } of views) search(`report.${name}`, JSON.stringify(await pollux.sql(`select * from report.${name}`, 'pollux_read')));
+  const dump = await run('pg_dump', ['-d', pollux.owner.replace('pollux_owner', 'postgres')], { env: pollux.env });
+  assert.equal(dump.code, 0, dump.err);
+  assert.match(dump.out, /COPY pollux\.account /);
+  search('the dump', dump.out);
+});
+
+// One more login with a code, so that codes are among what could leak; and a refusal whose words quote a token.
+async function assistOnce() {
+  const one = await account({ upstream: 'code_assist', google: { code_assist: { tier: 'standard-tier', project: 'cloud-a' } } });
+  await google({ fail: { status: 500, error: `internal_failure ya29.${'x'.repeat(40)}`, times: 1 } });
+  await pollux.command('account', 'refresh', String(one.id));
+  assert.ok(!(await show(one.id)).says?.includes('xxxxxxxx'), 'what Google says is shown without what looks like a secret');
+}
