@@ -8,3 +8,4 @@ import './answers.test.mjs';
 import './strict.test.mjs';
 import './resources.test.mjs';
 import './stats.test.mjs';
+import './oauth.test.mjs';
