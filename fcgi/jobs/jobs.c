@@ -61,6 +61,7 @@ static struct {
     pthread_mutex_t db_lock;
     struct db *db;
     struct ears *ears;
+    const char *conninfo;
     const char *worker;
     int at_once;
     bool (*leaving)(void);
@@ -316,6 +317,8 @@ static void work(bool (*enough)(void *ctx), void *ctx)
         int free_n = places_allowed() - busy_places();
         if (free_n > 0 && (jobs.leaving == NULL || !jobs.leaving()))
             take_jobs(free_n);
+        if (jobs.at_once == 0 && (jobs.leaving == NULL || !jobs.leaving()))
+            chores_look(jobs.conninfo);
         if (clock_ms() - held > HOLD_MS) {
             hold_jobs();
             held = clock_ms();
@@ -327,6 +330,7 @@ static void work(bool (*enough)(void *ctx), void *ctx)
         clear_away();
         ears_wait(jobs.ears, 100, heard, NULL);
     }
+    chores_leave();
     leave_jobs();
 }
 
@@ -341,6 +345,7 @@ static void *jobs_main(void *arg)
 
 static void begin(const struct jobs_options *o)
 {
+    jobs.conninfo = o->conninfo;
     jobs.worker = o->worker_id;
     jobs.at_once = o->at_once;
     jobs.leaving = o->leaving;

@@ -33,6 +33,12 @@ job_function refresh_run;
  * to be one that may be repeated. */
 bool jobs_call(json_t **ret, struct fault *f, const char *sql, int n, const char *const *params);
 
+/* Does one chore of the database's maintenance, beside all else, if that is up to the workers and one is due. */
+void chores_look(const char *conninfo);
+
+/* Waits a little for one that is under way; a long one goes on in the database without us. */
+void chores_leave(void);
+
 /* The id of this worker. */
 const char *jobs_worker(void);
 

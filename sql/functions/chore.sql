@@ -3,7 +3,7 @@
 --
 --   pg_cron           its one job calls pollux.maintain('pg_cron') every minute
 --   pollux maintain   the same from a crontab or a timer, where pg_cron cannot be had
---   workers           with their heartbeat, one chore at a time, when neither of those has for five minutes
+--   workers           beside their jobs, one chore at a time, when neither of those has for five minutes
 --
 -- A chore is a row here and a function that is driven by the state of tables: twice or late does no harm, and
 -- twice does not happen: whoever begins one holds its row and an advisory lock until it is written down as done.
@@ -94,10 +94,6 @@ create or replace function pollux.chore_do(c pollux.chore, out result text, out 
 language plpgsql volatile as $$
 begin
     failed := false;
-    if to_regprocedure(format('pollux.%I()', c.call)) is null and c.name in ('probes', 'refreshes') then
-        result := 'nothing to do';
-        return;
-    end if;
     perform set_config('lock_timeout', '2s', true);
     execute format('select pollux.%I()::text', c.call) into result;
     result := format(c.says, result);
@@ -204,6 +200,19 @@ $$;
 comment on function pollux.chore_take() is
     'For workers: does one chore that is due, if nobody has maintained for five minutes and no other worker '
     'is about it. Answers as chore_run; null: nothing to do.';
+
+create or replace function api.chore_wanted() returns boolean
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    select pollux.maintained_at() <= n.now - interval '5 minutes'
+           and exists (select from pollux.chore c where pollux.chore_due(c, n.now, pollux.setting('time_zone')))
+    from (select pollux.now() as now) n
+$$;
+comment on function api.chore_wanted() is
+    'Whether a worker should call api.chore(): nobody has maintained for five minutes, and something is due.';
+
+create or replace function api.chore() returns jsonb
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$ select pollux.chore_take() $$;
+comment on function api.chore() is 'Does one chore, see pollux.chore_take(). It may take minutes.';
 
 ------------------------------------------------------------------------------------------------ what they do
 

@@ -120,13 +120,15 @@ begin
     if v_to < v_from then
         return 0;
     end if;
+    v_to := least(v_to, v_from + interval '2 days');
     v_rows := pollux.usage_add(array(select u from pollux.usage_sums(v_from, v_to) u));
     update pollux.chore set done_to = v_to where name = 'usage';
     return v_rows;
 end
 $$;
 comment on function pollux.usage_roll() is
-    'Sums up what ended since the last time, but for the last minutes. Answers how many groups that concerned.';
+    'Sums up what ended since the last time, but for the last minutes; two days at the most, so that it ends in time '
+    'after a long outage and is continued the next time. Answers how many groups that concerned.';
 
 create or replace function pollux.usage_fold(p_before timestamptz) returns void
 language plpgsql volatile as $$

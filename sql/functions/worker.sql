@@ -16,7 +16,6 @@ begin
     set beat_at = pollux.now(), left_at = null, swept_at = null, inflight = excluded.inflight;
     v_swept := pollux.worker_sweep();
     perform pollux.credential_wake();
-    perform pollux.chore_take();
     return jsonb_build_object('swept', v_swept, 'errors', pollux.error_rules_since((p_info ->> 'errors')::bigint),
                               'settings', (
         select jsonb_object_agg(s.name, pollux.setting_value(s)) from pollux.setting s));
@@ -25,7 +24,7 @@ $$;
 comment on function api.beat(uuid, jsonb) is
     'A worker lives; called every second. p_info: {host, pid, version, inflight, errors: '
     'version of the rules about errors that it knows}. Closes what dead workers '
-    'left open and does maintenance that nobody else has done. Answers {"settings": {name: value}, "errors": '
+    'left open. Answers {"settings": {name: value}, "errors": '
     '{version, rules} if there is another version, "swept": n}.';
 
 create or replace function api.bye(p_worker uuid) returns void

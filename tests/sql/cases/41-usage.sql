@@ -75,7 +75,10 @@ select test.is('the log of the day is dropped: nothing is missing', pg_temp.sums
 select pollux.partition_keep();
 select test.is('and nothing twice', pg_temp.sums(), '3 300');
 select test.at('2030-06-25 00:01+00');
-select pollux.usage_roll(), pollux.partition_keep();
+select pollux.usage_roll();
+select test.is('who was away for long sums up two days at a time', pollux.usage_rolled(), '2030-06-19 23:55+00'::timestamptz);
+select pollux.usage_roll(), pollux.usage_roll(), pollux.usage_roll();
+select pollux.partition_keep();
 select test.settle(jsonb_build_array(test.settlement(jsonb_build_object('id', gen_random_uuid(), 'attempt', 1, 'credential_id', 1, 'project_id', 1, 'model', 'm',
     'started_at', '2030-06-15 10:07+00'), '[{"n": 1, "credential_id": 1, "project_id": 1, "model": "m", "started_at": "2030-06-15 10:07+00", "outcome": "ok", "usage": {"prompt": 7, "total": 7}}]')));
 select test.is('one settled when the log of its day is long gone counts', pg_temp.sums(), '4 307');
