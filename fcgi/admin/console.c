@@ -127,6 +127,31 @@ static void run(struct call *c)
     admin_answer(c->r, 200, value);
 }
 
+/* The first piece decides about the status; what fails later can only break the answer off. */
+void console_csv(struct call *c)
+{
+    for (bool first = true;; first = false) {
+        json_auto_t *piece = NULL;
+        if (!console_run(c, c->route->action, &piece)) {
+            if (!first)
+                c->r->broken = true;
+            return;
+        }
+        if (first) {
+            response_begin(c->r, 200);
+            response_header(c->r, "Content-Type", "text/csv; charset=utf-8");
+            response_header(c->r, "Cache-Control", "no-store");
+            response_header(c->r, "X-Content-Type-Options", "nosniff");
+        }
+        const char *text = json_string_value(json_object_get(piece, "text"));
+        json_t *next = json_object_get(piece, "next");
+        if (text == NULL || !response_write(c->r, text, strlen(text)) || !response_flush(c->r) ||
+            !json_is_string(next) || request_gone(c->r))
+            return;
+        json_object_set(c->params, "after", next);
+    }
+}
+
 static void serve(struct call *c, const struct uri *u)
 {
     json_auto_t *words = json_object();

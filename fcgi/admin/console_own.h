@@ -66,13 +66,25 @@ void session_get(struct call *c);
 void session_logout(struct call *c);
 void session_password(struct call *c);
 
-/* For prepare: "password" in the params becomes what the database keeps of it. */
-bool session_prepare_password(struct call *c);
+/* ---- console_secrets.c: each takes members of the params away and puts others in ---- */
+
+/* "keys" (a text, or an array of texts) becomes "sealed"; what is no key is told in the answer. */
+bool secrets_keys(struct call *c);
+
+/* Makes a client token: "_hash" and "_hint"; the token itself is shown in the answer. */
+bool secrets_client_token(struct call *c);
+
+/* "password" becomes what the database keeps of it; the second makes one, and shows it, when there is none. */
+bool secrets_password(struct call *c);
+bool secrets_new_password(struct call *c);
 
 /* ---- console.c ---- */
 
 /* Runs the action of the call: *ret is new. False with the call's fault, also for json null: not there. */
 bool console_run(struct call *c, const char *action, json_t **ret);
+
+/* Serves a table as CSV: the action answers it piece by piece, {"text", "next"}. */
+void console_csv(struct call *c);
 
 /* A needed text member of the params, "" with the fault set when it is missing or not one. */
 const char *console_text(struct call *c, const char *name);

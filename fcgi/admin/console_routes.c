@@ -10,6 +10,9 @@
 
 #include <string.h>
 
+enum { KEYS_MAX = 8 * 1024 * 1024 }; /* bytes of a list of keys */
+
+/* Exact paths before those with {words}. */
 static const struct console_route routes[] = {
     {.method = "POST", .path = "/login", .serve = session_login},
     {.method = "GET", .path = "/session", .serve = session_get},
@@ -17,6 +20,60 @@ static const struct console_route routes[] = {
     {.method = "POST", .path = "/logout-all", .action = "session_logout_all", .serve = session_logout},
     {.method = "POST", .path = "/password", .action = "session_password", .serve = session_password},
     {.method = "GET", .path = "/sessions", .action = "session_list"},
+
+    {.method = "GET", .path = "/overview", .action = "overview_get"},
+
+    {.method = "GET", .path = "/credentials", .action = "credential_list"},
+    {.method = "POST", .path = "/credentials", .action = "credential_add", .prepare = secrets_keys, .body_max = KEYS_MAX},
+    {.method = "POST", .path = "/credentials/preview", .action = "credential_preview", .prepare = secrets_keys,
+     .body_max = KEYS_MAX},
+    {.method = "POST", .path = "/credentials/bulk", .action = "credential_bulk"},
+    {.method = "GET", .path = "/credentials/export", .action = "credential_export", .serve = console_csv},
+    {.method = "GET", .path = "/credentials/{id}", .action = "credential_get"},
+    {.method = "PATCH", .path = "/credentials/{id}", .action = "credential_set"},
+    {.method = "DELETE", .path = "/credentials/{id}", .action = "credential_remove"},
+    {.method = "GET", .path = "/credentials/{id}/attempts", .action = "credential_attempts"},
+    {.method = "POST", .path = "/credentials/{id}/enable", .action = "credential_enable"},
+    {.method = "POST", .path = "/credentials/{id}/disable", .action = "credential_disable"},
+    {.method = "POST", .path = "/credentials/{id}/reset", .action = "credential_reset"},
+    {.method = "POST", .path = "/credentials/{id}/test", .action = "credential_test"},
+    {.method = "POST", .path = "/credentials/{id}/restore", .action = "credential_restore"},
+
+    {.method = "GET", .path = "/clients", .action = "client_list"},
+    {.method = "POST", .path = "/clients", .action = "client_add", .prepare = secrets_client_token},
+    {.method = "GET", .path = "/clients/{id}", .action = "client_get"},
+    {.method = "PATCH", .path = "/clients/{id}", .action = "client_set"},
+    {.method = "DELETE", .path = "/clients/{id}", .action = "client_revoke"},
+    {.method = "POST", .path = "/playground", .action = "client_playground", .prepare = secrets_client_token},
+
+    {.method = "GET", .path = "/models", .action = "model_list"},
+    {.method = "POST", .path = "/models", .action = "model_set"},
+    {.method = "GET", .path = "/model", .action = "model_get"}, /* ?name=: names may hold slashes */
+    {.method = "POST", .path = "/models/remove", .action = "model_remove"},
+    {.method = "POST", .path = "/models/reset", .action = "model_reset"},
+
+    {.method = "GET", .path = "/requests", .action = "request_list"},
+    {.method = "GET", .path = "/requests/export", .action = "request_export", .serve = console_csv},
+    {.method = "GET", .path = "/requests/open", .action = "request_open"},
+    {.method = "GET", .path = "/requests/{id}", .action = "request_get"},
+
+    {.method = "GET", .path = "/jobs", .action = "job_list"},
+    {.method = "POST", .path = "/jobs/{name}/run", .action = "job_run"},
+
+    {.method = "GET", .path = "/bans", .action = "ban_list"},
+    {.method = "POST", .path = "/bans", .action = "ban_add"},
+    {.method = "POST", .path = "/bans/lift", .action = "ban_lift"},
+
+    {.method = "GET", .path = "/administrators", .action = "admin_list"},
+    {.method = "POST", .path = "/administrators", .action = "admin_add", .prepare = secrets_new_password},
+    {.method = "PATCH", .path = "/administrators/{id}", .action = "admin_set"},
+    {.method = "POST", .path = "/administrators/{id}/password", .action = "admin_password",
+     .prepare = secrets_new_password},
+    {.method = "DELETE", .path = "/administrators/{id}", .action = "admin_remove"},
+
+    {.method = "GET", .path = "/audit", .action = "audit_list"},
+    {.method = "GET", .path = "/events", .action = "event_list"},
+    {.method = "GET", .path = "/system", .action = "system_get"},
 
     {.method = "GET", .path = "/settings", .action = "setting_list"},
     {.method = "PATCH", .path = "/settings/{name}", .action = "setting_set"},

@@ -212,16 +212,6 @@ void session_logout(struct call *c)
 
 /* ------------------------------------------------------------------ passwords */
 
-bool session_prepare_password(struct call *c)
-{
-    auto_buf sealed = {0};
-    const char *password = console_text(c, "password");
-    if (c->fault.kind != FAULT_NONE || !vault_password_seal(password, &sealed, &c->fault))
-        return false;
-    json_object_set_new(c->params, "password", json_loads(buf_str(&sealed), 0, NULL));
-    return true;
-}
-
 /* Who is signed in: their name, new; NULL with the call's fault. */
 static char *own_name(struct call *c)
 {
@@ -254,7 +244,7 @@ void session_password(struct call *c)
 {
     char token[VAULT_TOKEN_MAX], session[VAULT_HEX_MAX];
     json_auto_t *opened = NULL;
-    if (!session_prepare_password(c) || !check_current(c))
+    if (!secrets_password(c) || !check_current(c))
         return;
     vault_token_new(token);
     vault_token_hash_hex(token, session);

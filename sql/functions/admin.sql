@@ -75,7 +75,6 @@ begin
     values (p_name, p_role, decode(p_password ->> 'salt', 'hex'), (p_password ->> 'ops')::integer,
             (p_password ->> 'mem')::bigint, decode(p_password ->> 'hash', 'hex'), pollux.now(), pollux.now())
     returning * into a;
-    perform pollux.audit(null, 'admin.add', a.name, null, jsonb_build_object('role', a.role));
     return pollux.admin_json(a);
 end
 $$;
@@ -93,7 +92,6 @@ begin
     perform pollux.admin_password(a.id, p_password);
     delete from pollux.session where admin_id = a.id;
     delete from pollux.login_gate where key = 'account:' || lower(a.name);
-    perform pollux.audit(null, 'admin.password', a.name, null, null);
     return (select pollux.admin_json(x) from pollux.admin x where x.id = a.id);
 end
 $$;
@@ -105,7 +103,6 @@ create or replace function admin.admin_set(p_id_or_name text, p_role text, p_ena
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     a pollux.admin;
-    v_before jsonb;
 begin
     lock table pollux.admin in share row exclusive mode;
     a := pollux.admin_find(p_id_or_name);
@@ -114,7 +111,6 @@ begin
     elsif p_role not in ('viewer', 'operator', 'owner') then
         raise exception 'a role is viewer, operator or owner' using errcode = 'PX400';
     end if;
-    v_before := pollux.admin_json(a);
     update pollux.admin
     set role = coalesce(p_role, role),
         disabled_at = case when p_enabled then null when not p_enabled then coalesce(disabled_at, pollux.now())
@@ -124,7 +120,6 @@ begin
     if a.disabled_at is not null then
         delete from pollux.session where admin_id = a.id;
     end if;
-    perform pollux.audit_change('admin.set', a.name, v_before - 'sessions', pollux.admin_json(a) - 'sessions');
     return pollux.admin_json(a);
 end
 $$;
@@ -146,7 +141,6 @@ begin
     v_was := pollux.admin_json(a);
     delete from pollux.admin where id = a.id;
     perform pollux.admin_keep_owner();
-    perform pollux.audit(null, 'admin.remove', a.name, jsonb_build_object('role', a.role), null);
     return v_was;
 end
 $$;

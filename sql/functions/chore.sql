@@ -39,7 +39,9 @@ values
     (11, 'cleanup', '1 day', '03:00', 'clean_up', '%s',
      'Deletes what is older than its retention, and brings the planner''s statistics up to date.'),
     (12, 'partitions', '1 hour', null, 'partition_keep', '%s',
-     'Makes the log''s partitions for the days to come, drops those older than retention_days.')
+     'Makes the log''s partitions for the days to come, drops those older than retention_days.'),
+    (13, 'pulse', '1 minute', null, 'pulse_keep', '%s minutes',
+     'Sums up the log by the minute, for the console''s charts.')
 on conflict (name) do update
 set position = excluded.position, every = excluded.every, daily_at = excluded.daily_at, call = excluded.call,
     says = excluded.says, help = excluded.help;

@@ -235,7 +235,6 @@ create or replace function admin.console_session_password(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_admin pollux.admin;
-    v_ended integer;
 begin
     select * into v_admin from pollux.admin where id = (p ->> '_admin')::bigint for update;
     if v_admin.password_hash <> decode(p ->> 'current_hash', 'hex') then
@@ -244,9 +243,7 @@ begin
     perform pollux.login_known(v_admin, pollux.acting() ->> 'remote');
     perform pollux.admin_password(v_admin.id, p -> 'password');
     delete from pollux.session where admin_id = v_admin.id and id <> (p ->> '_session')::bigint;
-    get diagnostics v_ended = row_count;
     update pollux.session set token_hash = decode(p ->> 'session', 'hex') where id = (p ->> '_session')::bigint;
-    perform pollux.audit(null, 'admin.password', v_admin.name, null, jsonb_build_object('sessions_ended', v_ended));
     return pollux.session_json((p ->> '_session')::bigint);
 end
 $$;

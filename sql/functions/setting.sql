@@ -317,7 +317,6 @@ begin
         perform pollux.guard_client();
     end if;
     perform pollux.event('setting', jsonb_build_object('name', new.name, 'value', new.value));
-    perform pollux.audit(null, 'setting.set', new.name, to_jsonb(old.value), to_jsonb(new.value));
     notify pollux_setting;
     return null;
 end

@@ -105,3 +105,67 @@ comment on column pollux.console_action.role is
     'Least role; self: everybody who is signed in, and what it changes is their own.';
 comment on column pollux.console_action.changes is 'Whether it changes anything; viewers only look.';
 comment on column pollux.console_action.help is 'What it does.';
+
+---------------------------------------------------------------------------------------- what the console shows
+
+alter table pollux.credential
+    add column tags text[] not null default '{}',
+    add column notes text,
+    add column search text collate "C" generated always as (
+        lower(coalesce(label, '') || ' ' || coalesce(hint, '') || ' ' || coalesce(notes, ''))) stored;
+alter table pollux.project
+    add column search text collate "C" generated always as (lower(name)) stored;
+create index credential_by_label on pollux.credential ((coalesce(lower(label), '')), id);
+create index credential_by_tag on pollux.credential using gin (tags);
+create index quota_resting on pollux.quota (project_id, ready_at) where ready_at > '-infinity';
+comment on column pollux.credential.search is 'What the console searches: label, ending and notes in lower case.';
+comment on column pollux.project.search is 'The name in lower case: what the console searches and sorts by.';
+comment on index pollux.credential_by_label is 'The console''s list by label.';
+comment on index pollux.credential_by_tag is 'The console''s list by tag.';
+comment on index pollux.quota_resting is
+    'What rests, for counts and lists. Its rows change only when a row of quota_ready moves anyway.';
+comment on column pollux.credential.tags is 'Words of the operator to find it by.';
+comment on column pollux.credential.notes is 'Free text of the operator.';
+
+create unlogged table pollux.console_cache (
+    name text primary key,
+    at timestamptz not null,
+    took interval not null,
+    value jsonb not null
+);
+comment on table pollux.console_cache is
+    'Figures that take a while to count, kept for some seconds for all who look. Unlogged: they come again.';
+comment on column pollux.console_cache.name is 'What was counted.';
+comment on column pollux.console_cache.at is 'When.';
+comment on column pollux.console_cache.took is 'How long that took: what takes longer is counted more rarely.';
+comment on column pollux.console_cache.value is 'The figures.';
+
+create table pollux.pulse (
+    minute timestamptz primary key,
+    requests bigint not null,
+    failed bigint not null,
+    saved bigint not null,
+    tokens_in bigint not null,
+    tokens_out bigint not null,
+    cost numeric,
+    latency bigint[] not null,
+    first_byte bigint[] not null
+);
+comment on table pollux.pulse is
+    'Requests summed up by the minute they ended in, for the console''s charts. Kept for 15 days.';
+comment on column pollux.pulse.minute is 'Beginning of the minute. There is a row for each, also without requests.';
+comment on column pollux.pulse.requests is 'Number of requests.';
+comment on column pollux.pulse.failed is
+    'Those that failed by no fault of the caller: exhausted, upstream_error, truncated, unavailable, lost.';
+comment on column pollux.pulse.saved is 'Those that went well only at a second or later attempt.';
+comment on column pollux.pulse.tokens_in is 'Tokens of prompts and tool use.';
+comment on column pollux.pulse.tokens_out is 'Tokens of candidates and thoughts.';
+comment on column pollux.pulse.cost is 'What they cost; null: no price was known.';
+comment on column pollux.pulse.latency is 'Histogram of duration_ms; see functions/histogram.sql.';
+comment on column pollux.pulse.first_byte is 'Histogram of first_byte_ms.';
+
+create index request_started on pollux.request (started_at, id);
+comment on index pollux.request_started is 'The log backwards, page by page.';
+create index event_project_state on pollux.event (((detail ->> 'project_id')::bigint), id)
+    where kind = 'state' and detail ->> 'credential_id' is null;
+comment on index pollux.event_project_state is 'The history of a project for its models.';

@@ -65,7 +65,7 @@ call pg_temp.maintain();
 select test.is('nor 59 s later', (select rows from done), '[]');
 select test.later('1 second');
 call pg_temp.maintain();
-select test.is('a minute later that of every minute', (select string_agg(x ->> 'name', ' ') from done, jsonb_array_elements(rows) x), 'sweep probes refreshes keep_alive meter');
+select test.is('a minute later that of every minute', (select string_agg(x ->> 'name', ' ') from done, jsonb_array_elements(rows) x), 'sweep probes refreshes keep_alive meter pulse');
 select test.at('2030-06-15 23:00:00+00');
 call pg_temp.maintain();
 select test.is('on the hour that of every hour', (select bool_or(x ->> 'name' = 'summary') from done, jsonb_array_elements(rows) x), true);
@@ -144,7 +144,7 @@ select test.is('pg_cron stops: for five minutes workers leave it alone', (select
 call pg_temp.beats(61);
 select test.is('six minutes after it everything that became due is done', (
     select string_agg(name, ' ') from report.jobs where next_due <= pollux.now() - interval '1 minute'), null);
-select test.is('that of every minute as well', (select string_agg(name, ' ') from report.jobs where done_by = 'worker'), 'sweep probes refreshes keep_alive meter usage rotation');
+select test.is('that of every minute as well', (select string_agg(name, ' ') from report.jobs where done_by = 'worker'), 'sweep probes refreshes keep_alive meter usage rotation pulse');
 select test.is('and who does it is said', pollux.maintained_by(), 'workers');
 delete from pollux.event;
 call pg_temp.beats(3600);
@@ -162,7 +162,7 @@ select test.later('6 minutes');
 select test.is('nobody at all', pollux.maintained_by(), 'nobody');
 select test.is('and that shows', (select bool_or(late) from report.jobs), false);
 select test.later('6 minutes');
-select test.is('after some more minutes as late', (select string_agg(name, ' ') from report.jobs where late), 'sweep probes refreshes keep_alive meter usage rotation');
+select test.is('after some more minutes as late', (select string_agg(name, ' ') from report.jobs where late), 'sweep probes refreshes keep_alive meter usage rotation pulse');
 
 -- expiry is open to every noun
 create function pollux.zebra_expire() returns integer language sql as 'select 3';
