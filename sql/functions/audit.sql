@@ -75,16 +75,16 @@ comment on function pollux.audit_verb(text, text[], jsonb, jsonb) is 'What was d
 create or replace function pollux.audit_many() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    v_ids bigint[] := array(select id from fresh order by id limit 1000);
-    v_n bigint := (select count(*) from fresh);
+    v_ids bigint[] := array(select id from fresh where kind = 'api_key' order by id limit 1000);
+    v_n bigint := (select count(*) from fresh where kind = 'api_key');
 begin
     if v_n > 0 then
-        perform pollux.audit(null, 'credential.add', v_n || ' credentials', null, jsonb_build_object('ids', v_ids));
+        perform pollux.audit(null, 'credential.add', v_n || ' keys', null, jsonb_build_object('ids', v_ids));
     end if;
     return null;
 end
 $$;
-comment on function pollux.audit_many() is 'Trigger: writes down, in one row, that credentials were added.';
+comment on function pollux.audit_many() is 'Trigger: writes down, in one row, that keys were added. Accounts are written down by who adds them.';
 
 create or replace procedure pollux.audit_table(p_table regclass, p_noun text, p_subject text, p_columns text)
 language plpgsql as $$
@@ -119,7 +119,6 @@ call pollux.audit_table('pollux.model', 'model', 'name',
                         pollux.audit_columns('pollux.model', 'created_at updated_at'));
 call pollux.audit_table('pollux.model_alias', 'alias', 'alias', 'model');
 call pollux.audit_table('pollux.admin', 'admin', 'name', 'name role disabled_at password_at');
-call pollux.audit_table('pollux.admin_token', 'token', 'name', 'name role expires_at revoked_at');
 call pollux.audit_table('pollux.setting', 'setting', 'name', 'value');
 create or replace trigger audit_insert after insert on pollux.credential referencing new table as fresh
     for each statement execute function pollux.audit_many();

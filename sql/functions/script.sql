@@ -282,34 +282,19 @@ comment on function pollux.script_reset(jsonb) is
 
 create or replace function pollux.script_keys_add(p jsonb) returns jsonb
 language plpgsql volatile as $$
-declare
-    v_answer jsonb;
 begin
     perform pollux.params_known(p - 'sealed', array['project', 'project_id', 'label', 'priority']);
-    v_answer := admin.credential_add(
+    return admin.credential_add(
         coalesce(pollux.param_text(p, 'project', 100), pollux.param_text(p, 'project_id', 100)),
         pollux.param_text(p, 'label', 200), pollux.param_number(p, 'priority', null, 0, 1000000)::integer, p -> 'sealed');
-    if (v_answer ->> 'new')::integer > 0 then
-        perform pollux.audit(null, 'credential.add', (v_answer ->> 'new') || ' keys', null,
-                             jsonb_build_object('ids', v_answer -> 'ids'));
-    end if;
-    return v_answer;
 end
 $$;
 comment on function pollux.script_keys_add(jsonb) is
     'POST /admin/keys: adds keys; p.sealed as in admin.credential_add(), which says what comes back.';
 
 create or replace function pollux.script_key_remove(p jsonb) returns jsonb
-language plpgsql volatile as $$
-declare
-    v_id bigint := pollux.param_number(p, 'id', null, 1, 999999999999999999);
-    v_was jsonb := admin.credential_remove(v_id);
-begin
-    if v_was is not null then
-        perform pollux.audit(null, 'credential.remove', v_id::text, v_was, null);
-    end if;
-    return v_was;
-end
+language sql volatile as $$
+    select admin.credential_remove(pollux.param_number(p, 'id', null, 1, 999999999999999999))
 $$;
 comment on function pollux.script_key_remove(jsonb) is
     'DELETE /admin/keys/{id}: removes a credential and its secret; answers it as it was, null if there is none.';

@@ -2,7 +2,10 @@
 // Who may enter the console, and what keeps everybody else out.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import path from 'node:path';
 import { startPollux } from '../lib/pollux.mjs';
+import { build } from '../lib/places.mjs';
 import { signIn, visitor } from '../lib/console.mjs';
 import { projects } from '../lib/sim.mjs';
 import { waitFor } from '../lib/wait.mjs';
@@ -159,4 +162,78 @@ test('what a setting is changed to is in psql and in the audit, and acts on the 
   assert.equal((await boss.remove('/settings/retention_days')).json().value, '30');
   await pollux.cli('setting', 'set', 'retention_days', '32');
   assert.match((await audit('setting.set')).at(-1).actor, /^pollux_owner \(pollux\)$/, 'the command line is audited as well');
+});
+
+// The table of routes itself is walked, so that a new route is covered the day it is made.
+const routes = JSON.parse(execFileSync(path.join(build, 'pollux.fcgi'), ['--routes'], { encoding: 'utf8' })).filter((row) => row.path?.startsWith('/admin/api/') && !row.path.endsWith('*'))
+  .map((row) => ({ method: row.methods, path: row.path.slice('/admin/api'.length).replaceAll(/\{\w+\}/g, '1') }));
+const changing = routes.filter((row) => row.method !== 'GET');
+const own = ['/login', '/logout', '/logout-all', '/password'];
+
+test('every route that changes something is refused without a CSRF token, to a page of another site, to viewers and to client tokens', async () => {
+  const viewer = await signIn(pollux, 'looker', 'viewer');
+  assert.ok(changing.length > 25, `${changing.length} routes`);
+  const before = await pollux.sql('select count(*)::int as n from pollux.audit');
+  for (const { method, path: where } of changing) {
+    const said = (answer, what) => `${method} ${where} ${what}: ${answer.status} ${answer.text.slice(0, 200)}`;
+    const refused = async (what, status, person, headers = {}) => {
+      const answer = await person.call(method, where, {}, headers);
+      assert.equal(answer.status, status, said(answer, what));
+      assert.equal(typeof answer.json().error.message, 'string');
+    };
+    await refused('from a foreign page', 403, { ...boss, call: boss.call }, { origin: 'https://evil.example' });
+    await refused('from no page', 403, boss, { origin: 'null' });
+    if (where === '/login') continue;
+    await refused('without a CSRF token', 403, boss, { 'x-csrf-token': '' });
+    await refused("with another session's CSRF token", 403, boss, { 'x-csrf-token': viewer.csrf });
+    await refused('without a session', 401, visitor(pollux));
+    await refused('with a client token', 401, visitor(pollux), { authorization: `Bearer ${pollux.token}`, 'x-goog-api-key': pollux.token });
+    await refused('as a form', 415, boss, { 'content-type': 'application/x-www-form-urlencoded' });
+    if (!own.includes(where)) await refused("with a viewer's session", 403, viewer);
+  }
+  assert.deepEqual(await pollux.sql('select count(*)::int as n from pollux.audit'), before, 'nothing was done');
+});
+test('every route that only looks wants a session, and answers JSON or a table', async () => {
+  for (const { method, path: where } of routes.filter((row) => row.method === 'GET')) {
+    assert.equal((await visitor(pollux).call(method, where)).status, 401, where);
+    assert.equal((await visitor(pollux).call(method, where, undefined, { authorization: `Bearer ${pollux.token}` })).status, 401, where);
+    const answer = await boss.call(method, where);
+    assert.ok([200, 400, 404].includes(answer.status), `${where}: ${answer.status} ${answer.text}`);
+    if (answer.status === 200) assert.match(answer.headers['content-type'], where.endsWith('export') ? /^text\/csv/ : /^application\/json/);
+    assert.match(answer.headers['cache-control'], /no-store/);
+  }
+});
+test('keys are looked at, added, changed in many and removed, and never seen again', async () => {
+  const [one, two] = ['AIzaSyCONSOLE-0000000000000000000000001', 'AIzaSyCONSOLE-0000000000000000000000002'];
+  const preview = (await boss.post('/credentials/preview', { keys: [one, two, 'short', 'with space'] })).json();
+  assert.deepEqual([preview.new, preview.known, preview.malformed_count], [2, 0, 3]);
+  assert.ok(!JSON.stringify(preview).includes(one));
+  const added = (await boss.post('/credentials', { keys: [one, two], project: 'desk', label: 'of the desk' })).json();
+  assert.equal(added.new, 2);
+  assert.equal((await boss.post('/credentials', { keys: `${one}\n${two}` })).json().known, 2);
+  assert.equal((await boss.get('/credentials?q=desk')).json().total, 2);
+  const done = (await boss.post('/credentials/bulk', { action: 'disable', ids: added.ids })).json();
+  assert.deepEqual(done, { done: 2, seen: 2, left: 0, next: null });
+  const table = (await boss.get('/credentials/export?project=desk')).text;
+  assert.equal(table.trim().split('\r\n').length, 3);
+  assert.equal((await boss.remove(`/credentials/${added.ids[0]}`)).json().state, 'removed');
+  const everything = await pollux.sql("select coalesce(string_agg(a::text, ' '), '') as text from (select to_jsonb(a) as a from pollux.audit a union all select to_jsonb(e) from pollux.event e) x");
+  for (const key of [one, two]) assert.ok(!table.includes(key) && !everything[0].text.includes(key));
+});
+test('a token is shown once and works at once; the log shows the request and its attempt', async () => {
+  const made = (await boss.post('/clients', { name: 'from the console', rpm: 100 })).json();
+  assert.match(made.token, /^plx_/);
+  const answer = await pollux.send('/v1beta/models/gemini-2.5-flash:generateContent', { token: made.token, body: { contents: [{ parts: [{ text: 'x' }] }] } });
+  assert.equal(answer.status, 200);
+  await pollux.settled();
+  const { items } = (await boss.get('/requests?client=from+the+console')).json();
+  assert.equal(items.length, 1);
+  const one = (await boss.get(`/requests/${items[0].id}`)).json();
+  assert.deepEqual(one.tries.map((row) => row.outcome), ['ok']);
+  assert.match((await boss.get('/requests/export?client=from+the+console')).text, new RegExp(items[0].id));
+  assert.ok(!(await boss.get('/clients')).text.includes(made.token));
+  assert.equal((await boss.remove(`/clients/${made.id}`)).json().state, 'revoked');
+  assert.equal((await pollux.send('/v1beta/models/gemini-2.5-flash:generateContent', { token: made.token, body: {} })).status, 401);
+  const overview = (await boss.get('/overview')).json();
+  assert.ok(overview.requests.total >= 1 && overview.credentials.ready >= 1, JSON.stringify(overview).slice(0, 500));
 });
