@@ -10,6 +10,13 @@ bool console_call(const struct console_call *c, json_t **ret, struct fault *f)
     return c->changes ? side_change(ret, f, sql, 4, params) : side_read(ret, f, sql, 4, params);
 }
 
+bool console_may(const char *session, const char *action, struct fault *f)
+{
+    json_auto_t *ignored = NULL;
+    const char *const params[] = {session, action};
+    return side_read(&ignored, f, "select api.console_may($1, $2)", 2, params);
+}
+
 bool console_login_begin(const char *name, const char *from, json_t **ret, struct fault *f)
 {
     const char *const params[] = {name, from};

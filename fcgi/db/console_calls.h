@@ -22,6 +22,9 @@ struct console_call {
 /* api.console: its answer (new); json null is "no such thing". */
 bool console_call(const struct console_call *c, json_t **ret, struct fault *f);
 
+/* api.console_may: whether console_call() would let the session do that action. */
+bool console_may(const char *session, const char *action, struct fault *f);
+
 /* api.console_login_begin: {"salt", "ops", "mem"} or {"retry_s"}: new. */
 bool console_login_begin(const char *name, const char *from, json_t **ret, struct fault *f);
 

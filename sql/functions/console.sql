@@ -82,27 +82,48 @@ set role = excluded.role, changes = excluded.changes, help = excluded.help;
 
 -------------------------------------------------------------------------------------------------- the one door
 
+create or replace function pollux.console_enter(
+    p_session text, p_action text, out session_id bigint, out admin_id bigint, out name text
+)
+language plpgsql volatile as $$
+declare
+    v_action pollux.console_action;
+    v_role text;
+begin
+    session_id := pollux.session_enter(p_session);
+    select a.id, a.name, a.role into admin_id, name, v_role
+    from pollux.admin a join pollux.session s on s.admin_id = a.id where s.id = session_id;
+    select * into v_action from pollux.console_action c where c.name = p_action;
+    if v_action.name is null then
+        perform pollux.refuse(404, 'the console has no such call');
+    elsif pollux.role_rank(v_role) >= pollux.role_rank(v_action.role) then
+        return;
+    end if;
+    perform pollux.refuse(403, format('that needs the role %s; yours is %s', v_action.role, v_role),
+                          'Ask an owner, who can change your role under Administrators.');
+end
+$$;
+comment on function pollux.console_enter(text, text) is
+    'Whose session this is, if it is open and its administrator''s role is enough for the action; else an error.';
+
+create or replace function api.console_may(p_session text, p_action text) returns jsonb
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    select jsonb_build_object('name', name) from pollux.console_enter(p_session, p_action)
+$$;
+comment on function api.console_may(text, text) is
+    'Whether api.console would let this session do that: asked before a worker goes to the length of making a '
+    'password''s hash or sealing keys. Answers {name}, or the error.';
+
 create or replace function api.console(p_session text, p_action text, p_params jsonb, p_from jsonb)
 returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    v_session bigint := pollux.session_enter(p_session);
-    v_admin pollux.admin;
-    v_action pollux.console_action;
+    v_by record := pollux.console_enter(p_session, p_action);
     v_answer jsonb;
 begin
-    select a.* into v_admin from pollux.admin a join pollux.session s on s.admin_id = a.id
-    where s.id = v_session;
-    select * into v_action from pollux.console_action where name = p_action;
-    if v_action.name is null then
-        perform pollux.refuse(404, 'the console has no such call');
-    elsif pollux.role_rank(v_admin.role) < pollux.role_rank(v_action.role) then
-        perform pollux.refuse(403, format('that needs the role %s; yours is %s', v_action.role, v_admin.role),
-                              'Ask an owner, who can change your role under Administrators.');
-    end if;
-    perform pollux.actor_set(v_admin.name, p_from ->> 'remote');
+    perform pollux.actor_set(v_by.name, p_from ->> 'remote');
     execute format('select admin.%I($1)', 'console_' || p_action) into v_answer
-        using p_params || jsonb_build_object('_session', v_session, '_admin', v_admin.id);
+        using p_params || jsonb_build_object('_session', v_by.session_id, '_admin', v_by.admin_id);
     return v_answer;
 end
 $$;

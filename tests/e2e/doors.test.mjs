@@ -150,7 +150,7 @@ test('what a setting is changed to is in psql and in the audit, and acts on the 
   assert.equal(answer.json().value, '31');
   assert.equal((await pollux.sql(`select value from pollux.setting where name = 'retention_days'`))[0].value, '31');
   const row = (await audit('setting.set')).findLast((one) => one.subject === 'retention_days');
-  assert.deepEqual(row, { actor: 'boss', remote: '127.0.0.1', subject: 'retention_days', before: '30', after: '31' });
+  assert.deepEqual(row, { actor: 'boss', remote: '127.0.0.1', subject: 'retention_days', before: { value: '30' }, after: { value: '31' } });
   await waitFor('the workers to take it up', async () => (await pollux.sql(`select bool_and(beat_at > changed_at) as heard
     from pollux.worker, pollux.setting where name = 'retention_days' and left_at is null`))[0].heard, { timeout: 2000 });
   const refused = await boss.patch('/settings/retention_days', { value: 'for ever' });
