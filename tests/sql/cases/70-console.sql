@@ -68,7 +68,7 @@ select test.is('remove', pg_temp.call('o', 'credential_remove', '{"id": "2"}') -
 select test.is('twice', pg_temp.call('o', 'credential_remove', '{"id": "2"}') ->> 'error', 'PX409');
 select test.is('it is in the archive', pg_temp.call('v', 'credential_list', '{"state": "removed"}') -> 'items' -> 0 ->> 'id', '2');
 select test.is('and comes back', pg_temp.call('o', 'credential_restore', '{"id": "2"}') ->> 'state', 'ready');
-select test.is('change', pg_temp.call('o', 'credential_set', '{"id": "3", "label": "<b>x</b>", "tags": ["b", "a", "b"], "priority": 7, "project": "shop", "notes": "n"}') - array['created_at', 'last_used_at', 'requests_today'],
+select test.is('change', pg_temp.call('o', 'credential_set', '{"id": "3", "label": "<b>x</b>", "tags": ["b", "a", "b"], "priority": 7, "project": "shop", "notes": "n"}') - array['created_at', 'last_used_at', 'requests_today', 'proxy'],
     '{"id": 3, "kind": "api_key", "hint": "0003", "label": "<b>x</b>", "notes": "n", "state": "ready", "tags": ["a", "b"], "until": null, "reason": null, "project": "shop", "priority": 7, "dead_at": null}');
 select test.is('what is absent stays', pg_temp.call('o', 'credential_set', '{"id": "3", "tags_add": ["c"], "tags_remove": ["a"]}') -> 'tags', '["b", "c"]');
 select test.is('null clears', pg_temp.call('o', 'credential_set', '{"id": "3", "label": null}') ->> 'label', null);
