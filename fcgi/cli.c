@@ -126,6 +126,13 @@ static const struct cli_command commands[] = {
              "again. What does not work is asked again by itself: see the settings probe_after_...\n\n"
              "JSON: an array of {\"id\", \"ok\", \"status\", \"outcome\", \"error\", \"model\", \"with\",\n"
              "\"duration_ms\", \"state\", \"next_probe_at\", \"project\", \"label\", \"hint\", \"job\", \"done\"}."},
+    {.noun = "key", .verb = "sync", .run = key_sync,
+     .summary = "Reads the folder with keys (POLLUX_KEYS_DIR) now.",
+     .help = "Workers do it by themselves, every keys_folder_s seconds. New keys are added; keys that\n"
+             "came from a folder and are in none any more are disabled until they are back. With\n"
+             "several hosts each reads its own folder; a key counts as there while any has it.\n\n"
+             "JSON: {\"new\", \"back\", \"gone\", \"files\", \"keys\", \"malformed\", \"whole\": could all be read,\n"
+             "\"errors\": [the first ten: {\"file\", \"line\", \"text\" (masked), \"error\"}]}."},
     {.noun = "key", .verb = "reset", .run = key_reset, .arguments = "ID", .least = 1, .most = 1,
      .summary = "Forgets that a key was dead, failing or resting; learned limits too.",
      .help = "What was counted stays. A key that you disabled stays so: `key enable`.\n\n"

@@ -83,7 +83,7 @@ static int work(int listen_fd)
     if (!set_up((int)conf.db_connections, &f))
         return die(&f);
     const struct jobs_options o = {
-        .conninfo = conf.database, .worker_id = worker_id, .leaving = worker_draining};
+        .conninfo = conf.database, .worker_id = worker_id, .keys_dir = conf.keys_dir, .leaving = worker_draining};
     if (!jobs_start(&o, &f))
         return die(&f);
     reporter_start();

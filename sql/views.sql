@@ -281,6 +281,13 @@ comment on view report.credential_states is
     'Changes of state, of credentials (model null: ready, dead, disabled, removed) and of projects for a model '
     '(closed, open, half_open, resting, out): from, to, why, and until when at the latest.';
 
+create or replace view report.keys_folders as
+select f.place, f.synced_at, f.tried_at, f.next_at, f.files, f.keys, f.malformed, f.errors,
+       (select count(*) from pollux.keys_folder_key k where k.place = f.place) as credentials
+from pollux.keys_folder f;
+comment on view report.keys_folders is
+    'Folders with keys, by host: when they were last read whole, when last tried, and what was wrong.';
+
 create or replace view report.job_queue as
 select j.id, j.kind, j.subject, pollux.job_state(j, pollux.now()) as state,
        case when j.due_at > '-infinity' then j.due_at else j.created_at end as due_at, j.created_at, j.taken_at,

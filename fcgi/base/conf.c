@@ -62,7 +62,7 @@ static const struct setting settings[] = {
     {.name = "GEMINI_API_KEYS", .at = AT(keys), .secret = true,
      .help = "API keys to import at start, separated by commas, spaces or newlines"},
     {.name = "POLLUX_KEYS_DIR", .at = AT(keys_dir),
-     .help = "directory whose files hold API keys, imported at start"},
+     .help = "directory whose files hold API keys; read at start and then every keys_folder_s seconds"},
     {.name = "POLLUX_MASTER_KEY_FILE", .at = AT(master_key_file), .preset_doc = "POLLUX_HOME/master.key",
      .help = "file with the key that seals the credentials in the database; back it up"},
     {.name = "POLLUX_PREFIX", .at = AT(prefix),

@@ -8,8 +8,8 @@ enum { KEY_LEAST = 20, KEY_MOST = 256 };
 
 static bool key_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-           c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
 }
 
 static bool between(char c)
@@ -65,4 +65,48 @@ void keytext_mask(const char *word, size_t n, struct buf *out)
     for (size_t i = 0; i < keep; i++)
         buf_putc(out, word[i] > 0x20 && word[i] < 0x7f ? word[i] : '?');
     buf_puts(out, "***");
+}
+
+static size_t words_in(const char *line, size_t n)
+{
+    struct keytext k = {.text = line, .n = n, .comments = true};
+    size_t words = 0, m;
+    while (keytext_next(&k, &m) != NULL)
+        words++;
+    return words;
+}
+
+/* One line, without its end. */
+static void put_line(const char *line, size_t n, struct buf *out)
+{
+    const char *hash = memchr(line, '#', n);
+    size_t comment_n = hash != NULL ? (size_t)(line + n - hash) : 0, words = words_in(line, n), m;
+    struct keytext k = {.text = line, .n = n, .comments = true};
+    if (words == 0)
+        buf_add(out, line, n);
+    if (words > 1 && comment_n > 0) {
+        buf_add(out, hash, comment_n);
+        buf_putc(out, '\n');
+    }
+    for (const char *word, *sep = ""; (word = keytext_next(&k, &m)) != NULL; sep = "\n") {
+        buf_puts(out, sep);
+        buf_add(out, word, m);
+    }
+    if (words == 1 && comment_n > 0) {
+        buf_putc(out, ' ');
+        buf_add(out, hash, comment_n);
+    }
+    buf_putc(out, '\n');
+}
+
+void keytext_lines(const char *text, size_t n, struct buf *out)
+{
+    size_t at = n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    while (at < n) {
+        const char *end = memchr(text + at, '\n', n - at);
+        size_t length = end != NULL ? (size_t)(end - (text + at)) : n - at;
+        bool cr = length > 0 && text[at + length - 1] == '\r';
+        put_line(text + at, length - cr, out);
+        at += length + 1;
+    }
 }

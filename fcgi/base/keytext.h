@@ -27,6 +27,10 @@ struct keytext {
  * passed over. */
 const char *keytext_next(struct keytext *k, size_t *n);
 
+/* Appends the text with one word a line. Comments and empty lines stay; where several words share a line with a
+ * comment, it stands before them. Nothing else is changed, so that a second time nothing changes. */
+void keytext_lines(const char *text, size_t n, struct buf *out);
+
 /* Appends why a word is no key; nothing if it is one. */
 void keytext_judge(const char *word, size_t n, struct buf *why);
 

@@ -180,6 +180,7 @@ int key_enable(struct cli *cli);
 int key_disable(struct cli *cli);
 int key_remove(struct cli *cli);
 int key_test(struct cli *cli);
+int key_sync(struct cli *cli);
 int key_reset(struct cli *cli);
 int key_restore(struct cli *cli);
 

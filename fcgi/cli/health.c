@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* health.c: pollux key test, key reset, model reset, reset --all. */
+/* health.c: pollux key test, key sync, key reset, model reset, reset --all. */
 #include "cli/cli.h"
 
 #include "base/auto.h"
@@ -55,8 +55,10 @@ static bool have_done(struct cli *cli, const char *jobs)
     vault_uuid7(id);
     upstream_init();
     struct tests t = {.cli = cli, .jobs = jobs};
-    const struct jobs_options o = {
-        .conninfo = conf.database_owner, .worker_id = id, .at_once = TESTS_AT_ONCE};
+    const struct jobs_options o = {.conninfo = conf.database_owner,
+                                   .worker_id = id,
+                                   .keys_dir = conf.keys_dir,
+                                   .at_once = TESTS_AT_ONCE};
     jobs_help(&o, all_done, &t);
     upstream_end_all();
     vault_close();
@@ -105,6 +107,67 @@ int key_test(struct cli *cli)
         return cli_failure("there is no key with the id %s: `pollux key list` shows them", cli->arguments[0]);
     json_auto_t *list = json_pack("[O]", asked);
     return test(cli, list);
+}
+
+/* ---- the keys folder ---- */
+
+static const struct cli_column sync_columns[] = {
+    {.title = "NEW", .field = "new", .format = CLI_NUMBER},
+    {.title = "BACK", .field = "back", .format = CLI_NUMBER},
+    {.title = "VANISHED", .field = "gone", .format = CLI_NUMBER},
+    {.title = "KEYS", .field = "keys", .format = CLI_NUMBER},
+    {.title = "FILES", .field = "files", .format = CLI_NUMBER},
+    {.title = "MALFORMED", .field = "malformed", .format = CLI_NUMBER},
+    {0},
+};
+
+static void say_errors(const json_t *errors)
+{
+    size_t i;
+    json_t *e;
+    json_array_foreach (errors, i, e) {
+        const char *file = json_string_value(json_object_get(e, "file"));
+        const char *text = json_string_value(json_object_get(e, "text"));
+        const char *why = json_string_value(json_object_get(e, "error"));
+        long long line = json_integer_value(json_object_get(e, "line"));
+        if (line > 0)
+            cli_say("%s line %lld: %s is no key: %s", file, line, text != NULL ? text : "", why);
+        else
+            cli_say("%s: %s", file != NULL ? file : conf.keys_dir, why);
+    }
+}
+
+static int report_sync(struct cli *cli, const json_t *job)
+{
+    const json_t *result = json_object_get(job, "result");
+    const char *error = json_string_value(json_object_get(result, "error"));
+    if (error != NULL || !json_is_object(result))
+        return cli_failure("%s could not be read: %s", conf.keys_dir,
+                           error != NULL ? error : "nobody did it");
+    if (cli->json)
+        cli_json(result);
+    else
+        cli_object(sync_columns, result);
+    say_errors(json_object_get(result, "errors"));
+    if (json_is_true(json_object_get(result, "whole")))
+        return CLI_OK;
+    return cli_failure("not all of %s could be read: keys are not missed until it can be", conf.keys_dir);
+}
+
+int key_sync(struct cli *cli)
+{
+    auto_buf place = {0}, list = {0};
+    json_auto_t *id = NULL, *job = NULL;
+    if (*conf.keys_dir == '\0')
+        return cli_failure("there is no folder with keys: set POLLUX_KEYS_DIR");
+    jobs_place(conf.keys_dir, &place);
+    if (cli_db(cli) == NULL || !admin_keys_folder_sync(cli->db, &id, &cli->fault, buf_str(&place)))
+        return cli_failed(cli);
+    buf_printf(&list, "{%lld}", (long long)json_integer_value(id));
+    auto_str number = xstrndup(list.p + 1, list.n - 2);
+    if (!have_done(cli, buf_str(&list)) || !admin_job_get(cli->db, &job, &cli->fault, number))
+        return cli_failed(cli);
+    return report_sync(cli, job);
 }
 
 /* ---- resetting ---- */

@@ -60,6 +60,16 @@ bool admin_credential_test_all(struct db *db, json_t **ret, struct fault *f, con
     return CALL(db, ret, f, "select admin.credential_test_all($1)", model);
 }
 
+bool admin_keys_folder_sync(struct db *db, json_t **ret, struct fault *f, const char *place)
+{
+    return CALL(db, ret, f, "select admin.keys_folder_sync($1)", place);
+}
+
+bool admin_job_get(struct db *db, json_t **ret, struct fault *f, const char *id)
+{
+    return CALL(db, ret, f, "select admin.job_get($1::bigint)", id);
+}
+
 bool admin_jobs_open(struct db *db, json_t **ret, struct fault *f, const char *jobs)
 {
     return CALL(db, ret, f, "select admin.jobs_open($1::bigint[])", jobs);

@@ -35,6 +35,12 @@ bool admin_credential_restore(struct db *db, json_t **ret, struct fault *f, cons
 bool admin_credential_test(struct db *db, json_t **ret, struct fault *f, const char *id, const char *model);
 bool admin_credential_test_all(struct db *db, json_t **ret, struct fault *f, const char *model);
 
+/* Has a keys folder ("host:/path") read at once: the id of the job. */
+bool admin_keys_folder_sync(struct db *db, json_t **ret, struct fault *f, const char *place);
+
+/* A job as it is: {"state", "result", ...}. */
+bool admin_job_get(struct db *db, json_t **ret, struct fault *f, const char *id);
+
 /* Of these jobs (an array as PostgreSQL writes it: "{1,2}"): how many are not done; what came of them. */
 bool admin_jobs_open(struct db *db, json_t **ret, struct fault *f, const char *jobs);
 bool admin_credential_test_results(struct db *db, json_t **ret, struct fault *f, const char *jobs);

@@ -11,6 +11,7 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/conf.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "db/db.h"
 #include "db/ears.h"
@@ -19,6 +20,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     PLACES = 50,    /* the most that jobs_at_once may be */
@@ -38,6 +40,7 @@ static const struct kind {
     {"probe", probe_run},
     {"keep_alive", keep_alive_run},
     {"refresh", refresh_run},
+    {"keys_folder", keys_folder_run},
 };
 
 enum { KINDS = sizeof kinds / sizeof *kinds };
@@ -63,6 +66,7 @@ static struct {
     struct ears *ears;
     const char *conninfo;
     const char *worker;
+    char *places_here; /* the folders with keys that are on this host, as an array of PostgreSQL; owned */
     int at_once;
     bool (*leaving)(void);
     pthread_t thread;
@@ -254,7 +258,7 @@ static bool take_jobs(int most)
     buf_putc(&names, '}');
     char most_text[16];
     snprintf(most_text, sizeof most_text, "%d", most);
-    const char *const params[] = {jobs.worker, buf_str(&names), "{}", most_text};
+    const char *const params[] = {jobs.worker, buf_str(&names), jobs.places_here, most_text};
     json_auto_t *taken = NULL;
     struct fault f = {0};
     if (!jobs_call(&taken, &f, "select api.job_take($1::uuid, $2::text[], $3::text[], $4::int)", 4, params)) {
@@ -343,9 +347,30 @@ static void *jobs_main(void *arg)
 
 /* ------------------------------------------------------------------ begin and end */
 
+void jobs_place(const char *keys_dir, struct buf *place)
+{
+    char host[256] = "";
+    gethostname(host, sizeof host - 1);
+    auto_str real = realpath(keys_dir, NULL);
+    buf_printf(place, "%s:%s", host, real != NULL ? real : keys_dir);
+}
+
+static char *places_here(const char *keys_dir)
+{
+    auto_buf array = {0}, place = {0};
+    buf_putc(&array, '{');
+    if (keys_dir != NULL && *keys_dir != '\0') {
+        jobs_place(keys_dir, &place);
+        json_quote(&array, buf_str(&place)); /* arrays quote as JSON does, but for control characters */
+    }
+    buf_putc(&array, '}');
+    return buf_take(&array);
+}
+
 static void begin(const struct jobs_options *o)
 {
     jobs.conninfo = o->conninfo;
+    jobs.places_here = places_here(o->keys_dir);
     jobs.worker = o->worker_id;
     jobs.at_once = o->at_once;
     jobs.leaving = o->leaving;
@@ -358,6 +383,7 @@ static void end(void)
 {
     ears_free(jobs.ears);
     db_free(jobs.db);
+    free(jobs.places_here);
     jobs.ears = NULL;
     jobs.db = NULL;
 }

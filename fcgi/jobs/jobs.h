@@ -13,6 +13,7 @@
 #ifndef POLLUX_JOBS_JOBS_H
 #define POLLUX_JOBS_JOBS_H
 
+#include "base/buf.h"
 #include "base/fault.h"
 
 #include <stdbool.h>
@@ -20,9 +21,13 @@
 struct jobs_options {
     const char *conninfo;
     const char *worker_id; /* a UUID: of the worker, or one made for the occasion */
+    const char *keys_dir;  /* the folder with keys of this host, or "" */
     int at_once;           /* 0: as the setting jobs_at_once says */
     bool (*leaving)(void); /* once it says true nothing new is taken; may be NULL */
 };
+
+/* The subject of jobs about a folder of this host: "host:/its/real/path", appended. */
+void jobs_place(const char *keys_dir, struct buf *place);
 
 /* Begins to take jobs, on threads of its own; after ledger_start(). */
 bool jobs_start(const struct jobs_options *o, struct fault *f);

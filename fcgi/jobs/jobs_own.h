@@ -28,6 +28,7 @@ typedef bool job_function(struct job *job, struct fault *f);
 job_function probe_run;
 job_function keep_alive_run;
 job_function refresh_run;
+job_function keys_folder_run;
 
 /* One statement on the connection that the jobs share, repeated once when it turns out to be broken: it has
  * to be one that may be repeated. */

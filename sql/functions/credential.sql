@@ -198,7 +198,7 @@ declare
     c pollux.credential;
 begin
     select * into v_was from pollux.credential where id = p_id and removed_at is null for no key update;
-    update pollux.credential set enabled = p_enabled where id = v_was.id returning * into c;
+    update pollux.credential set enabled = p_enabled, gone_at = null where id = v_was.id returning * into c;
     if c.id is null then
         return null;
     elsif p_enabled then

@@ -44,6 +44,7 @@ declare
     v_now timestamptz := pollux.now();
     v_jobs jsonb;
 begin
+    perform pollux.keys_folder_due(p_places);
     with next as (
         select id from pollux.job
         where done_at is null and due_at <= v_now and (lease_until is null or lease_until <= v_now)

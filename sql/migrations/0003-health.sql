@@ -102,3 +102,49 @@ comment on column pollux.credential.revived_at is 'When a probe last found that 
 
 create index event_state on pollux.event (((detail ->> 'credential_id')::bigint), id) where kind = 'state';
 comment on index pollux.event_state is 'The history of a credential.';
+
+------------------------------------------------------------------------------------------------- keys folders
+
+alter table pollux.credential
+    add column from_folder boolean not null default false,
+    add column gone_at timestamptz;
+comment on column pollux.credential.from_folder is 'Whether it came out of a keys folder (POLLUX_KEYS_DIR).';
+comment on column pollux.credential.gone_at is
+    'When it vanished from the last keys folder that had it: it is disabled for that, and comes back with it.';
+
+create table pollux.keys_folder (
+    place text collate "C" primary key,
+    next_at timestamptz not null,
+    tried_at timestamptz,
+    synced_at timestamptz,
+    round bigint not null default 0,
+    files integer,
+    keys integer,
+    malformed integer,
+    errors jsonb not null default '[]'
+) with (fillfactor = 50);
+comment on table pollux.keys_folder is 'Folders with keys: each host has its own (POLLUX_KEYS_DIR).';
+comment on column pollux.keys_folder.place is 'Host and path: host:/path.';
+comment on column pollux.keys_folder.next_at is 'When it is read next.';
+comment on column pollux.keys_folder.tried_at is 'When it was last looked at.';
+comment on column pollux.keys_folder.synced_at is
+    'When it was last read whole: only then are keys missed in it.';
+comment on column pollux.keys_folder.round is 'Number of the last reading.';
+comment on column pollux.keys_folder.files is 'Files in it.';
+comment on column pollux.keys_folder.keys is 'Keys in them.';
+comment on column pollux.keys_folder.malformed is 'Words in them that are no keys.';
+comment on column pollux.keys_folder.errors is
+    'What was wrong: an array of {file, line, text: masked, error}, cut to a few.';
+
+create table pollux.keys_folder_key (
+    credential_id bigint not null,
+    round bigint not null,
+    place text collate "C" not null references pollux.keys_folder on delete cascade,
+    primary key (place, credential_id)
+) with (fillfactor = 70);
+create index keys_folder_key_credential on pollux.keys_folder_key (credential_id);
+comment on table pollux.keys_folder_key is 'Which folder holds which credential.';
+comment on index pollux.keys_folder_key_credential is 'The folders of a credential.';
+comment on column pollux.keys_folder_key.credential_id is 'Credential, also one that was removed by hand.';
+comment on column pollux.keys_folder_key.round is 'The last reading that found it.';
+comment on column pollux.keys_folder_key.place is 'Folder.';

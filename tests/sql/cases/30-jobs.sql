@@ -2,9 +2,9 @@
 -- Jobs: asked for once, taken by one, taken again when their worker died, tried again when they failed.
 create function pg_temp.a() returns uuid language sql as $$ select '00000000-0000-0000-0000-00000000aaaa'::uuid $$;
 create function pg_temp.b() returns uuid language sql as $$ select '00000000-0000-0000-0000-00000000bbbb'::uuid $$;
-create function pg_temp.take(p_worker uuid, p_most integer default 9) returns text language sql as $$
+create function pg_temp.take(p_worker uuid, p_most integer default 9, p_places text[] default '{}') returns text language sql as $$
     select coalesce(string_agg(j ->> 'id', ' ' order by n), '')
-    from jsonb_array_elements(api.job_take(p_worker, '{probe,refresh,keys_folder}', '{/here}', p_most)) with ordinality x(j, n)
+    from jsonb_array_elements(api.job_take(p_worker, '{probe,refresh,keys_folder}', p_places, p_most)) with ordinality x(j, n)
 $$;
 create function pg_temp.state(p_id bigint) returns text language sql as $$ select admin.job_get(p_id) ->> 'state' $$;
 
@@ -64,5 +64,5 @@ select pollux.job_enqueue('probe', 'asked', null, '-infinity');
 select test.is('what an operator asks for comes first, then what waits longest', pg_temp.take(pg_temp.a(), 2), '4 3');
 select pollux.job_enqueue('keys_folder', '/elsewhere', null, null);
 select pollux.job_enqueue('keys_folder', '/here', null, null);
-select test.is('a folder is read where it is', pg_temp.take(pg_temp.a()), '2 1 6');
+select test.is('a folder is read where it is', pg_temp.take(pg_temp.a(), 9, '{/here}'), '2 1 6');
 select test.is('all of them can be seen', (select string_agg(state, ' ' order by id) from report.job_queue), 'running running running running waiting running');
