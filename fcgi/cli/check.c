@@ -13,6 +13,7 @@
 #include "base/conf.h"
 #include "base/log.h"
 #include "cli/migrate.h"
+#include "jobs/jobs.h"
 #include "upstream/upstream.h"
 #include "vault/vault.h"
 
@@ -336,6 +337,67 @@ static void check_timeouts(struct doctor *d)
               "total_timeout_ms ends requests before %s can", json_string_value(json_array_get(longer, 0)));
 }
 
+/* Jobs that nobody takes, and those that were given up. */
+static void check_jobs(struct doctor *d)
+{
+    static const char sql[] =
+        "select json_build_object("
+        "'waiting', (select count(*) from pollux.job where done_at is null "
+        "and due_at < pollux.now() - interval '5 minutes' and coalesce(lease_until < pollux.now(), true)), "
+        "'failed', (select count(*) from pollux.job where not ok and done_at > pollux.now() - interval '1 day'), "
+        "'why', (select kind || ' ' || subject || ': ' || coalesce(result ->> 'error', '') from pollux.job "
+        "where not ok and done_at > pollux.now() - interval '1 day' order by done_at desc limit 1))";
+    struct fault f = {0};
+    json_auto_t *r = NULL;
+    if (!d->schema)
+        return;
+    if (!ask(d, &r, sql, &f))
+        found(d, FAIL, "jobs", "", "%s", reason(&f));
+    else if (number_at(r, "waiting") > 0)
+        found(d, WARN, "jobs", "are the workers running? `report.job_queue` shows them; setting jobs_at_once",
+              "%lld jobs have been waiting for more than five minutes", number_at(r, "waiting"));
+    else if (number_at(r, "failed") > 0)
+        found(d, WARN, "jobs", "", "%lld jobs were given up since yesterday: %s", number_at(r, "failed"),
+              text_at(r, "why"));
+    else
+        found(d, OK, "jobs", "", "none is late, none was given up");
+}
+
+static void tell_folder(struct doctor *d, const json_t *folder)
+{
+    const json_t *error = json_array_get(json_object_get(folder, "errors"), 0);
+    long long malformed = number_at(folder, "malformed");
+    if (error != NULL)
+        found(d, WARN, "keys folder", "correct the file; `pollux key sync` reads the folder now",
+              "%s: %s%s%s", text_at(error, "file"), text_at(error, "error"),
+              malformed > 0 ? ", " : "", malformed > 0 ? "that word was left out" : "");
+    else if (true_at(folder, "late"))
+        found(d, WARN, "keys folder", "are the workers running, and with this POLLUX_KEYS_DIR?",
+              "%s was last read at %s", conf.keys_dir, text_at(folder, "synced_at"));
+    else
+        found(d, OK, "keys folder", "", "%lld keys in %lld files of %s", number_at(folder, "keys"),
+              number_at(folder, "files"), conf.keys_dir);
+}
+
+static void check_keys_folder(struct doctor *d)
+{
+    static const char sql[] =
+        "select to_jsonb(f) || jsonb_build_object('late', coalesce(synced_at, '-infinity') < pollux.now() "
+        "- make_interval(secs => 3 * pollux.setting('keys_folder_s')::float8 + 60)) "
+        "from pollux.keys_folder f where place = $1";
+    if (!d->schema || *conf.keys_dir == '\0')
+        return;
+    auto_buf place = {0};
+    jobs_place(conf.keys_dir, &place);
+    const char *const params[] = {buf_str(&place)};
+    struct fault f = {0};
+    json_auto_t *folder = NULL;
+    if (db_json(d->cli->db, &folder, &f, sql, 1, params))
+        tell_folder(d, folder);
+    else
+        found(d, WARN, "keys folder", "`pollux key sync` reads it now", "%s has never been read", conf.keys_dir);
+}
+
 /* Opens some stored credentials: at most 50, by chance, and one for each master key in use. */
 static void check_sample(struct doctor *d)
 {
@@ -489,6 +551,8 @@ int check_run(struct cli *cli)
     check_workers_door(&d);
     check_workers(&d);
     check_maintenance(&d);
+    check_jobs(&d);
+    check_keys_folder(&d);
     check_timeouts(&d);
     check_sample(&d);
     check_upstream(&d);

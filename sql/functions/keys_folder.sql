@@ -15,7 +15,8 @@ declare
     v_next timestamptz;
 begin
     foreach v_place in array p_places loop
-        select next_at into v_next from pollux.keys_folder where place = v_place;
+        select least(next_at, tried_at + make_interval(secs => pollux.setting('keys_folder_s')::float8))
+        into v_next from pollux.keys_folder where place = v_place;
         if not found then
             insert into pollux.keys_folder (place, next_at) values (v_place, pollux.now()) on conflict do nothing;
             v_next := pollux.now();

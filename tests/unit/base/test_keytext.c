@@ -62,10 +62,36 @@ static void a_masked_word_cannot_be_used(void)
     buf_free(&out);
 }
 
+static void lines_are(const char *text, const char *wanted)
+{
+    struct buf once = {0}, twice = {0};
+    keytext_lines(text, strlen(text), &once);
+    CHECK_STR(buf_str(&once), wanted);
+    keytext_lines(buf_str(&once), once.n, &twice);
+    CHECK_STR(buf_str(&twice), wanted);
+    buf_free(&once);
+    buf_free(&twice);
+}
+
+static void one_word_a_line_and_nothing_is_lost(void)
+{
+    lines_are("", "");
+    lines_are("a", "a\n");
+    lines_are("a\nb\n", "a\nb\n");
+    lines_are("a b,c\td", "a\nb\nc\nd\n");
+    lines_are("a, b # two of them\nc#one\n", "# two of them\na\nb\nc #one\n");
+    lines_are("# head\n\n  # indented\na  \n", "# head\n\n  # indented\na\n");
+    lines_are("\xef\xbb\xbf" "a\r\nb c\r\n", "a\nb\nc\n");
+    lines_are("a,,b ,\n,\n", "a\nb\n,\n");
+    lines_are("no-key!  key", "no-key!\nkey\n");
+    lines_are("a # b, c", "a # b, c\n");
+}
+
 int main(void)
 {
     RUN(words_lie_between_blanks_commas_and_lines);
     RUN(a_key_has_its_length_and_its_letters);
     RUN(a_masked_word_cannot_be_used);
+    RUN(one_word_a_line_and_nothing_is_lost);
     return check_end();
 }
