@@ -29,7 +29,8 @@ language sql immutable as $$
         (17, 'pollux_client_cost_total', 'counter', 'What they cost, by client.'),
         (18, 'pollux_chore_last_run_timestamp_seconds', 'gauge', 'When each part of the maintenance was last done.'),
         (19, 'pollux_chore_failed', 'gauge', 'Whether its last run failed.'),
-        (20, 'pollux_database_size_bytes', 'gauge', 'Size of the database.')
+        (20, 'pollux_jobs', 'gauge', 'Jobs that workers have to do, by kind and by whether they wait or run.'),
+        (21, 'pollux_database_size_bytes', 'gauge', 'Size of the database.')
 $$;
 comment on function pollux.metric_help() is 'The metrics there are, in their order: name, kind, help.';
 
@@ -153,6 +154,9 @@ language sql stable as $$
     union all
     select 'pollux_chore_failed', '', jsonb_build_object('chore', c.name), c.failed::integer::numeric
     from pollux.chore c where c.done_at > '-infinity'
+    union all
+    select 'pollux_jobs', '', jsonb_build_object('kind', j.kind, 'state', pollux.job_state(j, pollux.now())), count(*)
+    from pollux.job j where j.done_at is null group by j.kind, pollux.job_state(j, pollux.now())
     union all
     select 'pollux_database_size_bytes', '', '{}', pg_database_size(current_database())
 $$;

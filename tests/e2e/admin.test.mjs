@@ -286,3 +286,18 @@ test('pages of other origins may not read what is for administrators, clients\' 
   }
   assert.equal((await get('/health', null, { headers: { origin: 'https://elsewhere.example' } })).headers['access-control-allow-origin'], 'https://elsewhere.example');
 });
+test('while the database is away the administration says so; afterwards it goes on, changes included', async () => {
+  assert.equal((await get('/admin/stats', tokens.viewer)).status, 200);
+  await pollux.database('stop', '-m', 'immediate');
+  try {
+    for (const where of ['/admin/stats', '/metrics', '/status.txt']) {
+      const answer = await get(where, tokens.viewer);
+      assert.deepEqual([answer.status, answer.json().error.code], [503, 'unavailable'], where);
+      assert.ok(Number(answer.headers['retry-after']) > 0, where);
+    }
+  } finally {
+    await pollux.database('start');
+  }
+  assert.equal((await post('/admin/reset', { all: true }, tokens.operator)).status, 200, 'also on a connection that broke while it was idle');
+  assert.equal((await get('/metrics', tokens.metrics)).status, 200);
+});
