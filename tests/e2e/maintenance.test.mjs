@@ -42,6 +42,21 @@ test('pollux maintain does what is due, once, also when two run', options, async
   assert.equal(said.code, 0);
 });
 
+test('a key that was dead for long is archived, listed there, and restored', options, async () => {
+  await pollux.sql(`update pollux.credential set dead_reason = 'suspended', dead_at = pollux.now() - interval '40 days', probe_at = null`);
+  assert.equal((await pollux.sql('select pollux.credential_retire() as gone'))[0].gone, 1);
+  assert.deepEqual(await pollux.cli('key', 'list'), []);
+  const [archived] = await pollux.cli('key', 'list', '--archived');
+  assert.deepEqual([archived.state, archived.reason, archived.project], ['archived', 'suspended', 'p1']);
+  assert.match((await pollux.command('key', 'list', '--archived')).out, /suspended/);
+  assert.equal((await pollux.cli('key', 'restore', String(archived.id))).state, 'ready');
+  const again = await pollux.command('key', 'restore', String(archived.id));
+  assert.equal(again.code, 1);
+  assert.match(again.err, /no key with the id \d+ in the archive/);
+  const answer = await pollux.send('/v1beta/models/gemini-2.5-flash:generateContent', { body: { contents: [{ parts: [{ text: 'hello' }] }] } });
+  assert.equal(answer.status, 200, 'it serves again');
+});
+
 test('pg_cron comes by, and is in force', options, async () => {
   await waitFor('pg_cron', async () => (await jobs()).some((job) => job.done_by === 'pg_cron'), { timeout: 100_000, every: 1000 });
   assert.equal(await way(), 'pg_cron');
