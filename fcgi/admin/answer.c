@@ -64,8 +64,8 @@ void admin_refuse(struct request *r, const struct fault *f)
 {
     if (*f->meant != '\0')
         log_warn("%s %s: %s", r->method, codes[f->kind], f->meant);
-    json_t *error = json_pack("{s:s, s:o, s:o}", "code", codes[f->kind], "message", text_or_null(f->said), "hint",
-                              text_or_null(f->hint));
+    json_t *error = json_pack("{s:s, s:o, s:o}", "code", codes[f->kind], "message", text_or_null(f->said),
+                              "hint", text_or_null(f->hint));
     if (*f->param != '\0')
         json_object_set_new(error, "field", text_or_null(f->param));
     if (f->kind == FAULT_UNAUTHENTICATED)

@@ -10,7 +10,8 @@
 
 enum { TOKEN_LEAST = 20, TOKEN_MOST = 200 };
 
-/* The only Authorization header; NULL when there is none or several, which web servers would read differently. */
+/* The only Authorization header; NULL when there is none or several, which web servers would read
+ * differently. */
 static const char *authorization(const struct request *r)
 {
     const char *found = NULL;
@@ -43,7 +44,8 @@ bool admin_token_hash(const struct request *r, char hash[static VAULT_HEX_MAX], 
         return true;
     }
     hash[0] = '\0';
-    fault_set(f, FAULT_UNAUTHENTICATED, "this needs an admin token: send it as Authorization: Bearer plxa_...");
+    fault_set(f, FAULT_UNAUTHENTICATED,
+              "this needs an admin token: send it as Authorization: Bearer plxa_...");
     fault_hint(f, "make one: pollux admin token add NAME --role viewer");
     return false;
 }

@@ -29,12 +29,12 @@ struct actor {
     char role[16];
 };
 
-/* Lets somebody in who has at least the role `least`: *ret says who. FAULT_UNAUTHENTICATED without a valid admin
- * token, FAULT_FORBIDDEN for a client token and for too low a role; both say what to do. */
+/* Lets somebody in who has at least the role `least`: *ret says who. FAULT_UNAUTHENTICATED without a valid
+ * admin token, FAULT_FORBIDDEN for a client token and for too low a role; both say what to do. */
 bool admin_enter(const struct request *r, const char *least, struct actor *ret, struct fault *f);
 
-/* The admin token of a request as the database knows it (hexadecimal SHA-256), for calls that check it themselves.
- * FAULT_UNAUTHENTICATED when there is none or it cannot be one. */
+/* The admin token of a request as the database knows it (hexadecimal SHA-256), for calls that check it
+ * themselves. FAULT_UNAUTHENTICATED when there is none or it cannot be one. */
 bool admin_token_hash(const struct request *r, char hash[static VAULT_HEX_MAX], struct fault *f);
 
 #endif

@@ -18,8 +18,8 @@
 
 static bool was_forwarded(const struct request *r)
 {
-    static const char *const marks[] = {"forwarded", "x-forwarded-for", "x-real-ip", "via", "x-forwarded-host",
-                                        "x-forwarded-proto"};
+    static const char *const marks[] = {"forwarded", "x-forwarded-for",  "x-real-ip",
+                                        "via",       "x-forwarded-host", "x-forwarded-proto"};
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
         if (request_header(r, marks[i]) != NULL)
             return true;
@@ -51,7 +51,8 @@ static void answer_text(struct request *r, const char *sql, const char *type)
 void admin_metrics(struct request *r, const struct uri *u)
 {
     (void)u;
-    answer_text(r, "select to_jsonb(api.metrics($1, $2::boolean))", "text/plain; version=0.0.4; charset=utf-8");
+    answer_text(r, "select to_jsonb(api.metrics($1, $2::boolean))",
+                "text/plain; version=0.0.4; charset=utf-8");
 }
 
 void admin_status_text(struct request *r, const struct uri *u)

@@ -97,15 +97,17 @@ static void log_usage(int64_t seconds)
     char text[24];
     const char *const params[] = {text};
     snprintf(text, sizeof text, "%lld", (long long)seconds);
-    if (!side_read(&used, &f, "select api.usage_line($1::int)", 1, params) || number_at(used, "requests") == 0)
+    if (!side_read(&used, &f, "select api.usage_line($1::int)", 1, params) ||
+        number_at(used, "requests") == 0)
         return;
     const json_t *pool = json_object_get(used, "pool");
-    log_info("usage of %lld s: %lld requests (%lld not ok) of %lld clients with %lld credentials; tokens: %lld in "
-             "(%lld cached), %lld out; pool: %lld ready, %lld resting, %lld dead",
-             (long long)seconds, number_at(used, "requests"), number_at(used, "errors"), number_at(used, "clients"),
-             number_at(used, "credentials"), number_at(used, "prompt_tokens"), number_at(used, "cached_tokens"),
-             number_at(used, "output_tokens"), number_at(pool, "ready"), number_at(pool, "resting"),
-             number_at(pool, "dead"));
+    log_info(
+        "usage of %lld s: %lld requests (%lld not ok) of %lld clients with %lld credentials; tokens: %lld in "
+        "(%lld cached), %lld out; pool: %lld ready, %lld resting, %lld dead",
+        (long long)seconds, number_at(used, "requests"), number_at(used, "errors"),
+        number_at(used, "clients"), number_at(used, "credentials"), number_at(used, "prompt_tokens"),
+        number_at(used, "cached_tokens"), number_at(used, "output_tokens"), number_at(pool, "ready"),
+        number_at(pool, "resting"), number_at(pool, "dead"));
 }
 
 /* ------------------------------------------------------------------ the thread */

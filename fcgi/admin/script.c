@@ -77,7 +77,8 @@ static void add_malformed(struct script *s, size_t index, const char *text, size
         return;
     auto_buf masked = {0};
     keytext_mask(text, n, &masked);
-    json_array_append_new(shown, json_pack("{s:i,s:s,s:s}", "index", (int)index, "text", buf_str(&masked), "reason", why));
+    json_array_append_new(
+        shown, json_pack("{s:i,s:s,s:s}", "index", (int)index, "text", buf_str(&masked), "reason", why));
 }
 
 /* Seals one item of "keys", or says why it is no key. */
@@ -96,8 +97,8 @@ static void seal_item(struct script *s, size_t index, const json_t *item, json_t
     }
     char fingerprint[VAULT_HEX_MAX];
     vault_credential_seal(text, n, fingerprint, &secret);
-    json_array_append_new(sealed, json_pack("{s:s,s:s,s:s}", "fingerprint", fingerprint, "sealed", buf_str(&secret),
-                                            "hint", text + n - 4));
+    json_array_append_new(sealed, json_pack("{s:s,s:s,s:s}", "fingerprint", fingerprint, "sealed",
+                                            buf_str(&secret), "hint", text + n - 4));
 }
 
 /* Jansson's memory is not wiped when it is freed: overwrite the keys in place. */
@@ -122,7 +123,7 @@ static bool seal_keys(struct script *s)
     wipe_text(one);
     size_t i;
     json_t *item;
-    json_array_foreach(many, i, item) {
+    json_array_foreach (many, i, item) {
         seal_item(s, i, item, sealed);
         wipe_text(item);
     }

@@ -23,12 +23,12 @@ bool side_read(json_t **ret, struct fault *f, const char *sql, int n, const char
 /* The same for a call that changes something: it is repeated only if it cannot have been executed. */
 bool side_change(json_t **ret, struct fault *f, const char *sql, int n, const char *const *params);
 
-/* What an administrator's token (its SHA-256 in hexadecimal) is worth: {"kind", "id", "name", "role"} if it is
- * at least of role `least`. FAULT_UNAUTHENTICATED or FAULT_FORBIDDEN, with a hint, otherwise. */
+/* What an administrator's token (its SHA-256 in hexadecimal) is worth: {"kind", "id", "name", "role"} if it
+ * is at least of role `least`. FAULT_UNAUTHENTICATED or FAULT_FORBIDDEN, with a hint, otherwise. */
 bool side_enter(const char *token_hash, const char *least, json_t **ret, struct fault *f);
 
-/* api.script(): a call of a program. `token_hash` as above; `params` and `from` are JSON text. *ret is json null when
- * there is no such thing. `changes` says whether it does more than look. */
+/* api.script(): a call of a program. `token_hash` as above; `params` and `from` are JSON text. *ret is json
+ * null when there is no such thing. `changes` says whether it does more than look. */
 bool side_script(const char *token_hash, const char *name, const char *params, const char *from, bool changes,
                  json_t **ret, struct fault *f);
 

@@ -8,7 +8,8 @@ language sql immutable as $$
     select array_position(array['self', 'metrics', 'viewer', 'operator', 'owner'], p_role)
 $$;
 comment on function pollux.role_rank(text) is
-    'Roles in ascending order, each may what those before it may (self: whoever is known at all); null if unknown.';
+    'Roles in ascending order, each may what those before it may (self: whoever is known at all); null '
+    'if unknown.';
 
 create or replace function pollux.actor_must(p_actor pollux.actor, p_least text) returns void
 language plpgsql stable as $$
@@ -21,7 +22,8 @@ begin
               hint = 'an owner gives roles: pollux admin token add NAME --role ' || p_least;
 end
 $$;
-comment on function pollux.actor_must(pollux.actor, text) is 'An error unless the actor has this role or a higher one.';
+comment on function pollux.actor_must(pollux.actor, text) is
+    'An error unless the actor has this role or a higher one.';
 
 create or replace function pollux.actor_of_token(p_token_hash text) returns pollux.actor
 language plpgsql volatile as $$
@@ -58,7 +60,8 @@ begin
 end
 $$;
 comment on function api.admin_enter(text, text) is
-    'Lets an admin token in if it has at least this role: {kind, id, name, role}. Otherwise an error: PX401, PX403.';
+    'Lets an admin token in if it has at least this role: {kind, id, name, role}. Otherwise an error: '
+    'PX401, PX403.';
 
 create or replace function pollux.admin_token_json(t pollux.admin_token) returns jsonb
 language sql stable as $$
@@ -68,7 +71,8 @@ language sql stable as $$
         'state', case when t.revoked_at is not null then 'revoked'
                       when t.expires_at <= pollux.now() then 'expired' else 'active' end)
 $$;
-comment on function pollux.admin_token_json(pollux.admin_token) is 'An admin token for people; neither token nor hash.';
+comment on function pollux.admin_token_json(pollux.admin_token) is
+    'An admin token for people; neither token nor hash.';
 
 create or replace function admin.token_add(
     p_name text, p_hash text, p_hint text, p_role text, p_expires timestamptz
@@ -97,7 +101,8 @@ begin
 end
 $$;
 comment on function admin.token_add(text, text, text, text, timestamptz) is
-    'Adds an admin token by the hexadecimal SHA-256 of it; p_role: metrics, viewer, operator, owner. Answers it as in '
+    'Adds an admin token by the hexadecimal SHA-256 of it; p_role: metrics, viewer, operator, owner. '
+    'Answers it as in '
     'token_list.';
 
 create or replace function admin.token_list() returns jsonb
@@ -105,7 +110,8 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select coalesce(jsonb_agg(pollux.admin_token_json(t) order by t.id), '[]') from pollux.admin_token t
 $$;
 comment on function admin.token_list() is
-    'Array of {id, name, role, hint, created_at, expires_at, last_used_at, revoked_at, state}; state: active, expired, '
+    'Array of {id, name, role, hint, created_at, expires_at, last_used_at, revoked_at, state}; state: '
+    'active, expired, '
     'revoked.';
 
 create or replace function admin.token_revoke(p_id_or_name text) returns jsonb

@@ -25,7 +25,8 @@ language sql stable as $$
      limit (select greatest(pollux.setting('metrics_models')::integer - count(*), 0) from pollux.meter_name))
 $$;
 comment on function pollux.meter_names(timestamptz, timestamptz) is
-    'Models with series of their own: those that are known, and those whose first good answer lies between the two '
+    'Models with series of their own: those that are known, and those whose first good answer lies '
+    'between the two '
     'moments, as far as there is room.';
 
 -- Counted by range first, so that the functions of the histogram run per group and not per request.
@@ -60,7 +61,8 @@ language sql stable as $$
     from counted group by 1, 2, 3
 $$;
 comment on function pollux.meter_models(timestamptz, timestamptz, boolean) is
-    'Requests of the log that ended between the two moments, as the meter counts them; lost ones only if p_lost.';
+    'Requests of the log that ended between the two moments, as the meter counts them; lost ones only if '
+    'p_lost.';
 
 create or replace function pollux.meter_clients(p_from timestamptz, p_to timestamptz, p_lost boolean)
 returns setof pollux.meter_client
@@ -91,7 +93,8 @@ language sql stable as $$
     where a.started_at >= (select min(started_at) from ended)
     group by 1
 $$;
-comment on function pollux.meter_attempts(timestamptz, timestamptz, boolean) is 'The same by outcome of each upstream call.';
+comment on function pollux.meter_attempts(timestamptz, timestamptz, boolean) is
+    'The same by outcome of each upstream call.';
 
 create or replace function pollux.meter_run() returns integer
 language plpgsql volatile as $$
@@ -131,4 +134,5 @@ begin
 end
 $$;
 comment on function pollux.meter_run() is
-    'Takes what ended since the last time, but for the last minute, into the meter. Answers how many groups that concerned.';
+    'Takes what ended since the last time, but for the last minute, into the meter. Answers how many '
+    'groups that concerned.';

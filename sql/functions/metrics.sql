@@ -62,7 +62,8 @@ language sql stable as $$
     group by 1
 $$;
 comment on function pollux.metric_clients() is
-    'The same by client: the first metrics_clients of them by name, the rest as "other", unknown ones as "none".';
+    'The same by client: the first metrics_clients of them by name, the rest as "other", unknown ones as '
+    '"none".';
 
 -- Prometheus' cumulative buckets out of a histogram: le, and how many took at most so long.
 create or replace function pollux.metric_buckets(p_histogram bigint[])
@@ -71,7 +72,8 @@ language sql immutable as $$
     select coalesce(trim_scale(b::numeric / 1000)::text, '+Inf'), sum(coalesce(n, 0)) over (order by i)
     from unnest(pollux.histogram_bounds() || null::bigint, p_histogram) with ordinality x(b, n, i)
 $$;
-comment on function pollux.metric_buckets(bigint[]) is 'The histogram as le (seconds, +Inf) and counts that add up.';
+comment on function pollux.metric_buckets(bigint[]) is
+    'The histogram as le (seconds, +Inf) and counts that add up.';
 
 create or replace function pollux.metric_histogram(p_name text, p_model text, p_histogram bigint[], p_sum_ms numeric)
 returns table (name text, suffix text, labels jsonb, value numeric)
@@ -197,7 +199,8 @@ language sql stable as $$
           group by h.rank, h.name, h.kind, h.help) m
 $$;
 comment on function pollux.metrics_text() is
-    'All metrics in the text format 0.0.4 of Prometheus, in one snapshot. Metrics without a sample are left out.';
+    'All metrics in the text format 0.0.4 of Prometheus, in one snapshot. Metrics without a sample are '
+    'left out.';
 
 create or replace function pollux.monitor_enter(p_token_hash text, p_local boolean) returns void
 language plpgsql volatile as $$
@@ -212,7 +215,8 @@ begin
 end
 $$;
 comment on function pollux.monitor_enter(text, boolean) is
-    'Lets somebody look at figures: with an admin token of any role, or without one from this machine (p_local) while '
+    'Lets somebody look at figures: with an admin token of any role, or without one from this machine '
+    '(p_local) while '
     'the setting metrics_local is on. Otherwise an error: PX401, PX403.';
 
 create or replace function api.metrics(p_token_hash text, p_local boolean) returns text
@@ -223,5 +227,6 @@ begin
 end
 $$;
 comment on function api.metrics(text, boolean) is
-    'All metrics for Prometheus. p_token_hash: of an admin token, hexadecimal SHA-256, or null; p_local: the caller is '
+    'All metrics for Prometheus. p_token_hash: of an admin token, hexadecimal SHA-256, or null; p_local: '
+    'the caller is '
     'on this machine, without a proxy in between.';

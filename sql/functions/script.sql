@@ -25,8 +25,10 @@ begin
 end
 $$;
 comment on function api.script(text, text, jsonb, jsonb) is
-    'A call of a program. p_token_hash: of its admin token, hexadecimal SHA-256; p_call: stats, status, credential, '
-    'credentials, usage (role viewer), reset, keys_add, key_remove (role operator); p_from: {remote}. PX401 and PX403 '
+    'A call of a program. p_token_hash: of its admin token, hexadecimal SHA-256; p_call: stats, status, '
+    'credential, '
+    'credentials, usage (role viewer), reset, keys_add, key_remove (role operator); p_from: {remote}. '
+    'PX401 and PX403 '
     'at the door, PX400 with what is wrong with a parameter; null when there is no such thing.';
 
 ---------------------------------------------------------------------------------------------------- parameters
@@ -188,7 +190,8 @@ begin
 end
 $$;
 comment on function pollux.script_page(jsonb) is
-    'A page of credentials in the order of their ids: {items, next}; "after" of the next page is next, null: the last.';
+    'A page of credentials in the order of their ids: {items, next}; "after" of the next page is next, '
+    'null: the last.';
 
 create or replace function pollux.script_credentials(p jsonb) returns jsonb
 language plpgsql stable as $$
@@ -226,7 +229,8 @@ language sql stable as $$
     where c.removed_at is null and c.id = pollux.param_number(p, 'id', null, 1, 999999999999999999)
 $$;
 comment on function pollux.script_credential(jsonb) is
-    'GET /admin/status/{id}: a credential, the quota of its project by model, its health by model, its last changes of '
+    'GET /admin/status/{id}: a credential, the quota of its project by model, its health by model, its '
+    'last changes of '
     'state; null if there is none.';
 
 -- The hours that were asked for are summed up anew for each page; pages go by the number of rows, in an order that
@@ -251,7 +255,8 @@ begin
 end
 $$;
 comment on function pollux.script_usage(jsonb) is
-    'GET /admin/usage: requests, tokens, cost and times, summed up by client, credential, model and hour or day.';
+    'GET /admin/usage: requests, tokens, cost and times, summed up by client, credential, model and hour '
+    'or day.';
 
 ------------------------------------------------------------------------------------------------------- changing
 
@@ -278,7 +283,8 @@ begin
 end
 $$;
 comment on function pollux.script_reset(jsonb) is
-    'POST /admin/reset: ends all automatic states of a credential, a model, or all. What an operator disabled stays so.';
+    'POST /admin/reset: ends all automatic states of a credential, a model, or all. What an operator '
+    'disabled stays so.';
 
 create or replace function pollux.script_keys_add(p jsonb) returns jsonb
 language plpgsql volatile as $$
@@ -297,4 +303,5 @@ language sql volatile as $$
     select admin.credential_remove(pollux.param_number(p, 'id', null, 1, 999999999999999999))
 $$;
 comment on function pollux.script_key_remove(jsonb) is
-    'DELETE /admin/keys/{id}: removes a credential and its secret; answers it as it was, null if there is none.';
+    'DELETE /admin/keys/{id}: removes a credential and its secret; answers it as it was, null if there '
+    'is none.';

@@ -11,7 +11,8 @@ language sql stable as $$
     from pollux.usage_models(pollux.hour_of(pollux.now()) - interval '23 hours') u
     full join (select model, projects, ready from report.models) m on m.model = u.model
 $$;
-comment on function pollux.status_rows() is 'Use of the last 24 hours (whole ones and this one) by model, and who is ready for each.';
+comment on function pollux.status_rows() is
+    'Use of the last 24 hours (whole ones and this one) by model, and who is ready for each.';
 
 create or replace function pollux.status_head() returns text
 language sql stable as $$
@@ -78,5 +79,6 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     where ended_at > pollux.now() - make_interval(secs => p_seconds)
 $$;
 comment on function api.usage_line(integer) is
-    'What ended in the last so many seconds: {requests, errors, prompt_tokens, cached_tokens, output_tokens (thoughts '
+    'What ended in the last so many seconds: {requests, errors, prompt_tokens, cached_tokens, '
+    'output_tokens (thoughts '
     'included), total_tokens, clients, credentials, pool: as api.health()}.';
