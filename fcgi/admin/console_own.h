@@ -71,6 +71,9 @@ void session_password(struct call *c);
 /* "keys" (a text, or an array of texts) becomes "sealed"; what is no key is told in the answer. */
 bool secrets_keys(struct call *c);
 
+/* "proxy" (an address, or empty for none) becomes what the database keeps of it: {"sealed", "hint"} or null. */
+bool secrets_proxy(struct call *c);
+
 /* Makes a client token: "_hash" and "_hint"; the token itself is shown in the answer. */
 bool secrets_client_token(struct call *c);
 

@@ -30,7 +30,7 @@ static const struct console_route routes[] = {
     {.method = "POST", .path = "/credentials/bulk", .action = "credential_bulk"},
     {.method = "GET", .path = "/credentials/export", .action = "credential_export", .serve = console_csv},
     {.method = "GET", .path = "/credentials/{id}", .action = "credential_get"},
-    {.method = "PATCH", .path = "/credentials/{id}", .action = "credential_set"},
+    {.method = "PATCH", .path = "/credentials/{id}", .action = "credential_set", .prepare = secrets_proxy},
     {.method = "DELETE", .path = "/credentials/{id}", .action = "credential_remove"},
     {.method = "GET", .path = "/credentials/{id}/attempts", .action = "credential_attempts"},
     {.method = "POST", .path = "/credentials/{id}/enable", .action = "credential_enable"},

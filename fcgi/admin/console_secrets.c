@@ -9,6 +9,8 @@
 #include "admin/console_own.h"
 #include "base/auto.h"
 #include "base/keytext.h"
+#include "base/proxy.h"
+#include "db/console_calls.h"
 #include "vault/vault.h"
 
 #include <string.h>
@@ -85,6 +87,34 @@ bool secrets_keys(struct call *c)
     json_object_set_new(c->params, "sealed", k.sealed);
     c->shown = json_pack("{s:o,s:I}", "malformed", k.malformed, "malformed_count", k.malformed_n);
     return ok;
+}
+
+/* ------------------------------------------------------------------ a proxy of its own */
+
+bool secrets_proxy(struct call *c)
+{
+    json_t *given = json_object_get(c->params, "proxy");
+    if (given == NULL || json_is_null(given))
+        return true;
+    if (!json_is_string(given))
+        return fault_param(&c->fault, "proxy", "\"proxy\" must be an address such as socks5h://127.0.0.1:1080");
+    auto_secret url = {0};
+    auto_buf sealed = {0}, shown = {0};
+    json_auto_t *fingerprint = NULL;
+    buf_puts(&url, json_string_value(given));
+    json_object_set_new(c->params, "proxy", json_null());
+    if (url.n == 0)
+        return true;
+    const char *id = json_string_value(json_object_get(c->params, "id"));
+    if (!proxy_check("the proxy", buf_str(&url), &c->fault) ||
+        !console_fingerprint(c->session, id, &fingerprint, &c->fault))
+        return false;
+    if (!json_is_string(fingerprint))
+        return fault_set(&c->fault, FAULT_NOT_FOUND, "there is no credential with this id");
+    vault_proxy_seal(buf_str(&url), json_string_value(fingerprint), &sealed);
+    proxy_shown(buf_str(&url), &shown);
+    json_object_set_new(c->params, "proxy", json_pack("{s:s,s:s}", "sealed", buf_str(&sealed), "hint", buf_str(&shown)));
+    return true;
 }
 
 /* ------------------------------------------------------------------ tokens */

@@ -17,6 +17,12 @@ bool console_may(const char *session, const char *action, struct fault *f)
     return side_read(&ignored, f, "select api.console_may($1, $2)", 2, params);
 }
 
+bool console_fingerprint(const char *session, const char *credential, json_t **ret, struct fault *f)
+{
+    const char *const params[] = {session, credential};
+    return side_read(ret, f, "select api.console_fingerprint($1, $2)", 2, params);
+}
+
 bool console_login_begin(const char *name, const char *from, json_t **ret, struct fault *f)
 {
     const char *const params[] = {name, from};

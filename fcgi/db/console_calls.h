@@ -25,6 +25,9 @@ bool console_call(const struct console_call *c, json_t **ret, struct fault *f);
 /* api.console_may: whether console_call() would let the session do that action. */
 bool console_may(const char *session, const char *action, struct fault *f);
 
+/* api.console_fingerprint: under what a credential's proxy is sealed, as a JSON text (new); json null: no such. */
+bool console_fingerprint(const char *session, const char *credential, json_t **ret, struct fault *f);
+
 /* api.console_login_begin: {"salt", "ops", "mem"} or {"retry_s"}: new. */
 bool console_login_begin(const char *name, const char *from, json_t **ret, struct fault *f);
 

@@ -114,7 +114,7 @@ comment on function pollux.audit_columns(regclass, text) is 'The columns of a ta
 
 call pollux.audit_table('pollux.client', 'client', 'name', 'name rpm tpm daily_tokens models expires_at revoked_at');
 call pollux.audit_table('pollux.credential', 'credential', 'id',
-                        'project_id label priority enabled removed_at archived_at notes tags');
+                        'project_id label priority enabled removed_at archived_at notes tags proxy_hint');
 call pollux.audit_table('pollux.model', 'model', 'name',
                         pollux.audit_columns('pollux.model', 'created_at updated_at'));
 call pollux.audit_table('pollux.model_alias', 'alias', 'alias', 'model');

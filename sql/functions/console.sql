@@ -114,6 +114,17 @@ comment on function api.console_may(text, text) is
     'Whether api.console would let this session do that: asked before a worker goes to the length of making a '
     'password''s hash or sealing keys. Answers {name}, or the error.';
 
+create or replace function api.console_fingerprint(p_session text, p_credential text) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    perform pollux.console_enter(p_session, 'credential_set');
+    return to_jsonb((select encode(fingerprint, 'hex') from pollux.credential where id::text = p_credential));
+end
+$$;
+comment on function api.console_fingerprint(text, text) is
+    'The fingerprint (hexadecimal) under which a proxy of this credential is sealed, for whoever may change it; null '
+    'if there is no such credential. Not for the browser.';
+
 create or replace function api.console(p_session text, p_action text, p_params jsonb, p_from jsonb)
 returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

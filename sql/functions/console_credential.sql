@@ -278,15 +278,21 @@ begin
     c.tags := coalesce(pollux.words(p -> 'tags', 'tags'), c.tags);
     c.tags := array(select distinct w from unnest(c.tags || coalesce(v_add, '{}')) w
                     where w <> all (coalesce(v_remove, '{}')) order by 1);
+    if p ? 'proxy' then
+        c.proxy_sealed := decode(p -> 'proxy' ->> 'sealed', 'hex');
+        c.proxy_hint := p -> 'proxy' ->> 'hint';
+    end if;
     update pollux.credential
-    set (project_id, priority, label, notes, tags) = (c.project_id, c.priority, c.label, c.notes, c.tags)
+    set (project_id, priority, label, notes, tags, proxy_sealed, proxy_hint) =
+        (c.project_id, c.priority, c.label, c.notes, c.tags, c.proxy_sealed, c.proxy_hint)
     where id = c.id;
     perform pollux.quota_refresh(array[v_old, c.project_id]);
     return c;
 end
 $$;
 comment on function pollux.credential_change(pollux.credential, jsonb) is
-    'Changes what stands in p: label, priority, project (a name), notes, tags, tags_add, tags_remove.';
+    'Changes what stands in p: label, priority, project (a name), notes, tags, tags_add, tags_remove, proxy ({sealed, '
+    'hint}, or null for none).';
 
 create or replace function admin.console_credential_set(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -297,8 +303,8 @@ begin
 end
 $$;
 comment on function admin.console_credential_set(jsonb) is
-    'p: {id, label, priority, project, notes, tags, tags_add, tags_remove}; what is absent stays. Answers the '
-    'credential as in the list.';
+    'p: {id, label, priority, project, notes, tags, tags_add, tags_remove, proxy}; what is absent stays. The worker '
+    'seals the proxy (an address, or null for none). Answers the credential as in the list.';
 
 create or replace function pollux.credential_do(c pollux.credential, p_action text, p jsonb) returns boolean
 language plpgsql volatile as $$
@@ -383,7 +389,9 @@ declare
     v_done integer := 0;
     v_id bigint;
 begin
-    if v_action is null or (v_ids is null) = (p -> 'filter' is null) then
+    if p ? 'proxy' then
+        perform pollux.refuse(400, 'a proxy is set for one credential at a time');
+    elsif v_action is null or (v_ids is null) = (p -> 'filter' is null) then
         perform pollux.refuse(400, 'say "action" and either "ids" or "filter"');
     end if;
     perform set_config('pollux.audit_rows', 'off', true); -- one row for all

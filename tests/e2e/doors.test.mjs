@@ -214,11 +214,16 @@ test('keys are looked at, added, changed in many and removed, and never seen aga
   assert.equal((await boss.get('/credentials?q=desk')).json().total, 2);
   const done = (await boss.post('/credentials/bulk', { action: 'disable', ids: added.ids })).json();
   assert.deepEqual(done, { done: 2, seen: 2, left: 0, next: null });
+  const proxied = (await boss.patch(`/credentials/${added.ids[1]}`, { proxy: 'socks5h://me:secretpass@127.0.0.1:1080', notes: 'n' })).json();
+  assert.match(proxied.proxy, /127\.0\.0\.1:1080/);
+  assert.ok(!JSON.stringify(proxied).includes('secretpass'));
+  assert.equal((await boss.patch(`/credentials/${added.ids[1]}`, { proxy: 'gopher://x' })).status, 400);
+  assert.equal((await boss.patch(`/credentials/${added.ids[1]}`, { proxy: '' })).json().proxy, null);
   const table = (await boss.get('/credentials/export?project=desk')).text;
   assert.equal(table.trim().split('\r\n').length, 3);
   assert.equal((await boss.remove(`/credentials/${added.ids[0]}`)).json().state, 'removed');
   const everything = await pollux.sql("select coalesce(string_agg(a::text, ' '), '') as text from (select to_jsonb(a) as a from pollux.audit a union all select to_jsonb(e) from pollux.event e) x");
-  for (const key of [one, two]) assert.ok(!table.includes(key) && !everything[0].text.includes(key));
+  for (const key of [one, two, 'secretpass']) assert.ok(!table.includes(key) && !everything[0].text.includes(key));
 });
 test('a token is shown once and works at once; the log shows the request and its attempt', async () => {
   const made = (await boss.post('/clients', { name: 'from the console', rpm: 100 })).json();
