@@ -138,6 +138,10 @@ static bool ask(struct job *job, const json_t *about, struct fault *f)
     vault_wipe_buf(&call.headers);
     struct outcome o;
     judge(end, &call, &body, &way, &o);
+    if (*own != '\0' && end != UPSTREAM_DONE) { /* what happens on its own way out is no fault of the key */
+        o.scope = SCOPE_NONE;
+        o.rest = REST_NONE;
+    }
     describe(job, &o, call.status, clock_ms() - began);
     upstream_call_free(&call);
     return !(jobs_ending() && end != UPSTREAM_DONE);

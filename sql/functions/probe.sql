@@ -22,19 +22,21 @@ begin
     perform pollux.probe_cover();
     perform pollux.probe_spare();
     for v_due in
-            select x.id, x.model from (
-                select c.id, (select h.model from pollux.health h where h.credential_id = c.id and h.model <> ''
-                              order by h.last_at desc nulls last limit 1) as model
-                from pollux.credential c
-                where c.dead_reason is not null and c.probe_at <= v_now and c.enabled and c.removed_at is null
-                  and c.kind = 'api_key'
-                order by c.probe_at limit 1000) x
-            union all
             select * from (
-                select distinct on (h.credential_id) h.credential_id, h.model
-                from (select * from pollux.health where next_probe_at <= v_now
-                      order by next_probe_at limit 1000) h
-                order by h.credential_id, h.streak >= 0, h.next_probe_at) x loop
+                select x.id, x.model from (
+                    select c.id, (select h.model from pollux.health h where h.credential_id = c.id and h.model <> ''
+                                  order by h.last_at desc nulls last limit 1) as model
+                    from pollux.credential c
+                    where c.dead_reason is not null and c.probe_at <= v_now and c.enabled and c.removed_at is null
+                      and c.kind = 'api_key'
+                    order by c.probe_at limit 1000) x
+                union all
+                select * from (
+                    select distinct on (h.credential_id) h.credential_id, h.model
+                    from (select * from pollux.health where next_probe_at <= v_now
+                          order by next_probe_at limit 1000) h
+                    order by h.credential_id, h.streak >= 0, h.next_probe_at) x) due(id, model)
+            order by id loop
         if not exists (select from pollux.job where kind = 'probe' and subject = v_due.id::text
                                                  and done_at is null) then
             perform pollux.job_enqueue('probe', v_due.id::text, jsonb_strip_nulls(jsonb_build_object(

@@ -54,7 +54,8 @@ async function drive() {
   for (const body of [{ keys: [keys.byScript, keys.good, `${keys.leaked}!`] }, { key: keys.byScript, nosuch: 1 }, `{"keys": ["${keys.byScript}`, { keys: [`x ${keys.good}`] }]) await keep('/admin/keys', { token: admin, body });
   await keep('/admin/keys', { token: client, body: { key: keys.good } });
   await keep('/admin/reset', { token: admin, body: { model: keys.good } });
-  for (const words of [['key', 'list'], ['client', 'list'], ['status'], ['usage'], ['model', 'list'], ['check'], ['key', 'add', 'short'], ['key', 'enable', '999999'], ['admin', 'token', 'list'], ['usage', '--csv']]) {
+  for (const words of [['key', 'list'], ['client', 'list'], ['status'], ['usage'], ['model', 'list'], ['check'], ['key', 'add', 'short'], ['key', 'enable', '999999'], ['admin', 'token', 'list'], ['usage', '--csv'],
+    ['key', 'test', '--all'], ['key', 'test', '1', '--model', keys.good], ['model', 'reset', keys.leaked], ['key', 'reset', '2'], ['key', 'sync'], ['reset', '--all']]) {
     const said = await pollux.command(...words, '--json');
     answers.push(said.out + said.err);
   }
@@ -68,6 +69,12 @@ test('the planted secrets were really used', async () => {
   const { by_key: used } = await pollux.sim.stats();
   for (const name of ['suspended', 'leaked', 'disabled', 'invalid']) assert.ok(used[keys[name]]?.calls > 0, `${name} was tried`);
   assert.ok((await pollux.sql('select 1 from report.requests')).length > 30);
+});
+test('probes, jobs and changes of state are there to be searched, with errors that quote the key', async () => {
+  const jobs = await pollux.sql("select result from report.job_queue where kind = 'probe'");
+  assert.ok(jobs.some(({ result }) => /suspended/.test(result?.error ?? '')), JSON.stringify(jobs));
+  assert.ok((await pollux.sql('select 1 from report.credential_states')).length > 0);
+  assert.ok((await pollux.sql('select 1 from report.health where probe_status = 403')).length > 0);
 });
 test('no answer to a client and no word of the command line holds a secret', () => {
   answers.forEach((text, i) => search(`answer ${i}: ${text.slice(0, 200)}`, text));
