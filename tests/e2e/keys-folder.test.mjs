@@ -2,7 +2,7 @@
 // The folder with keys: what an operator puts there is in the pool, what he takes away is out, and nothing else happens.
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { newHome, startPollux } from '../lib/pollux.mjs';
 import { keyOf } from '../lib/sim.mjs';
@@ -63,8 +63,9 @@ test('keys that vanish are out, those that return are in again', async () => {
 
 test('a file that cannot be read takes no key away, and is told', async () => {
   // A file too large to be a list of keys: unlike one without rights it is refused to everybody, root too.
-  renameSync(path.join(folder, 'first'), path.join(folder, '../moved'));
-  write('first', Buffer.alloc(65 * 1024 * 1024, 'x'));
+  const moved = path.join(folder, '../moved');
+  cpSync(path.join(folder, 'first'), moved, { preserveTimestamps: true });
+  renameSync(write('../large', Buffer.alloc(65 * 1024 * 1024, 'x')), path.join(folder, 'first'));
   await waitFor('the error', async () => (await told()).errors.length === 1, { timeout: 20_000 });
   assert.equal((await told()).errors[0].file, 'first');
   assert.deepEqual(await states(), short([1, 'ready'], [2, 'ready'], [3, 'ready'], [4, 'ready'], [5, 'disabled']));
@@ -74,8 +75,8 @@ test('a file that cannot be read takes no key away, and is told', async () => {
   const check = JSON.parse((await pollux.command('check', '--offline', '--json')).out).find((line) => line.check === 'keys folder');
   assert.equal(check.state, 'warn');
   assert.match(check.detail, /first/);
-  rmSync(path.join(folder, 'first'));
-  renameSync(path.join(folder, '../moved'), path.join(folder, 'first'));
+  chownSync(moved, owner.uid, owner.gid);
+  renameSync(moved, path.join(folder, 'first'));
   await waitFor('all to be well', async () => (await told()).errors.length === 0, { timeout: 20_000 });
 });
 
