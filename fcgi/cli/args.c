@@ -266,7 +266,8 @@ bool cli_price(struct cli *cli, const char *name, json_t *patch, const char *fie
     const char *text = cli_option(cli, name);
     if (text == NULL)
         return true;
-    size_t whole = strspn(text, "0123456789"), more = text[whole] == '.' ? 1 + strspn(text + whole + 1, "0123456789") : 0;
+    size_t whole = strspn(text, "0123456789");
+    size_t more = text[whole] == '.' ? 1 + strspn(text + whole + 1, "0123456789") : 0;
     bool none = strcmp(text, "none") == 0;
     if (!none && (whole == 0 || whole > 9 || more == 1 || more > 10 || text[whole + more] != '\0'))
         return cli_wrong(cli, "--%s is a number such as 2.5, or `none`, not `%s`", name, text) == CLI_OK;

@@ -55,7 +55,8 @@ int model_list(struct cli *cli)
 static int print_model(const struct cli *cli, const json_t *model)
 {
     if (json_is_null(model))
-        return cli_failure("there is no configured model `%s`: `pollux model list` shows them", cli->arguments[0]);
+        return cli_failure("there is no configured model `%s`: `pollux model list` shows them",
+                           cli->arguments[0]);
     if (cli->json)
         cli_json(model);
     else

@@ -41,7 +41,8 @@ bool calls_models(json_t **ret, int64_t client, struct fault *f);
 /* api.models_due: ids of credentials whose lists of models are to be asked for now: new. */
 bool calls_models_due(json_t **ret, struct fault *f);
 
-/* api.models_offered: what a project's list says, an array of Gemini's model objects; NULL: it could not be had. */
+/* api.models_offered: what a project's list says, an array of Gemini's model objects; NULL: it could not be
+ * had. */
 bool calls_models_offered(int64_t project, const json_t *models, struct fault *f);
 
 #endif

@@ -53,7 +53,7 @@ struct wish {
     const char *dialect;    /* "native" or "openai" */
     const char *verb;       /* "generateContent", ... or "" */
     const char *model;      /* as the client named it; "" for calls that have no model */
-    bool fallback;          /* `model` stands in for the client's: it need not be one that clients may ask for */
+    bool fallback;          /* `model` stands in for the client's, and need not be one that clients may ask for */
     bool no_waiting;        /* rather fail than wait */
     bool hurried;           /* another model can serve: wait for a second at the most */
     bool stream;

@@ -428,6 +428,16 @@ static bool beats(const struct journey *j)
     return j->mode == ANSWER_STREAM && events && !gemini_ended(j->seen);
 }
 
+/* A heartbeat may be the beginning of the answer: if it is clear who serves, it is said now. */
+static bool beat(struct journey *j)
+{
+    if (!beats(j))
+        return true;
+    if (!journey_has_stand_in(j))
+        journey_tell_model(j);
+    return sse_beat(&j->sse, conf.heartbeat * 1000);
+}
+
 static bool on_tick(void *ctx)
 {
     struct journey *j = ctx;
@@ -443,9 +453,7 @@ static bool on_tick(void *ctx)
         outcome_of_transport(UPSTREAM_FIRST_BYTE_TIMEOUT, &o);
         return judge(j, o);
     }
-    if (beats(j) && !journey_has_stand_in(j))
-        journey_tell_model(j); /* a heartbeat may be the beginning of the answer */
-    return !beats(j) || sse_beat(&j->sse, conf.heartbeat * 1000) || judge_gone(j);
+    return beat(j) || judge_gone(j);
 }
 
 bool attempt_pause(struct journey *j, int64_t ms)
@@ -453,8 +461,9 @@ bool attempt_pause(struct journey *j, int64_t ms)
     for (int64_t end = clock_ms() + ms, left; (left = end - clock_ms()) > 0;) {
         if (clock_ms() >= j->deadline_ms)
             return false;
-        if (request_gone(j->req) || (beats(j) && !sse_beat(&j->sse, conf.heartbeat * 1000)))
-            return fault_set(&j->fault, FAULT_CLIENT_GONE, "the client left while its request was about to be repeated");
+        if (request_gone(j->req) || !beat(j))
+            return fault_set(&j->fault, FAULT_CLIENT_GONE,
+                             "the client left while its request was about to be repeated");
         usleep((useconds_t)(left < LOOK_MS ? left : LOOK_MS) * 1000);
     }
     return true;

@@ -276,7 +276,8 @@ static bool is_overload(enum outcome_kind kind)
  * of two models do not belong together. */
 static bool another_model_helps(const struct journey *j)
 {
-    if (!j->generates || j->committed || j->once || j->credential != 0 || clock_ms() >= j->deadline_ms || request_gone(j->req))
+    bool moveable = j->generates && !j->committed && !j->once && j->credential == 0;
+    if (!moveable || clock_ms() >= j->deadline_ms || request_gone(j->req))
         return false;
     for (size_t i = 0; i < j->resources_n; i++)
         if (strncmp(j->resources[i], "cachedContents/", 15) == 0)

@@ -165,8 +165,8 @@ bool journey_body(struct journey *j, size_t max);
 /* Notes a resource whose project has to serve ("files/abc"). */
 void journey_resource(struct journey *j, const char *name);
 
-/* Whether `sending` was made for this very permit, and the same form of the request, already; if not, it is from
- * now on. */
+/* Whether `sending` was made for this very permit, and the same form of the request, already; if not, it is
+ * from now on. */
 bool journey_prepared(struct journey *j, const char *model, const char *traits);
 
 /* Says in a header of the answer which model serves; of no effect once the answer has begun. */

@@ -92,8 +92,8 @@ static bool is_clients(const struct fault *f)
            f->kind == FAULT_CLIENT_GONE;
 }
 
-/* Asks the projects whose turn it is, or any if nothing is known yet and others are being asked. Why that failed,
- * if it did for one of them, is in j->fault. */
+/* Asks the projects whose turn it is, or any if nothing is known yet and others are being asked. Why that
+ * failed, if it did for one of them, is in j->fault. */
 static void refresh(struct journey *j)
 {
     json_auto_t *due = NULL;
@@ -113,8 +113,8 @@ static void refresh(struct journey *j)
     }
 }
 
-/* The list for this client, who is authenticated: new. NULL with j->fault. A list that is as old as the last time
- * will do when the upstream cannot be asked. */
+/* The list for this client, who is authenticated: new. NULL with j->fault. A list that is as old as the last
+ * time will do when the upstream cannot be asked. */
 static json_t *catalogue(struct journey *j)
 {
     json_t *list = NULL;

@@ -14,8 +14,8 @@
 /* Is this GET one for the list of models or for one model? */
 bool models_is_listing(const struct uri_call *call);
 
-/* Leaves the answer in j->answer: a page of the list, or a model, if the list has it; otherwise what the upstream
- * says. The client is authenticated in either case, and charged one request. False with j->fault. */
+/* Leaves the answer in j->answer: a page of the list, or a model, if the list has it; otherwise what the
+ * upstream says. The client is authenticated in either case, and charged one request. False with j->fault. */
 bool models_get(struct journey *j, const struct uri_call *call);
 
 #endif

@@ -130,8 +130,8 @@ static bool wants_events(const struct journey *j)
     return strcmp(buf_str(&alt), "sse") == 0;
 }
 
-/* Caches, interactions and some others name their model in the body: it is one that the client has to be allowed, and
- * may be an alias. */
+/* Caches, interactions and some others name their model in the body: it is one that the client has to be
+ * allowed, and may be an alias. */
 static void model_of_body(struct journey *j)
 {
     auto_buf given = {0};

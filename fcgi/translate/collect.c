@@ -184,7 +184,8 @@ static void add_content(struct candidate *one, const json_t *content)
     json_t *part, *parts = json_object_get(content, "parts");
     const char *role = shape_text(content, "role");
     if (role != NULL)
-        json_object_set_new(one->members, "content", json_pack("{s:o}", "role", shape_string(role, strlen(role))));
+        json_object_set_new(one->members, "content",
+                            json_pack("{s:o}", "role", shape_string(role, strlen(role))));
     else if (json_object_get(one->members, "content") == NULL)
         json_object_set_new(one->members, "content", json_object());
     json_array_foreach(parts, i, part) {

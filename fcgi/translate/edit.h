@@ -28,7 +28,8 @@ struct edit {
 /* Appends the changed body to `out`. False, and nothing appended, when there is nothing to change. */
 bool edit_native(const char *body, size_t n, const struct edit *e, struct buf *out);
 
-/* Appends the text of the body's own member "model". False if it has none, or a longer one than a name can be. */
+/* Appends the text of the body's own member "model". False if it has none, or a longer one than a name can
+ * be. */
 bool edit_model(const char *body, size_t n, struct buf *name);
 
 /* Appends the JSON text without the blanks between its tokens: one line, whatever it was. */

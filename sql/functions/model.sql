@@ -251,7 +251,7 @@ $$;
 comment on function pollux.model_check_loop(text) is
     'An error if the fallbacks of a model, and theirs, lead back to it.';
 
--- Changes of models, aliases and of what is made of both are done one at a time: they touch rows of many models.
+-- Changes of models, aliases and of what is made of both are done one at a time: they touch rows of many.
 create or replace function pollux.model_lock() returns void
 language sql volatile as $$ select pg_advisory_xact_lock(hashtext('pollux.model')) $$;
 comment on function pollux.model_lock() is 'One change of models at a time, until the end of the transaction.';

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Offer: which models there are. Google shows each project a list of its own; the union of those lists, asked for now
--- and then, with what the operator made of it (aliases, configured models, variants with search, refusals), is the
--- list that clients get.
+-- Offer: which models there are. Google shows each project a list of its own; the union of those lists, asked
+-- for now and then, with what the operator made of it (aliases, configured models, variants with search,
+-- refusals), is the list that clients get.
 set check_function_bodies = off;
 
 drop function if exists api.models();
@@ -33,9 +33,9 @@ begin
 end
 $$;
 comment on function api.models_due() is
-    'Array of credentials, one per project, whose lists of models shall be asked for now; as a rule empty. Who '
-    'gets them answers with api.models_offered() for each; nobody else gets them for models_refresh_minutes. Null: '
-    'nobody''s turn, but nothing is known so far.';
+    'Array of credentials, one per project, whose lists of models shall be asked for now; as a rule empty. '
+    'Who gets them answers with api.models_offered() for each; nobody else gets them for '
+    'models_refresh_minutes. Null: nobody''s turn, but nothing is known so far.';
 
 create or replace function api.models_offered(p_project bigint, p_cards jsonb) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -67,8 +67,9 @@ begin
 end
 $$;
 comment on function api.models_offered(bigint, jsonb) is
-    'The list of models that a project was shown, as Google writes models; answers how many. Null: a list could not be '
-    'had; what was asked for and has not been answered may be asked for again in a minute, if nobody answered.';
+    'The list of models that a project was shown, as Google writes models; answers how many. Null: a list '
+    'could not be had; what was asked for and has not been answered may be asked for again in a minute, if '
+    'nobody answered.';
 
 create or replace function pollux.model_can_search(p_upstream text, p_card jsonb) returns boolean
 language sql immutable as $$
@@ -77,9 +78,11 @@ language sql immutable as $$
            and (p_card is null or p_card -> 'supportedGenerationMethods' ? 'generateContent')
 $$;
 comment on function pollux.model_can_search(text, jsonb) is
-    'Whether lists show a variant with Google Search of a model: a guess by its name and what it says it can do.';
+    'Whether lists show a variant with Google Search of a model: a guess by its name and what it says it can '
+    'do.';
 
-create or replace function pollux.model_cards() returns table (name text, resolved text, upstream text, card jsonb)
+create or replace function pollux.model_cards()
+returns table (name text, resolved text, upstream text, card jsonb)
 language sql stable as $$
     with offered as (
         select distinct n.name collate "C" as name
@@ -101,8 +104,8 @@ language sql stable as $$
     from known k left join pollux.model_card c on c.name = k.upstream
 $$;
 comment on function pollux.model_cards() is
-    'Every name that a client may use, but for variants with search: what it stands for, what Google calls that, '
-    'and how Google describes it (null if no list had it).';
+    'Every name that a client may use, but for variants with search: what it stands for, what Google calls '
+    'that, and how Google describes it (null if no list had it).';
 
 create or replace function api.models(p_client bigint) returns jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$

@@ -17,6 +17,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     where m.name = p_model and coalesce(m.price_input, m.price_cached, m.price_output) is not null
 $$;
 comment on function pollux.cost(text, bigint, bigint, bigint, bigint, bigint) is
-    'What these tokens of a model cost, in the currency of its prices. The prompt includes cached tokens, which have '
-    'a price of their own; thoughts cost what output costs, tokens of tool use what the prompt costs. A price that '
-    'is not known counts as 0; null when no price of the model is known (sum() passes over that).';
+    'What these tokens of a model cost, in the currency of its prices. The prompt includes cached tokens, '
+    'which have a price of their own; thoughts cost what output costs, tokens of tool use what the prompt '
+    'costs. A price that is not known counts as 0; null when no price of the model is known (sum() passes over '
+    'that).';

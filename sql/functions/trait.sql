@@ -1,12 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- Trait: what workers have to know of a model beyond its limits. Settings and models change seldom and are needed
--- with every reservation, so what follows from them is written down whenever they change: for configured models in
--- pollux.model.traits, for all others in the one row of pollux.model_preset.
+-- Trait: what workers have to know of a model beyond its limits. Settings and models change seldom and are
+-- needed with every reservation, so what follows from them is written down whenever they change: for configured
+-- models in pollux.model.traits, for all others in the one row of pollux.model_preset.
 set check_function_bodies = off;
 
 -- Traits: {
 --   "stream": "collect" | "whole"; absent: as the client asks,
---   "budget": tokens to think with, or "level": "minimal" | "low" | "medium" | "high"; absent: the model decides,
+--   "budget": tokens to think with, or "level": "minimal" | "low" | "medium" | "high"; absent: the model
+--   decides,
 --   "thoughts": whether answers show thoughts; absent: the client decides,
 --   "override": true if that also replaces what a request says,
 --   "guess": true if it was said of all models: of those that cannot think it does not hold,
@@ -87,8 +88,10 @@ begin
     on conflict (one) do update
     set search = excluded.search, allow = excluded.allow, deny = excluded.deny, traits = excluded.traits;
     update pollux.model m set traits = n.traits
-    from (select name, pollux.model_traits(x) as traits from pollux.model x order by name for update) n
-    where n.name = m.name and m.traits is distinct from n.traits;
+    from (select x.name, t.traits
+          from pollux.model x, lateral (select pollux.model_traits(x) as traits offset 0) t
+          where x.traits is distinct from t.traits order by x.name for no key update of x) n
+    where n.name = m.name;
 end
 $$;
 comment on function pollux.model_resolve() is
