@@ -18,7 +18,7 @@ const openaiTools = [{ type: 'function', function: { name: 'get_weather', parame
 let pollux;
 before(async () => {
   pollux = await startPollux({
-    sim: { projects: projects(6) }, settings: { POLLUX_HEARTBEAT: '1', POLLUX_FIRST_BYTE_TIMEOUT: '4' },
+    sim: { projects: projects(6) }, settings: { POLLUX_HEARTBEAT: '1' }, database: { first_byte_timeout_ms: '4000' },
     models: { collected: { upstream: google, stream_policy: 'collect' }, whole: { upstream: google, stream_policy: 'whole' },
       'collected-3': { upstream: 'gemini-3.5-flash', stream_policy: 'collect' }, 'whole-3': { upstream: 'gemini-3.5-flash', stream_policy: 'whole' } },
   });
