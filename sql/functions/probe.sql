@@ -288,6 +288,9 @@ begin
     if c.kind <> 'api_key' then
         raise exception 'credential % is an account: `pollux account refresh` tests it', p_id
             using errcode = 'invalid_parameter_value';
+    elsif p_model ~ '(AIza|AQ[.]|plx_|ya29[.])[A-Za-z0-9._-]{16}' then
+        raise exception 'what stands in the model''s place looks like a key or a token'
+            using errcode = 'invalid_parameter_value';
     elsif p_model is not null and (p_model !~ '^[A-Za-z0-9][A-Za-z0-9._/:@-]{0,199}$') then
         raise exception '"%" cannot be the name of a model', left(p_model, 40)
             using errcode = 'invalid_parameter_value';

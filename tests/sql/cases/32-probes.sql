@@ -140,6 +140,7 @@ select test.is('results', (select string_agg(concat_ws(' ', r ->> 'id', r ->> 'o
     from jsonb_array_elements(admin.credential_test_results(array(select id from pollux.job))) r), '1 true 200 ready, 2 true 200 disabled, 3 true 200 ready');
 select test.is('no such key', admin.credential_test(99, null), null);
 select test.ok('no such name', test.error($$select admin.credential_test(1, 'a b')$$) like '%cannot be the name of a model');
+select test.is('a key in the place of a model is neither stored nor repeated', test.error($$select admin.credential_test(1, 'AIzaSyA0123456789abcdefghij')$$), 'what stands in the model''s place looks like a key or a token');
 select test.is('a test that its worker did not finish', admin.credential_test(3, null) ->> 'id', '3');
 create temp table j as select api.job_take(pg_temp.w(), '{probe}', '{}', 9) -> 0 as j;
 select api.probe_begin((j ->> 'id')::bigint, 1) from j;
