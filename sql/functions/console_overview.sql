@@ -83,7 +83,7 @@ language sql stable as $$
     select to_jsonb(round(percentile_cont(0.5) within group (
         order by greatest(r.first_byte_ms - coalesce(r.waited_ms, 0) - a.first_byte_ms, 0))))
     from (select id, started_at, first_byte_ms, waited_ms from pollux.request
-          where started_at > pollux.now() - interval '1 hour' and outcome = 'ok' and attempts = 1
+          where started_at > (select pollux.now()) - interval '1 hour' and outcome = 'ok' and attempts = 1
           order by started_at desc limit 200) r
     join pollux.attempt a on a.request_id = r.id and a.n = 1
         and a.started_at between r.started_at - interval '1 minute' and r.started_at + interval '10 minutes'
@@ -147,7 +147,7 @@ language sql stable as $$
     select coalesce(jsonb_agg(jsonb_build_object(
         'id', r.id, 'started_at', r.started_at, 'client', c.name, 'model', nullif(r.model, ''), 'outcome', r.outcome,
         'status', r.status, 'attempts', r.attempts, 'first_byte_ms', r.first_byte_ms) order by r.started_at desc), '[]')
-    from (select * from pollux.request where started_at > pollux.now() - interval '1 day'
+    from (select * from pollux.request where started_at > (select pollux.now()) - interval '1 day'
           order by started_at desc limit p_limit) r
     left join pollux.client c on c.id = r.client_id
 $$;
