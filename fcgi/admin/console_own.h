@@ -81,6 +81,10 @@ bool secrets_client_token(struct call *c);
 bool secrets_password(struct call *c);
 bool secrets_new_password(struct call *c);
 
+/* ---- console_policy.c ---- */
+
+void console_policy_test(struct call *c);
+
 /* ---- console.c ---- */
 
 /* Runs the action of the call: *ret is new. False with the call's fault, also for json null: not there. */

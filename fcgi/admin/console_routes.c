@@ -74,6 +74,13 @@ static const struct console_route routes[] = {
     {.method = "GET", .path = "/audit", .action = "audit_list"},
     {.method = "GET", .path = "/events", .action = "event_list"},
     {.method = "GET", .path = "/system", .action = "system_get"},
+    {.method = "GET", .path = "/accounts", .action = "account_list"}, /* logins: /admin/cli-auth/ */
+
+    {.method = "GET", .path = "/policy", .action = "policy_list"},
+    {.method = "POST", .path = "/policy", .action = "policy_add"},
+    {.method = "POST", .path = "/policy/test", .action = "policy_test", .serve = console_policy_test},
+    {.method = "PATCH", .path = "/policy/{id}", .action = "policy_set"},
+    {.method = "DELETE", .path = "/policy/{id}", .action = "policy_remove"},
 
     {.method = "GET", .path = "/settings", .action = "setting_list"},
     {.method = "PATCH", .path = "/settings/{name}", .action = "setting_set"},

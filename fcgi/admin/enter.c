@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* enter.c: the door of the administration; see enter.h. */
 #include "admin/enter.h"
+#include "admin/console_own.h"
+#include "base/auto.h"
+#include "db/console_calls.h"
 #include "db/side.h"
 
 #include <jansson.h>
@@ -56,12 +59,43 @@ static void copy(char *to, size_t room, const json_t *who, const char *field)
     snprintf(to, room, "%s", text != NULL ? text : "");
 }
 
+/* A browser that is signed in to the console: what changes something needs Origin and CSRF token besides. */
+static bool enter_session(const struct request *r, const char *least, json_t **ret, struct fault *f)
+{
+    struct call c = {.r = (struct request *)r};
+    bool changes = strcmp(r->method, "GET") != 0 && strcmp(r->method, "HEAD") != 0;
+    auto_str from = session_from(r);
+    char action[32];
+    snprintf(action, sizeof action, "enter_%s", least);
+    session_read(&c);
+    const struct console_call call = {.session = c.session, .action = action, .params = "{}", .from = from,
+                                      .changes = changes};
+    bool ok = (!changes || (session_origin_ok(r, f) && session_csrf_ok(&c, f))) && console_call(&call, ret, f);
+    vault_wipe(c.token, sizeof c.token);
+    return ok;
+}
+
+/* Without a token the cookie counts. */
+static bool has_session(const struct request *r)
+{
+    struct call c = {.r = (struct request *)r};
+    if (request_header(r, "authorization") == NULL)
+        session_read(&c);
+    bool has = c.session[0] != '\0';
+    vault_wipe(c.token, sizeof c.token);
+    return has;
+}
+
 bool admin_enter(const struct request *r, const char *least, struct actor *ret, struct fault *f)
 {
     char hash[VAULT_HEX_MAX];
     json_auto_t *who = NULL;
-    if (!admin_token_hash(r, hash, f) || !side_enter(hash, least, &who, f))
+    if (has_session(r)) {
+        if (!enter_session(r, least, &who, f))
+            return false;
+    } else if (!admin_token_hash(r, hash, f) || !side_enter(hash, least, &who, f)) {
         return false;
+    }
     copy(ret->kind, sizeof ret->kind, who, "kind");
     copy(ret->name, sizeof ret->name, who, "name");
     copy(ret->role, sizeof ret->role, who, "role");

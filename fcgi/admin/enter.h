@@ -11,6 +11,9 @@
  *     operator   may change what concerns the pool, models and clients
  *     owner      may do everything, administrators and tokens included
  *
+ * Browsers come with the session of the console (console.h); what changes
+ * something has to bring its CSRF token as well.
+ *
  * Who may do what is decided in SQL (pollux.actor_must), in the same call that
  * does it wherever there is one.
  */
@@ -29,8 +32,9 @@ struct actor {
     char role[16];
 };
 
-/* Lets somebody in who has at least the role `least`: *ret says who. FAULT_UNAUTHENTICATED without a valid
- * admin token, FAULT_FORBIDDEN for a client token and for too low a role; both say what to do. */
+/* Lets somebody in who has at least the role `least` (viewer or operator): *ret says who.
+ * FAULT_UNAUTHENTICATED without a valid admin token or session, FAULT_FORBIDDEN for a client token, for too
+ * low a role, and for a browser's change without CSRF token; all say what to do. */
 bool admin_enter(const struct request *r, const char *least, struct actor *ret, struct fault *f);
 
 /* The admin token of a request as the database knows it (hexadecimal SHA-256), for calls that check it

@@ -22,6 +22,14 @@ comment on function pollux.refuse(integer, text, text) is 'An error that reaches
 ------------------------------------------------------------------------------- what may be asked, and by whom
 
 with declared(name, role, changes, help) as (values
+    ('enter_viewer', 'viewer', false, 'Whether somebody who is signed in may look (fcgi/admin/enter.h).'),
+    ('enter_operator', 'operator', true, 'Whether somebody who is signed in may change what serves requests.'),
+    ('account_list', 'viewer', false, 'OAuth accounts, page by page.'),
+    ('policy_list', 'viewer', false, 'The rules about errors of the upstream.'),
+    ('policy_add', 'operator', true, 'Adds a rule about errors.'),
+    ('policy_set', 'operator', true, 'Changes a rule about errors.'),
+    ('policy_remove', 'operator', true, 'Removes a rule about errors.'),
+    ('policy_test', 'operator', true, 'Says what would follow from an error; does nothing.'),
     ('session_get', 'self', false, 'Who is signed in, with what rights, and until when.'),
     ('session_list', 'self', false, 'Where this administrator is signed in.'),
     ('session_logout', 'self', true, 'Ends this session.'),

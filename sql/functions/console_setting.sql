@@ -4,9 +4,12 @@ set check_function_bodies = off;
 
 create or replace function admin.console_setting_list(p jsonb) returns jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-    select jsonb_build_object('items', admin.setting_list())
+    select jsonb_build_object('items', coalesce(jsonb_agg(
+        x.one || jsonb_build_object('position', s.position) order by s.position, s.name), '[]'))
+    from jsonb_array_elements(admin.setting_list()) x(one)
+    join pollux.setting s on s.name = x.one ->> 'name'
 $$;
-comment on function admin.console_setting_list(jsonb) is '{items: as in admin.setting_list}.';
+comment on function admin.console_setting_list(jsonb) is '{items: as in admin.setting_list, and position: by tens what belongs together}.';
 
 create or replace function admin.console_setting_set(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
