@@ -13,10 +13,15 @@ import { stateTag } from './words.js';
 const roles = [['viewer', t('viewer: sees everything')], ['operator', t('operator: also changes what serves requests')], ['owner', t('owner: also decides who may enter')]];
 const names = { viewer: t('viewer'), operator: t('operator'), owner: t('owner') };
 
-const frame = await page({ title: t('Administrators'), lede: t('Who may enter this console.'), tools: [
+const frame = await page({ title: t('Administrators'), lede: t('Who may enter this console.'), tools: () => [
   may('owner') && el('button', { class: 'btn primary', type: 'button', onclick: add }, t('Add an administrator'))] });
 
-const people = table({
+let people;
+if (may('owner')) show();
+else fill(frame.body, el('div', { class: 'empty' }, el('p', {}, t('Only owners see who may enter.'))));
+
+function show() {
+  people = table({
   label: t('Administrators'), nameOf: (row) => row.name,
   columns: [
     { label: t('Name'), narrow: 'title', show: (row) => [data(row.name, 64), row.name === session.name && [' ', el('span', { class: 'tag info' }, t('you'))]] },
@@ -28,8 +33,9 @@ const people = table({
     { label: t('Actions'), show: actions },
   ],
   load: (asked) => list('administrators', asked),
-});
-fill(frame.body, people.node);
+  });
+  fill(frame.body, people.node);
+}
 
 function actions(row) {
   if (!may('owner')) return '';

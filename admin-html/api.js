@@ -30,6 +30,13 @@ export const post = (path, body = {}, options) => ask('POST', path, body, option
 export const patch = (path, body, options) => ask('PATCH', path, body, options);
 export const remove = (path, body, options) => ask('DELETE', path, body, options);
 
+// Logins of accounts have an address of their own, which scripts use as well.
+export const logins = {
+  start: (wish) => post('start', wish, { base: 'cli-auth/' }),
+  status: (id) => get('status', { session: id }, { base: 'cli-auth/' }),
+  import: (body) => post('import', body, { base: 'cli-auth/' }),
+};
+
 // segment puts an id or a name into a path.
 export const segment = (text) => encodeURIComponent(String(text));
 
@@ -58,8 +65,8 @@ export async function inParts(path, body, said = () => true) {
   return done;
 }
 
-async function ask(method, path, body, { quiet = false, again = true } = {}) {
-  const answer = await send(`api/${path}`, method, body);
+async function ask(method, path, body, { quiet = false, again = true, base = 'api/' } = {}) {
+  const answer = await send(`${base}${path}`, method, body);
   const text = await answer.text();
   const value = readJson(text);
   if (answer.ok) return value;
@@ -67,7 +74,7 @@ async function ask(method, path, body, { quiet = false, again = true } = {}) {
   // Another tab may have changed the password since: then there is a new token.
   if (answer.status === 403 && again && method !== 'GET' && /CSRF/.test(value?.error?.message ?? '')) {
     await session();
-    return ask(method, path, body, { quiet, again: false });
+    return ask(method, path, body, { quiet, base, again: false });
   }
   throw new ApiError(answer.status, value?.error, Number(answer.headers.get('Retry-After')) || undefined);
 }

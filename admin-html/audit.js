@@ -11,7 +11,7 @@ const frame = await page({ title: t('Audit'), lede: t('Who changed what, from wh
 
 const changes = table({
   label: t('Audit'),
-  filters: [{ name: 'q', label: t('Search what was changed'), type: 'search' }, { name: 'actor', label: t('Who') }, { name: 'action', label: t('Action') }],
+  filters: [{ name: 'subject', label: t('What'), type: 'search' }, { name: 'actor', label: t('Who') }, { name: 'action', label: t('Action') }],
   columns: [
     { label: t('Time'), narrow: 'title', nowrap: true, show: (row) => when(row.at) },
     { label: t('Who'), show: (row) => [data(row.actor, 60), row.remote && el('div', { class: 'small faint' }, data(row.remote, 50))] },
@@ -25,9 +25,10 @@ const changes = table({
 fill(frame.body, changes.node);
 
 function difference(row) {
-  const keys = [...new Set([...Object.keys(row.before ?? {}), ...Object.keys(row.after ?? {})])];
+  const has = (side, key) => (row[side]?.[key] ?? null) !== null;
+  const keys = [...new Set([...Object.keys(row.before ?? {}), ...Object.keys(row.after ?? {})])].filter((key) => has('before', key) || has('after', key));
   return keys.slice(0, 12).map((key) => el('div', { class: 'small' }, el('span', { class: 'faint' }, `${key}: `),
-    row.before && key in row.before && [el('span', { class: 'muted' }, write(row.before[key])), ' → '], el('span', { class: 'strong' }, write(row.after?.[key]))));
+    has('before', key) && [el('span', { class: 'muted' }, write(row.before[key])), ' → '], el('span', { class: 'strong' }, write(row.after?.[key]))));
 }
 
 const write = (value) => (value === null || value === undefined || value === '' ? t('nothing') : data(typeof value === 'object' ? JSON.stringify(value) : value, 120));

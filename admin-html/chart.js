@@ -20,9 +20,9 @@ function load() {
 
 const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-// chart makes one: {label, series: [{name, color: token, area, format}]}. Answers {node, show(times, lists)}: times in ms,
+// chart makes one: {label, series: [{name, color: token, area, format}], height, days: one point a day}. Answers {node, show(times, lists)}: times in ms,
 // a list of numbers (or nulls) for each series.
-export function chart({ label, series, height = 200 }) {
+export function chart({ label, series, height = 200, days = false }) {
   const canvas = el('canvas', { role: 'img', 'aria-label': label });
   const drawing = el('div', { class: 'chart', style: { height: `${height}px` } }, canvas);
   const sheet = el('div', { class: 'chart-table', hidden: true, tabindex: 0, role: 'region', 'aria-label': label });
@@ -30,6 +30,9 @@ export function chart({ label, series, height = 200 }) {
   const node = el('div', { 'data-keep': true }, drawing, sheet, el('div', { class: 'right' }, toggle));
   let drawn = null;
   let last = null;
+  // A date without a time is read as midnight UTC: its noon is that date in every zone.
+  const noon = days ? 12 * 3600_000 : 0;
+  const moment = (at) => (days ? day(at + noon) : dayTime(at));
 
   function flip() {
     const table = sheet.hidden;
@@ -60,10 +63,16 @@ export function chart({ label, series, height = 200 }) {
     drawn.update('none');
   }
 
-  const far = () => last.times.length > 1 && last.times.at(-1) - last.times[0] > 2 * 86400_000;
+  const far = () => days || last.times.length > 1 && last.times.at(-1) - last.times[0] > 2 * 86400_000;
   function tick(value) {
     const at = last.times[value];
-    return at === undefined ? '' : far() ? day(at) : hourMinute(at);
+    return at === undefined ? '' : far() ? day(at + noon) : hourMinute(at);
+  }
+
+  // A point without neighbours has no line: then it is a dot.
+  function alone({ dataset, dataIndex }) {
+    const empty = (at) => (dataset.data[at] ?? null) === null;
+    return !empty(dataIndex) && empty(dataIndex - 1) && empty(dataIndex + 1) ? 2.5 : 0;
   }
 
   function configuration() {
@@ -73,13 +82,13 @@ export function chart({ label, series, height = 200 }) {
       type: 'line',
       data: { labels: last.times, datasets: series.map((one, i) => ({
         label: one.name, data: last.lists[i], borderColor: token(one.color), backgroundColor: one.area ? soft(token(one.color)) : 'transparent',
-        fill: one.area ? 'origin' : false, borderWidth: one.area ? 2 : 1.5, pointRadius: 0, pointHitRadius: 12, tension: 0.3, cubicInterpolationMode: 'monotone', spanGaps: false,
+        fill: one.area ? 'origin' : false, borderWidth: one.area ? 2 : 1.5, pointRadius: alone, pointHitRadius: 12, pointBackgroundColor: token(one.color), tension: 0.3, cubicInterpolationMode: 'monotone', spanGaps: false,
       })) },
       options: {
         animation: false, responsive: true, maintainAspectRatio: false, interaction: { mode: 'index', intersect: false },
         plugins: { legend: { display: false }, tooltip: {
           displayColors: false, callbacks: {
-            title: (items) => dayTime(last.times[items[0].dataIndex]),
+            title: (items) => moment(last.times[items[0].dataIndex]),
             label: (item) => `${item.dataset.label}: ${write(series[item.datasetIndex], item.raw)}`,
           } } },
         scales: {
@@ -95,7 +104,7 @@ export function chart({ label, series, height = 200 }) {
   function showTable() {
     fill(sheet, el('table', {},
       el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, t('Time')), series.map((one) => el('th', { class: 'r', scope: 'col' }, one.name)))),
-      el('tbody', {}, last.times.map((at, i) => el('tr', {}, el('td', {}, dayTime(at)), last.lists.map((list, k) => el('td', { class: 'r' }, write(series[k], list[i]))))).reverse())));
+      el('tbody', {}, last.times.map((at, i) => el('tr', {}, el('td', {}, moment(at)), last.lists.map((list, k) => el('td', { class: 'r' }, write(series[k], list[i]))))).reverse())));
   }
 
   // Another theme means other colours.

@@ -15,7 +15,7 @@ import { stateTag } from './words.js';
 
 const path = `clients/${segment(new URLSearchParams(location.search).get('id') ?? '')}`;
 const frame = await page({ title: t('Client'), crumb: ['clients.html', t('Clients')] });
-const usage = chart({ label: t('Requests by day'), series: [{ name: t('requests'), color: 'accent', area: true }, { name: t('failures'), color: 'bad-fill' }] });
+const usage = chart({ label: t('Requests by day'), days: true, series: [{ name: t('requests'), color: 'accent', area: true }, { name: t('failures'), color: 'bad-fill' }] });
 const code = el('div', { 'data-keep': true }, snippets({}));
 let one = null;
 const refresh = every(10_000, load);

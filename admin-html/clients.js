@@ -13,7 +13,7 @@ import { table } from './table.js';
 import { clientFields, clientBody } from './clientform.js';
 import { stateTag } from './words.js';
 
-const frame = await page({ title: t('Clients'), lede: t('Your applications: each has a token of its own.'), tools: [
+const frame = await page({ title: t('Clients'), lede: t('Your applications: each has a token of its own.'), tools: () => [
   may('operator') && el('button', { class: 'btn primary', type: 'button', onclick: add }, t('Add a client'))] });
 
 const clients = table({

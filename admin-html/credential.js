@@ -6,10 +6,10 @@ import { attempt, confirmAct, openDialog, toast, trouble } from './dialog.js';
 import { data, el, fill, mono, morph } from './dom.js';
 import { form } from './form.js';
 import { duration, full, number, percent, until, when } from './format.js';
-import { plural, server, t } from './i18n.js';
+import { plural, t } from './i18n.js';
 import { every, may, page } from './shell.js';
 import { plainTable } from './table.js';
-import { kindOf, outcomeTag, reasonOf, sourceOf, stateTag } from './words.js';
+import { kindOf, outcomeTag, reasonOf, sourceOf, stateTag, turnLook, turnWord } from './words.js';
 
 const id = new URLSearchParams(location.search).get('id') ?? '';
 const path = `credentials/${segment(id)}`;
@@ -19,7 +19,8 @@ const refresh = every(5000, load);
 
 async function load() {
   try {
-    one = await get(path);
+    const [found, last] = await Promise.all([get(path), get(`${path}/attempts`, { limit: 15 })]);
+    one = { ...found, attempts: last.items };
     draw();
   } catch (error) {
     if (!one) fill(frame.body, el('div', { class: 'empty' }, el('p', {}, trouble(error)), el('a', { class: 'btn', href: 'credentials.html' }, t('All credentials'))));
@@ -106,7 +107,7 @@ function explanation() {
 }
 
 function factsCard() {
-  const fact = (name, value) => value !== null && value !== undefined && value !== '' && [el('dt', {}, name), el('dd', {}, value)];
+  const fact = (name, value) => value !== null && value !== undefined && value !== '' && value !== false && [el('dt', {}, name), el('dd', {}, value)];
   return [el('div', { class: 'card-head' }, el('h2', {}, t('What is known'))), el('dl', { class: 'facts' },
     fact(t('Number'), number(one.id)), fact(t('Ends with'), mono(one.hint)), fact(t('E-mail'), one.email && data(one.email)), fact(t('Priority'), number(one.priority)),
     fact(t('Requests today'), number(one.requests_today)),
@@ -144,9 +145,8 @@ function quotaTable() {
 function history() {
   const events = one.history ?? [];
   if (events.length === 0) return el('p', { class: 'muted' }, t('Nothing has changed since it was added.'));
-  const looks = { ready: 'ok', enabled: 'ok', recovered: 'ok', added: 'ok', restored: 'ok', dead: 'bad', credential_dead: 'bad', disabled: '', removed: '', resting: 'rest' };
-  return el('ol', { class: 'timeline' }, events.map((event) => el('li', { class: looks[event.state ?? event.kind] ?? '', 'data-key': String(event.id ?? event.at) },
-    el('div', {}, el('span', { class: 'strong' }, event.state ? stateTag(event.state) : server(event.kind)), event.model && [' ', mono(event.model, 40)]),
+  return el('ol', { class: 'timeline' }, events.map((event) => el('li', { class: turnLook(event.state), 'data-key': String(event.id) },
+    el('div', {}, el('span', { class: 'strong' }, turnWord(event.state)), event.model && [' · ', mono(event.model, 40)]),
     el('div', { class: 'small muted' }, event.reason && [reasonOf(event.reason), ' · '], el('time', { title: full(event.at) }, when(event.at))))));
 }
 

@@ -11,8 +11,8 @@ import { may, notice, page } from './shell.js';
 import { table } from './table.js';
 import { kindOf, reasonOf, stateTag } from './words.js';
 
-const frame = await page({ title: t('Credentials'), lede: t('Keys and accounts that answer for your applications.'), tools: [
-  el('a', { class: 'btn', href: 'api/credentials/export', download: 'pollux-credentials.csv', title: t('Everything but the secrets, as CSV') }, t('Export')),
+const frame = await page({ title: t('Credentials'), lede: t('Keys and accounts that answer for your applications.'), tools: () => [
+  may('operator') && el('a', { class: 'btn', href: 'api/credentials/export', download: 'pollux-credentials.csv', title: t('Everything but the secrets, as CSV') }, t('Export')),
   may('operator') && el('button', { class: 'btn', type: 'button', onclick: removeBroken }, t('Remove broken')),
   may('operator') && el('a', { class: 'btn', href: 'accounts.html' }, t('Add an account')),
   may('operator') && el('button', { class: 'btn primary', type: 'button', onclick: add }, t('Add keys')),

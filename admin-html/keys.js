@@ -10,10 +10,13 @@ import { plural, t } from './i18n.js';
 
 const portion = 500;
 
-// Keys as people write them: separated by lines, blanks, commas or semicolons; quotes around them, comments behind #.
-export function keysIn(text) {
-  const words = text.split('\n').flatMap((line) => line.replace(/(^|\s)(#|\/\/).*$/, '').split(/[\s,;]+/));
-  return [...new Set(words.map((word) => word.replace(/^["'`]+|["'`]+$/g, '')).filter(Boolean))];
+// What was pasted, without quotes, brackets and comments, in portions of lines (long ones are cut between words). What
+// of it is a key the server says.
+export function portionsOf(text) {
+  const lines = text.replace(/["'`;[\]]/g, ' ').replace(/(^|\s)#.*$/gm, '').split(/\r?\n/).flatMap((line) => (line.length < 20_000 ? [line] : line.split(/(?<=[\s,])/))).filter((line) => line.trim());
+  const portions = [];
+  for (let i = 0; i < lines.length; i += portion) portions.push(lines.slice(i, i + portion).join('\n'));
+  return portions;
 }
 
 // addKeys opens the dialog; resolves to how many were added, null when the person left it.
@@ -46,11 +49,11 @@ export function keysForm({ done, cancel, autofocus = true }) {
   }
 
   async function look() {
-    const keys = keysIn(input.value);
+    const portions = portionsOf(input.value);
     seen = null;
-    if (keys.length === 0) return fill(preview);
+    if (portions.length === 0) return fill(preview);
     try {
-      seen = await previewOf(keys);
+      seen = await previewOf(portions);
       showPreview();
     } catch (error) {
       showFault(node, error);
@@ -62,26 +65,26 @@ export function keysForm({ done, cancel, autofocus = true }) {
     morph(preview, el('div', { class: 'legend' },
       el('span', {}, el('i', { class: 'dot fill-ok' }), el('b', {}, number(seen.fresh)), ` ${t('new')}`),
       el('span', {}, el('i', { class: 'dot fill-off' }), el('b', {}, number(seen.known)), ` ${t('known already')}`),
-      el('span', {}, el('i', { class: 'dot fill-bad' }), el('b', {}, number(seen.malformed.length)), ` ${t('not a key')}`)),
+      el('span', {}, el('i', { class: 'dot fill-bad' }), el('b', {}, number(seen.bad)), ` ${t('not a key')}`)),
     seen.malformed.length > 0 && el('details', {}, el('summary', {}, t('What is not a key')),
       el('ul', {}, seen.malformed.slice(0, 20).map((one) => el('li', { class: 'small' }, data(one.text, 60), one.reason && [' · ', data(one.reason, 200)])))));
   }
 
   async function save(given, place) {
-    const keys = keysIn(input.value);
-    if (keys.length === 0) throw Object.assign(new Error(t('Paste at least one key.')), { field: 'keys' });
+    const portions = portionsOf(input.value);
+    if (portions.length === 0) throw Object.assign(new Error(t('Paste at least one key.')), { field: 'keys' });
     const options = { project: given.project, label: given.label, priority: given.priority };
     const result = { added: 0, known: 0, malformed: 0, ids: [] };
-    const step = async (part) => {
-      const answer = await post('credentials', { keys: part, ...options });
+    const step = async ([text]) => {
+      const answer = await post('credentials', { keys: text, ...options });
       result.added += answer.new;
       result.known += answer.known;
-      result.malformed += answer.malformed?.length ?? 0;
+      result.malformed += answer.malformed_count;
       result.ids.push(...(answer.ids ?? []));
       return answer.new;
     };
-    if (keys.length > portion) await withProgress(t('Adding keys'), keys, portion, step);
-    else await step(keys);
+    if (portions.length > 1) await withProgress(t('Adding keys'), portions, 1, step);
+    else await step(portions);
     input.value = '';
     toast([plural(result.added, '{n} key was added.', '{n} keys were added.'), result.known > 0 ? plural(result.known, '{n} was known already.', '{n} were known already.') : '',
       result.malformed > 0 ? plural(result.malformed, '{n} is no key.', '{n} are no keys.') : ''].filter(Boolean).join(' '));
@@ -89,12 +92,13 @@ export function keysForm({ done, cancel, autofocus = true }) {
   }
 }
 
-async function previewOf(keys) {
-  const sum = { fresh: 0, known: 0, malformed: [] };
-  for (let i = 0; i < keys.length; i += portion) {
-    const part = await post('credentials/preview', { keys: keys.slice(i, i + portion) });
+async function previewOf(portions) {
+  const sum = { fresh: 0, known: 0, bad: 0, malformed: [] };
+  for (const text of portions) {
+    const part = await post('credentials/preview', { keys: text });
     sum.fresh += part.new;
     sum.known += part.known;
+    sum.bad += part.malformed_count;
     sum.malformed.push(...part.malformed);
   }
   return sum;

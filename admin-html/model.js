@@ -1,24 +1,22 @@
 // SPDX-License-Identifier: MIT
 // model.js: one model: what it is called, its limits, how it thinks and streams, who stands in for it, what it costs.
-import { get, patch, remove, segment } from './api.js';
-import { confirmAct, toast, trouble } from './dialog.js';
-import { el, fill, mono } from './dom.js';
+import { get, post } from './api.js';
+import { chart } from './chart.js';
+import { attempt, confirmAct, toast, trouble } from './dialog.js';
+import { el, fill } from './dom.js';
 import { form } from './form.js';
 import { number, until } from './format.js';
-import { t } from './i18n.js';
+import { plural, t } from './i18n.js';
 import { may, page } from './shell.js';
-import { plainTable } from './table.js';
-import { reasonOf, sourceOf, stateTag } from './words.js';
+import { sourceOf } from './words.js';
 
 const name = new URLSearchParams(location.search).get('name') ?? '';
-const path = `models/${segment(name)}`;
 const frame = await page({ title: name || t('Model'), crumb: ['models.html', t('Models')] });
-await load();
-
+const usage = chart({ label: t('Requests by day'), height: 170, days: true, series: [{ name: t('requests'), color: 'accent', area: true }, { name: t('failures'), color: 'bad-fill' }] });
 async function load() {
   let one = { model: name, configured: false, aliases: [], fallback: [] };
   try {
-    one = await get(path);
+    one = await get('model', { name });
   } catch (error) {
     if (error.status !== 404) return fill(frame.body, el('div', { class: 'empty' }, el('p', {}, trouble(error))));
   }
@@ -29,35 +27,37 @@ function draw(one) {
   frame.retitle({ title: el('bdi', {}, one.model ?? one.name), plain: one.model ?? one.name,
     lede: one.configured ? t('Configured.') : t('As it comes: nothing is configured, limits are learned from Google.'),
     tools: [el('a', { class: 'btn', href: `requests.html?model=${encodeURIComponent(name)}` }, t('Its requests')),
+      may('operator') && one.projects > 0 && el('button', { class: 'btn', type: 'button', onclick: (event) => attempt(endRests, event.currentTarget) }, t('End all its rests')),
       may('operator') && one.configured && el('button', { class: 'btn danger', type: 'button', onclick: () => forget(one) }, t('Forget'))] });
   fill(frame.body,
     el('div', { class: 'grid' },
       el('div', { class: 'card w6' }, el('div', { class: 'card-head' }, el('h2', {}, t('Now'))), facts(one)),
-      el('div', { class: 'card w6' }, el('div', { class: 'card-head' }, el('h2', {}, t('Projects')), el('a', { href: `credentials.html?state=resting&model=${encodeURIComponent(name)}` }, t('Those that rest'))), projects(one))),
+      el('div', { class: 'card w6' }, el('div', { class: 'card-head' }, el('h2', {}, t('Requests by day'))), usage.node)),
     el('div', { class: 'card' }, el('div', { class: 'card-head' }, el('h2', {}, t('Configuration'))), settings(one)));
+  const days = one.usage ?? [];
+  usage.show(days.map((row) => Date.parse(row.day)), [days.map((row) => row.requests), days.map((row) => row.errors)]);
 }
 
 function facts(one) {
-  const limit = (key) => (one[key] ?? one[`learned_${key}`] ?? null);
-  const shown = (key) => (limit(key) === null ? el('span', { class: 'muted' }, t('not known')) : [number(limit(key)), ' ', el('span', { class: 'muted small' }, sourceOf(one[key] === null || one[key] === undefined ? 'learned' : 'configured'))]);
   return el('dl', { class: 'facts' },
     el('dt', {}, t('Projects ready')), el('dd', {}, `${number(one.ready ?? 0)} / ${number(one.projects ?? 0)}`),
     el('dt', {}, t('Requests today')), el('dd', {}, number(one.requests_today ?? 0)),
-    el('dt', {}, t('Left today')), el('dd', {}, one.left === null || one.left === undefined ? t('no limit known') : number(one.left)),
-    el('dt', {}, t('A project, a minute')), el('dd', {}, shown('rpm')),
-    el('dt', {}, t('Tokens a minute')), el('dd', {}, shown('tpm')),
-    el('dt', {}, t('A project, a day')), el('dd', {}, shown('rpd')));
+    el('dt', {}, t('Left today')), el('dd', {}, (one.limit ?? null) === null ? t('no limit known') : [number(one.left), ` / ${number(one.limit)} `, el('span', { class: 'small muted' }, sourceOf(one.source))]),
+    el('dt', {}, t('Spent for now')), el('dd', {}, number(one.spent ?? 0)),
+    el('dt', {}, t('Refused for good')), el('dd', {}, number(one.out ?? 0)),
+    one.next_at && [el('dt', {}, t('Next project back')), el('dd', {}, until(one.next_at))],
+    el('dt', {}, t('Projects that rest')), el('dd', {}, el('a', { href: `credentials.html?state=resting&model=${encodeURIComponent(name)}` }, t('See them'))));
 }
 
-const projects = (one) => plainTable({
-  label: t('Projects'), rows: (one.quota ?? []).slice(0, 12), key: (row) => row.project, empty: t('No project was used for it yet.'),
-  columns: [
-    { label: t('Project'), narrow: 'title', show: (row) => mono(row.project, 30) },
-    { label: t('State'), wrap: true, show: (row) => [stateTag(row.state), row.reason && el('div', { class: 'small muted' }, reasonOf(row.reason))] },
-    { label: t('Until'), wrap: true, show: (row) => (row.until ? until(row.until) : '') },
-    { label: t('Today'), align: 'r', show: (row) => `${number(row.requests_today)}${row.rpd ? ` / ${number(row.rpd)}` : ''}` },
-  ],
-});
+async function endRests() {
+  const done = await post('models/reset', { name });
+  toast(plural(done.projects, '{n} project is used again.', '{n} projects are used again.'));
+  await load();
+}
+
+// What was configured, as model_set takes it.
+const settable = ['upstream_name', 'aliases', 'rpm', 'tpm', 'rpd', 'max_concurrency', 'wait_limit_ms', 'thinking_budget', 'thinking_level', 'include_thoughts', 'stream_policy', 'fallback', 'price_input', 'price_cached', 'price_output'];
+const backOf = (was) => ({ name, ...Object.fromEntries(settable.filter((key) => (was[key] ?? null) !== null).map((key) => [key, was[key]])) });
 
 const fields = (one) => [
   { name: 'upstream_name', label: t('Name at Google'), value: one.upstream_name, placeholder: name },
@@ -84,7 +84,7 @@ function settings(one) {
     const same = (key) => JSON.stringify(wanted[key] ?? null) === JSON.stringify(emptyAsNull(one[key]));
     const changed = Object.fromEntries(Object.entries(wanted).filter(([key]) => !same(key)).map(([key, value]) => [key, value === null && ['aliases', 'fallback'].includes(key) ? [] : value]));
     if (Object.keys(changed).length === 0 && one.configured) return toast(t('Nothing was changed.'));
-    await patch(path, changed);
+    await post('models', { name, ...changed });
     toast(t('Saved. Running workers follow within a second.'));
     place.querySelector('.trouble').textContent = '';
     return load();
@@ -97,7 +97,9 @@ async function forget(one) {
   const sure = await confirmAct({ title: t('Forget the configuration of {name}?', { name: one.model ?? one.name }), act: t('Forget'),
     text: el('p', {}, t('Its limits, aliases and prices go. Clients can still ask for it; it is passed on as it comes.')) });
   if (!sure) return;
-  await remove(path);
-  toast(t('Forgotten.'));
+  const was = await post('models/remove', { name });
+  toast(t('Forgotten.'), { undo: async () => { await post('models', backOf(was)); load(); } });
   load();
 }
+
+await load();

@@ -10,7 +10,7 @@ import { may, page } from './shell.js';
 import { table } from './table.js';
 import { sourceOf } from './words.js';
 
-const frame = await page({ title: t('Models'), lede: t('What your applications may ask for, and how much of it is left today.'), tools: [
+const frame = await page({ title: t('Models'), lede: t('What your applications may ask for, and how much of it is left today.'), tools: () => [
   may('operator') && el('button', { class: 'btn primary', type: 'button', onclick: add }, t('Configure a model'))] });
 
 const models = table({

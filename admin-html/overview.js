@@ -49,7 +49,7 @@ function draw() {
       el('div', { class: 'card w8' }, cardHead(t('Requests and failures'), 'requests.html', t('Requests')), requestChart.node), credentialsCard()),
     el('div', { class: 'grid', 'data-key': 'lists' }, modelsCard(), nowCard()),
     el('div', { class: 'grid', 'data-key': 'more' },
-      el('div', { class: 'card w6' }, cardHead(t('Seconds to the first byte'), 'requests.html?sort=first_byte_ms&order=desc', t('Slowest')), speedChart.node), jobsCard()));
+      el('div', { class: 'card w6' }, cardHead(t('Seconds to the first byte')), speedChart.node), jobsCard()));
   const times = now.series.map((point) => Date.parse(point.at));
   requestChart.show(times, [now.series.map((point) => point.requests), now.series.map((point) => point.failed)]);
   speedChart.show(times, [now.series.map((point) => point.first_byte_p50_ms), now.series.map((point) => point.first_byte_p95_ms)]);
@@ -161,14 +161,20 @@ function nowCard() {
       { label: t('Time'), narrow: 'title', show: (row) => el('span', { class: 'mono' }, clock(row.started_at)) },
       { label: t('Client'), show: (row) => data(row.client, 24) },
       { label: t('Model'), show: (row) => mono(row.model, 28) },
-      { label: t('Outcome'), show: (row) => [outcomeTag(row.outcome, row.status), row.attempts > 1 && ` ${t('key no. {n}', { n: row.attempts })}`] },
+      { label: t('Outcome'), show: (row) => [outcomeTag(row.outcome, row.status), row.attempts > 1 && row.model && ` ${t('key no. {n}', { n: row.attempts })}`] },
       { label: t('First byte'), align: 'r', show: (row) => (row.first_byte_ms === null ? '' : duration(row.first_byte_ms)) },
     ] }));
 }
 
+// What is late or failed, then what ran last.
+function shownJobs() {
+  const rank = { failed: 0, late: 1 };
+  return [...now.jobs].sort((a, b) => (rank[a.state] ?? 2) - (rank[b.state] ?? 2) || Date.parse(b.at ?? 0) - Date.parse(a.at ?? 0)).slice(0, 6);
+}
+
 function jobsCard() {
   return el('div', { class: 'card w6' }, cardHead(t('Jobs'), 'jobs.html', t('All jobs')), plainTable({
-    label: t('Jobs'), rows: now.jobs, key: (row) => row.name, empty: t('No job has run yet.'),
+    label: t('Jobs'), rows: shownJobs(), key: (row) => row.name, empty: t('No job has run yet.'),
     columns: [
       { label: t('Job'), narrow: 'title', show: (row) => mono(row.name, 40) },
       { label: t('State'), show: (row) => stateTag(row.state) },

@@ -38,8 +38,8 @@ const send = el('button', { class: 'btn primary', type: 'submit' }, t('Send'));
 const stop = el('button', { class: 'btn', type: 'button', hidden: true, onclick: () => running?.abort() }, t('Stop'));
 const answer = el('div', { class: 'answer', 'aria-live': 'polite' }, el('span', { class: 'muted' }, t('The answer appears here.')));
 const facts = el('p', { class: 'small muted', role: 'status' });
-const asked = el('pre', { tabindex: 0, 'aria-label': t('Request') });
-const came = el('pre', { tabindex: 0, 'aria-label': t('Answer, raw') });
+const asked = el('pre', { tabindex: 0, role: 'region', 'aria-label': t('Request') });
+const came = el('pre', { tabindex: 0, role: 'region', 'aria-label': t('Answer, raw') });
 let running = null;
 
 fill(frame.body, el('datalist', { id: 'models' }, names.map((name) => el('option', { value: name }))),

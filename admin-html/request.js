@@ -27,7 +27,7 @@ async function load() {
 
 function draw() {
   frame.retitle({ title: mono(one.id, 60), plain: one.id, lede: [outcomeTag(one.outcome, one.status), ' ', when(one.started_at, 'full')] });
-  const tries = one.attempts_made ?? [];
+  const tries = one.tries ?? [];
   morph(frame.body,
     one.error && el('div', { class: `note long ${one.outcome === 'caller' ? '' : 'bad'}`, 'data-key': 'error' }, el('div', {}, data(one.error, 12_000))),
     el('div', { class: 'grid', 'data-key': 'facts' },
@@ -56,11 +56,11 @@ const look = (outcome) => (outcome === 'ok' ? 'ok' : ['caller', 'client_gone'].i
 function attemptItem(attempt, next) {
   return el('li', { class: look(attempt.outcome), 'data-key': `n${attempt.n}` },
     el('div', {}, el('span', { class: 'strong' }, `${attempt.n}. `), outcomeTag(attempt.outcome, attempt.status || null), ' ',
-      attempt.credential_id && el('a', { href: `credential.html?id=${attempt.credential_id}` }, t('credential {n}', { n: attempt.credential_id })), attempt.project && [' · ', mono(attempt.project, 40)]),
+      attempt.credential_id && el('a', { href: `credential.html?id=${attempt.credential_id}` }, attempt.label ? data(attempt.label, 60) : t('credential {n}', { n: attempt.hint ? `…${attempt.hint}` : attempt.credential_id })), attempt.project && [' · ', mono(attempt.project, 40)]),
     el('div', { class: 'small muted' }, when(attempt.started_at), attempt.duration_ms !== null && ` · ${duration(attempt.duration_ms)}`, attempt.model && [' · ', mono(attempt.model, 60)]),
     attempt.error && el('div', { class: 'small' }, data(attempt.error, 12_000)),
     attempt.penalty?.scope && el('div', { class: 'small rest-text' }, consequence(attempt.penalty)),
-    next && el('div', { class: 'small' }, t('Therefore another credential was tried: {why}.', { why: outcomeWord(attempt.outcome) })));
+    next && attempt.outcome !== 'ok' && el('div', { class: 'small' }, t('Therefore another credential was tried: {why}.', { why: outcomeWord(attempt.outcome) })));
 }
 
 function consequence(penalty) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // requests.js: the log: filters, order, live tail, export.
-import { list } from './api.js';
+import { get, list } from './api.js';
 import { data, el, fill, mono } from './dom.js';
 import { duration, fromLocalField, short, toLocalField, when } from './format.js';
 import { t } from './i18n.js';
@@ -15,40 +15,48 @@ const exported = el('a', { class: 'btn', download: 'pollux-requests.csv' }, t('E
 const frame = await page({ title: t('Requests'), lede: t('Everything that was asked, and how it went. Prompts and answers are not kept.'), tools: [follow, exported] });
 
 const moment = (name, label) => el('input', { type: 'datetime-local', name, 'aria-label': label, title: label, value: toLocalField(address.get(name)), onchange: (event) => setTime(name, event.target.value) });
-const times = { since: address.get('since') ?? '', until: address.get('until') ?? '' };
+const times = { from: address.get('from') ?? '', to: address.get('to') ?? '' };
 
 const requests = table({
-  label: t('Requests'), sort: { by: 'started_at', descending: true },
+  label: t('Requests'),
   filters: [
     { name: 'id', label: t('Request id'), type: 'search' },
-    { name: 'outcome', label: t('Any outcome'), type: 'select', options: outcomeCodes.map((code) => [code, outcomeWord(code)]) },
+    { name: 'outcome', label: t('Any outcome'), type: 'select', options: [['failed', t('failed, by no fault of the caller')], ['saved', t('saved by another key')], ...outcomeCodes.map((code) => [code, outcomeWord(code)])] },
     { name: 'status', label: t('Status') },
     { name: 'client', label: t('Client') },
     { name: 'model', label: t('Model') },
     { name: 'credential', label: t('Credential no.') },
   ],
-  tools: [moment('since', t('From')), moment('until', t('Until'))],
+  tools: [moment('from', t('From')), moment('to', t('Until'))],
   columns: [
-    { label: t('Time'), narrow: 'title', sort: 'started_at', descending: true, nowrap: true, show: (row) => when(row.started_at) },
+    { label: t('Time'), narrow: 'title', nowrap: true, show: (row) => when(row.started_at) },
     { label: t('Client'), show: (row) => data(row.client, 30) },
     { label: t('Model'), show: (row) => mono(row.model ?? row.asked_model, 40) },
-    { label: t('Outcome'), show: (row) => [outcomeTag(row.outcome, row.status), row.attempts > 1 && ` ${t('key no. {n}', { n: row.attempts })}`] },
-    { label: t('First byte'), align: 'r', sort: 'first_byte_ms', show: (row) => (row.first_byte_ms === null ? '' : duration(row.first_byte_ms)) },
-    { label: t('Took'), align: 'r', sort: 'duration_ms', show: (row) => (row.duration_ms === null ? '' : duration(row.duration_ms)) },
-    { label: t('Tokens in / out'), align: 'r', narrow: 'hide', show: (row) => (row.prompt_tokens === null ? '' : `${short(row.prompt_tokens)} / ${short((row.output_tokens ?? 0) + (row.thoughts_tokens ?? 0))}`) },
+    { label: t('Outcome'), show: (row) => [outcomeTag(row.outcome, row.status), row.attempts > 1 && row.model && ` ${t('key no. {n}', { n: row.attempts })}`] },
+    { label: t('First byte'), align: 'r', show: (row) => ((row.first_byte_ms ?? null) === null ? '' : duration(row.first_byte_ms)) },
+    { label: t('Took'), align: 'r', show: (row) => ((row.duration_ms ?? null) === null ? '' : duration(row.duration_ms)) },
+    { label: t('Tokens in / out'), align: 'r', narrow: 'hide', show: (row) => ((row.prompt_tokens ?? null) === null ? '' : `${short(row.prompt_tokens)} / ${short((row.output_tokens ?? 0) + (row.thoughts_tokens ?? 0))}`) },
     { label: t('Error'), wrap: true, show: (row) => (row.error ? data(row.error, 120) : '') },
   ],
   href: (row) => `request.html?id=${encodeURIComponent(row.id)}`,
   load: (asked) => {
     const filters = { ...asked.filters, ...Object.fromEntries(Object.entries(times).filter(([, value]) => value)) };
     exported.href = `api/requests/export?${new URLSearchParams(filters)}`;
-    return list('requests', { ...asked, filters });
+    return withOpen(asked, filters);
   },
   empty: () => el('div', { class: 'empty' }, el('p', {}, t('No request yet. Try one in the playground, or copy a first call.')), el('a', { class: 'btn primary', href: 'playground.html' }, t('Playground'))),
 });
 fill(frame.body, requests.node);
 showLive();
 setInterval(() => { if (live && !document.hidden && requests.state.cursors.length === 1) requests.refresh(); }, 1500);
+
+// What is under way stands above what is over, on the first page without filters.
+async function withOpen(asked, filters) {
+  const whole = Object.keys(filters).length === 0;
+  const [over, open] = await Promise.all([list('requests', { ...asked, filters }), whole && asked.cursor === null ? get('requests/open', { limit: 20 }) : { items: [] }]);
+  const seen = new Set(open.items.map((row) => row.id));
+  return { ...over, rows: [...open.items.reverse(), ...over.rows.filter((row) => !seen.has(row.id))], total: whole ? over.total : null, searchedTo: over.page.searched_to };
+}
 
 function setTime(name, text) {
   times[name] = fromLocalField(text) ?? '';

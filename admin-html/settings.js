@@ -2,7 +2,7 @@
 // settings.js: everything that can be changed while Pollux runs, and the error policy with its dry run.
 import { get, patch, remove, segment } from './api.js';
 import { attempt, toast, trouble } from './dialog.js';
-import { el, fill } from './dom.js';
+import { el, fill, morph } from './dom.js';
 import { showFault } from './form.js';
 import { when } from './format.js';
 import { plural, server, t } from './i18n.js';
@@ -63,7 +63,7 @@ function range(one) {
 }
 
 function inputOf(one, id) {
-  const common = { id, 'aria-describedby': `${id}-help`, disabled: !may('operator'), onchange: (event) => note(one, event.target.value), oninput: (event) => note(one, event.target.value) };
+  const common = { id, 'aria-describedby': `${id}-help`, disabled: !may('operator'), oninput: (event) => note(one, event.target.value) };
   if (one.kind === 'choice' || one.kind === 'boolean') {
     const choices = one.kind === 'boolean' ? ['on', 'off'] : one.choices;
     return el('select', common, choices.map((choice) => el('option', { value: choice, selected: choice === one.value }, one.kind === 'boolean' ? (choice === 'on' ? t('on') : t('off')) : choice)));
@@ -77,11 +77,11 @@ function note(one, value) {
   showBar();
 }
 
-// Save says what it will change.
+// Save says what it will change. (Changed in place: a button that is being clicked must stay.)
 function showBar() {
   bar.hidden = pending.size === 0;
   if (pending.size === 0) return;
-  fill(bar, el('div', { class: 'small' }, [...pending.values()].slice(0, 4).map(({ one, value }) => el('div', {}, el('span', { class: 'mono' }, `${one.name}: `), one.value === '' ? t('empty') : one.value, ' → ', el('b', {}, value === '' ? t('empty') : value))),
+  morph(bar, el('div', { class: 'small' }, [...pending.values()].slice(0, 4).map(({ one, value }) => el('div', {}, el('span', { class: 'mono' }, `${one.name}: `), one.value === '' ? t('empty') : one.value, ' → ', el('b', {}, value === '' ? t('empty') : value))),
     pending.size > 4 && el('div', {}, plural(pending.size - 4, 'and {n} more', 'and {n} more'))),
   el('div', { class: 'tools' }, el('button', { class: 'btn', type: 'button', onclick: show }, t('Discard')), el('button', { class: 'btn primary', type: 'button', onclick: (event) => save(event.currentTarget) }, t('Save'))));
 }

@@ -20,6 +20,7 @@ const pages = [
   { file: 'jobs.html', name: 'Jobs', key: 'j' },
   { file: 'settings.html', name: 'Settings', key: 's' },
   { file: 'system.html', name: 'System', key: 'y' },
+  { file: 'bans.html', name: 'Bans', key: 'b' },
   { file: 'audit.html', name: 'Audit', key: 'u' },
   { file: 'administrators.html', name: 'Administrators', key: 'd' },
   { file: 'docs.html', name: 'API', key: 'a' },
@@ -34,7 +35,7 @@ export const session = { role: 'viewer', name: '' };
 export const may = (role) => ranks.indexOf(session.role) >= ranks.indexOf(role);
 
 // page draws the frame and answers {main, head, body}. Options: title; lede (a node or text below it); tools (nodes at the
-// right of it); crumb (a link back: [href, text]). Waits for the session, so that a stranger sees the door only.
+// right of it, or a function that makes them once it is known who looks); crumb (a link back: [href, text]). Waits for the session, so that a stranger sees the door only.
 export async function page({ title, lede, tools, crumb, open = false }) {
   document.title = `${title} · Pollux`;
   const who = open ? await askSession({ quiet: true }).catch(() => null) : await askSession();
@@ -54,7 +55,7 @@ export async function page({ title, lede, tools, crumb, open = false }) {
     morph(head, el('div', {},
       now.crumb && el('div', { class: 'crumb' }, el('a', { href: now.crumb[0] }, now.crumb[1]), ' /'),
       el('h1', {}, now.title), now.lede && el('div', { class: 'lede' }, now.lede)),
-    el('div', { class: 'tools' }, now.tools ?? []));
+    el('div', { class: 'tools' }, (typeof now.tools === 'function' ? now.tools() : now.tools) ?? []));
   }
   retitle({});
   document.addEventListener('keydown', onKey);

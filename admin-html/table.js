@@ -2,7 +2,7 @@
 // table.js: a list that the server pages, sorts and filters. Its state (filters, order) stands in the page's address, so
 // that a link shows the same. On a phone its rows are cards; a selection brings up a bar with what can be done to it.
 import { el, fill, morph } from './dom.js';
-import { number } from './format.js';
+import { number, when } from './format.js';
 import { plural, t } from './i18n.js';
 import { trouble } from './dialog.js';
 
@@ -96,7 +96,7 @@ export function table(options) {
 
   function show() {
     const filtered = Object.keys(activeFilters()).length > 0;
-    if (state.rows.length === 0 && state.cursors.length === 1) {
+    if (state.rows.length === 0 && state.cursors.length === 1 && !state.page.next) {
       fill(body, filtered ? noMatch() : options.empty?.() ?? el('div', { class: 'empty' }, el('p', {}, t('There is nothing here yet.'))));
     } else {
       if (!body.querySelector('table')) fill(body);
@@ -185,11 +185,11 @@ export function table(options) {
   }
 
   function pager() {
-    const { next, total, estimated } = state.page;
+    const { next, total, estimated, searchedTo } = state.page;
     const back = state.cursors.length > 1;
     const count = total === undefined || total === null ? '' : estimated ? t('about {n}', { n: number(total) }) : plural(total, '{n} row', '{n} rows');
     if (!back && !next && !count) return null;
-    return el('div', { class: 'pager' }, el('span', { role: 'status' }, count),
+    return el('div', { class: 'pager' }, el('span', { role: 'status' }, count, next && searchedTo && state.rows.length < size && [' ', t('Searched back to'), ' ', when(searchedTo), '. ', t('Next goes on.')]),
       (back || next) && el('div', { class: 'tools' },
         el('button', { class: 'btn small', type: 'button', disabled: !back, onclick: () => { state.cursors.pop(); refresh(); } }, t('Back')),
         el('span', {}, t('Page {n}', { n: number(state.cursors.length) })),
@@ -202,7 +202,7 @@ export function table(options) {
     if (n === 0) return;
     const selection = () => ({ ids: [...state.selected], all: state.all, filters: activeFilters(), count: n, done: clear });
     const more = !state.all && state.page?.next && state.rows.every((row) => state.selected.has(idOf(row)));
-    fill(bar, el('span', { class: 'count', role: 'status' }, plural(n, '{n} selected', '{n} selected')),
+    morph(bar, el('span', { class: 'count', role: 'status' }, plural(n, '{n} selected', '{n} selected')),
       more && options.selectAll && el('button', { class: 'plain', type: 'button', onclick: () => { state.all = true; show(); } }, t('Select all that match')),
       actions.map((action) => el('button', { class: `btn small ${action.danger ? 'danger' : ''}`, type: 'button', onclick: (event) => action.run(selection(), event.currentTarget) }, action.label)),
       el('button', { class: 'btn small', type: 'button', onclick: () => clear() }, t('Cancel')));

@@ -19,11 +19,11 @@ export function stateTag(code) {
   return el('span', { class: `tag ${look}` }, word ? t(word) : named({}, code));
 }
 
-// Why a credential, or a project for a model, is not used now. What Google told us is told_ and the outcome.
+// Why a credential, or a project for a model, is not used now: spent_ by our own count, told_ by Google, or a word alone.
 const reasons = {
-  spent_rpm: 'minute quota used up', spent_tpm: 'token quota of the minute used up', spent_rpd: 'daily quota spent',
-  told_quota: 'quota used up', told_quota_minute: 'minute quota used up', told_quota_tokens: 'token quota of the minute used up',
-  told_quota_day: 'daily quota spent', told_quota_bare: 'Google said: too many requests',
+    rpm: 'minute quota used up', tpm: 'token quota of the minute used up', rpd: 'daily quota spent', tpd: 'token quota of the day spent', exhausted: 'quota used up', quota: 'quota used up', long: 'Google asked to wait',
+  retry_info: 'Google asked to wait', bare: 'Google said: too many requests', tool: 'Google said: too many requests', limit_0_here: 'Google allows no request of this model', capacity: 'Google lacks capacity for this model',
+  timeout: 'took too long', model_denied: 'Google does not allow this model', overloaded: 'overloaded', empty: 'empty answer', truncated: 'cut off', reset: 'connection lost',
   backoff: 'rests after failures', trial: 'one trial request is under way', limit_0: 'Google allows no request of this model', credential: 'no usable credential in this project',
   API_KEY_INVALID: 'Google does not know this key (any more)', expired: 'the key has expired', suspended: 'Google suspended the project', leaked: 'Google found the key in public and blocked it',
   denied: 'Google denied the project access', SERVICE_DISABLED: 'the Gemini API is switched off in this project', API_KEY_SERVICE_BLOCKED: 'the key is not allowed to use the Gemini API',
@@ -32,19 +32,27 @@ const reasons = {
   CONSUMER_INVALID: 'the project of the key is not valid', billing: 'billing is switched off in this project', ACCOUNT_STATE_INVALID: 'Google says the account cannot be used',
   TOS_VIOLATION: 'Google says the account broke its terms', VALIDATION_REQUIRED: 'Google wants the account to be confirmed', UNSUPPORTED_CLIENT: 'Google does not allow this software for the account',
 };
-export const reasonOf = (code) => named(reasons, code);
+export const reasonOf = (code) => named(reasons, code?.replace(/^(spent|told)_/, ''));
 
 const outcomes = {
-  ok: ['ok', 'answered'], caller: ['rest', 'mistake of the caller'], refused: ['rest', 'refused'], exhausted: ['bad', 'no quota left'], upstream_error: ['bad', 'upstream failed'],
+  ok: ['ok', 'answered'], caller: ['rest', 'caller’s mistake'], refused: ['rest', 'refused'], exhausted: ['bad', 'no quota left'], upstream_error: ['bad', 'upstream failed'],
   truncated: ['bad', 'cut off'], client_gone: ['', 'client left'], unavailable: ['bad', 'not available'], lost: ['bad', 'lost'], open: ['info', 'under way'],
   empty: ['bad', 'empty answer'], quota_minute: ['rest', 'minute quota'], quota_day: ['rest', 'daily quota'], quota_tokens: ['rest', 'token quota'], quota_bare: ['rest', 'too many requests'],
   quota_never: ['bad', 'model not allowed'], credential_dead: ['bad', 'key refused'], location: ['bad', 'location not allowed'], overloaded: ['rest', 'overloaded'],
   error_in_200: ['bad', 'error inside a 200'], connect: ['bad', 'no connection'], timeout_first_byte: ['bad', 'no first byte in time'], timeout_idle: ['bad', 'fell silent'],
   timeout_total: ['bad', 'took too long'], reset: ['bad', 'connection lost'], auth_expired: ['rest', 'access token expired'],
 };
-export const outcomeCodes = ['ok', 'caller', 'refused', 'exhausted', 'upstream_error', 'truncated', 'client_gone', 'unavailable', 'lost', 'open'];
+export const outcomeCodes = ['ok', 'caller', 'refused', 'exhausted', 'upstream_error', 'truncated', 'client_gone', 'unavailable', 'lost'];
 export const outcomeWord = (code) => (outcomes[code] ? t(outcomes[code][1]) : named({}, code));
 export const outcomeTag = (code, status) => el('span', { class: `tag ${outcomes[code]?.[0] ?? ''}` }, status && code !== 'ok' ? `${status} ` : '', status && code === 'ok' ? String(status) : outcomeWord(code));
+
+// What a credential or a project turned to, in its history.
+const turns = {
+  new: ['', 'added'],  ready: ['ok', 'ready'], closed: ['ok', 'in use again'], open: ['rest', 'failing, tried now and then'], half_open: ['rest', 'on trial'], resting: ['rest', 'resting'], out: ['bad', 'refused for good'],
+  dead: ['bad', 'broken'], disabled: ['', 'off'], removed: ['', 'removed'], archived: ['', 'in the archive'],
+};
+export const turnLook = (code) => turns[code]?.[0] ?? '';
+export const turnWord = (code) => (turns[code] ? t(turns[code][1]) : named({}, code));
 
 const kinds = { api_key: 'key', account: 'account' };
 export const kindOf = (code) => named(kinds, code);

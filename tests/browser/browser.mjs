@@ -68,10 +68,10 @@ export async function visit(window, url) {
 
 export const shoot = (tab, name) => tab.screenshot({ path: path.join(out, `${name}.png`), fullPage: true });
 
-// What axe finds serious or critical, one line each.
-export async function axeFindings(tab) {
+// What axe finds serious or critical, one line each. `rules`: those only.
+export async function axeFindings(tab, rules) {
   await tab.evaluate(axe.source);
-  const { violations } = await tab.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  const { violations } = await tab.evaluate((only) => window.axe.run(document, { resultTypes: ['violations'], ...(only ? { runOnly: only } : {}) }), rules);
   return violations.filter((one) => ['serious', 'critical'].includes(one.impact))
     .flatMap((one) => one.nodes.slice(0, 5).map((node) => `${one.id}: ${node.target.join(' ')} ${node.failureSummary?.split('\n').slice(1, 3).join(' ')}`));
 }

@@ -14,7 +14,7 @@ export function sentencesIn({ name, text }) {
   return found;
 }
 
-const names = '(?:states|reasons|outcomes|kinds|sources|roles|ways|checks)';
+const names = '(?:states|reasons|outcomes|kinds|sources|roles|ways|turns|actions|scopes|next)';
 const tables = [new RegExp(`^(?:export )?const ${names} = \\{([^\\n]*)\\};$`, 'gm'), new RegExp(`^(?:export )?const ${names} = \\{\\n(.*?)^\\};`, 'gms')];
 
 // Tables of words, by their names: objects whose values t() or named() looks up. And the names of pages in shell.js.
@@ -33,14 +33,17 @@ export function words(scripts) {
 const literal = "(?:'(?:[^']|'')*'\\s*)+";
 const textOf = (source) => [...source.matchAll(/'((?:[^']|'')*)'/g)].map((match) => match[1].replaceAll("''", "'")).join('');
 
-// Help and units of settings, and the plain words of warnings with their buttons.
+// Help and units of settings, what the jobs of the maintenance do, warnings and their buttons.
 export function serverSentences(functions) {
   const read = (name) => readFileSync(path.join(functions, name), 'utf8').replace(/^\s*--.*$/gm, '');
-  const declared = read('setting.sql').split(/^from \(values$/m)[1].split(/^\) as declared/m)[0];
+  const rows = (name, end) => read(name).split(/^(?:from \()?values$|^from \(values$/m)[1].split(end)[0].split(/\n {4}\(/).slice(1);
   const found = [];
-  for (const row of declared.split(/\n {4}\(/).slice(1)) {
+  for (const row of rows('setting.sql', /^\) as declared/m)) {
     const [, unit, help] = new RegExp(`(?:'([^']+)'|null),\\s*(${literal})\\)`).exec(row);
     found.push(textOf(help), ...(unit ? [unit] : []));
   }
+  const warnings = read('console_overview.sql').split('function pollux.overview_warnings(')[1].split('$$;')[0];
+  for (const [, text] of warnings.matchAll(/'((?:[^']|'')*)'/g)) if (/^(\{\w+\} )?[A-Z{]/.test(text) && (text.includes(' ') || /^[A-Z][a-z]+$/.test(text))) found.push(textOf(`'${text}'`));
+  for (const row of rows('chore.sql', /^on conflict/m)) found.push(textOf(new RegExp(`(${literal})\\)\\s*,?\\s*$`).exec(row)[1]));
   return found;
 }

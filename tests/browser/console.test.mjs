@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: MIT
+// The console as people use it: Chromium, the whole stack below a path prefix, the simulated Google. Pictures of every
+// page land in tests/browser/out.
+import test, { after, before } from 'node:test';
+import assert from 'node:assert/strict';
+import { startPollux } from '../lib/pollux.mjs';
+import { keyOf, projects } from '../lib/sim.mjs';
+import { waitFor } from '../lib/wait.mjs';
+import { axeFindings, openWindow, scrollsSideways, settled, shoot, startBrowser, visit } from './browser.mjs';
+
+const KIB_OWN = 300_000; // bytes of our own code that one page may transfer
+const hostile = '<script>window.hacked=1</script><img src=x onerror="window.hacked=1">\u202egnp.exe"\'&';
+let pollux;
+let chrome;
+let admin; // the address of the console
+let door; // {password}
+let signedIn; // cookies of the owner
+
+before(async () => {
+  pollux = await startPollux({
+    sim: { any_key: false, projects: projects(9, (i) => (i === 3 ? { state: 'suspended' } : i === 4 ? { behaviour: [{ match: { model: '*' }, do: '429-day' }] } : {})), limits: { 'gemini-2.5-flash': { rpm: 500, rpd: 1000 } } },
+    keys: false, settings: { POLLUX_PREFIX: '/gate' },
+  });
+  admin = `${pollux.url}/admin/`;
+  door = { password: /password (\S+)\)/.exec(pollux.said)[1] };
+  chrome = await startBrowser();
+  signedIn = await cookiesOf('admin', door.password);
+});
+
+after(async () => {
+  await chrome?.stop();
+  await pollux?.stop();
+});
+
+// The cookies of somebody who has signed in.
+async function cookiesOf(name, password) {
+  const window = await openWindow(chrome.browser, pollux.origin);
+  const { tab } = window;
+  await tab.goto(`${admin}login.html`);
+  await tab.fill('[name=name]', name);
+  await tab.fill('[name=password]', password);
+  await tab.keyboard.press('Enter');
+  await tab.waitForURL((url) => !url.pathname.endsWith('login.html'));
+  const storage = await window.context.storageState();
+  await window.context.close();
+  return { ...storage, origins: [] };
+}
+
+const open = (options) => openWindow(chrome.browser, pollux.origin, { storage: signedIn, ...options });
+
+// Closes a window after its page has said nothing that it should not.
+async function close(window) {
+  const forbidden = await window.tab.evaluate(() => window.hacked);
+  await window.context.close();
+  assert.equal(forbidden, undefined, 'a text was run as a script');
+  assert.deepEqual(window.complaints, []);
+}
+
+test('a newcomer comes from the first login to an answered request', async () => {
+  const began = performance.now();
+  const window = await openWindow(chrome.browser, pollux.origin);
+  const { tab } = window;
+  window.expected.push(/status of 401/);
+  await tab.goto(admin);
+  await tab.waitForURL(/login\.html/);
+  await tab.fill('[name=password]', 'not the password');
+  await tab.click('button[type=submit]');
+  await tab.getByText('name or password is wrong').waitFor();
+  await tab.fill('[name=password]', door.password);
+  await tab.keyboard.press('Enter');
+  await tab.getByText('Four steps to the first answer').waitFor();
+  await shoot(tab, 'start-1-welcome');
+
+  await tab.fill('[name=keys]', `# from the studio\n${keyOf(1)}, ${keyOf(2)}\n"${keyOf(3)}" rubbish`);
+  await tab.getByText('3 new').waitFor();
+  await tab.getByText('1 not a key').waitFor();
+  await tab.getByRole('button', { name: 'Add keys' }).click();
+  await tab.getByText('3 keys were added.').waitFor();
+  assert.equal((await pollux.sql('select count(*)::int as n from pollux.credential'))[0].n, 3);
+
+  await tab.getByRole('button', { name: 'Make a client token' }).click();
+  const token = await tab.locator('.secret code').textContent();
+  assert.match(token, /^plx_/);
+  assert.ok((await tab.locator('pre').first().textContent()).includes(`${pollux.url}/v1beta`), 'the snippet has the address of this server');
+  await shoot(tab, 'start-2-token');
+  await tab.getByRole('button', { name: 'Send it from here' }).click();
+  await tab.getByText('Say hello in one short sentence.').waitFor();
+  await shoot(tab, 'start-3-answer');
+  assert.ok(performance.now() - began < 120_000, 'in under two minutes');
+
+  await tab.getByRole('link', { name: 'See what Pollux wrote down about it' }).click();
+  await settled(tab);
+  await tab.getByText('Attempts').first().waitFor();
+  const id = new URL(tab.url()).searchParams.get('id');
+  await pollux.settled();
+  assert.equal((await pollux.sql(`select outcome from pollux.request where id = '${id}'`))[0].outcome, 'ok');
+  assert.ok((await pollux.sql("select count(*)::int as n from pollux.audit where actor = 'admin' and action = 'credential.add'"))[0].n >= 1);
+  await close(window);
+});
+
+// The rest of what pages show: sick credentials, hostile names, failures, a conversation or two.
+test('something to look at comes into being', async () => {
+  await pollux.addProjects(projects(9).slice(3));
+  await pollux.sql(`update pollux.credential set label = e'${hostile.replaceAll("'", "''")}' where id = 1`);
+  await pollux.sql(`update pollux.credential set label = repeat('long ', 2000) where id = 2`);
+  await pollux.cli('model', 'set', 'gemini-2.5-pro', '--rpm', '5', '--rpd', '100');
+  await pollux.addClient(hostile, '--rpm', '60');
+  for (let i = 0; i < 30; i++) {
+    await pollux.send('/v1beta/models/gemini-2.5-flash:generateContent', { body: { contents: [{ role: 'user', parts: [{ text: `Hello ${i}` }] }] } });
+  }
+  await pollux.send(`/v1beta/models/${encodeURIComponent(hostile.slice(0, 60))}:generateContent`, { body: { contents: [{ role: 'user', parts: [{ text: 'Hello' }] }] } });
+  await pollux.send('/v1/chat/completions', { body: { model: 'gemini-2.5-pro', messages: [{ role: 'nobody', content: hostile }] } });
+  await pollux.settled();
+  await pollux.sql(`update pollux.request set error = repeat('${hostile.replaceAll("'", "''")}', 100) where outcome <> 'ok'`);
+  const dead = await pollux.sql('select count(*)::int as n from pollux.credential where dead_reason is not null');
+  assert.equal(dead[0].n, 1, 'the suspended key is out');
+});
+
+async function pages() {
+  const [request] = await pollux.sql("select id from pollux.request where attempts > 1 and model <> '' union all select id from pollux.request limit 1");
+  const [refused] = await pollux.sql("select id from pollux.request where outcome <> 'ok' and error is not null limit 1");
+  const [client] = await pollux.sql(`select id from pollux.client where name like '<script>%'`);
+  const [dead] = await pollux.sql('select id from pollux.credential where dead_reason is not null limit 1');
+  return [
+    ['login', 'login.html'], ['overview', ''], ['overview-week', '?hours=168'], ['credentials', 'credentials.html'], ['credential-hostile', 'credential.html?id=1'], ['credential-dead', `credential.html?id=${dead.id}`],
+    ['accounts', 'accounts.html'], ['models', 'models.html'], ['model', 'model.html?name=gemini-2.5-flash'], ['clients', 'clients.html'], ['client', `client.html?id=${client.id}`],
+    ['requests', 'requests.html'], ['request', `request.html?id=${request.id}`], ['request-hostile', `request.html?id=${refused.id}`], ['playground', 'playground.html'], ['jobs', 'jobs.html'],
+    ['settings', 'settings.html'], ['system', 'system.html'], ['audit', 'audit.html'], ['administrators', 'administrators.html'], ['me', 'me.html'], ['docs', 'docs.html'],
+  ];
+}
+
+// All rules of axe once; another theme has other colours, a phone another layout.
+for (const [name, options, rules] of [['light', {}], ['dark', { theme: 'dark' }, ['color-contrast', 'link-in-text-block']], ['phone', { width: 390 }, ['label', 'button-name', 'target-size', 'scrollable-region-focusable', 'aria-hidden-focus']]]) {
+  test(`every page, ${name}: no complaint, nothing serious for axe, no scrolling sideways, small`, async () => {
+    const window = await open(options);
+    const problems = [];
+    for (const [page, address] of await pages()) {
+      await visit(window, admin + address);
+      await shoot(window.tab, `${page}-${name}`);
+      problems.push(...(await axeFindings(window.tab, rules)).map((finding) => `${page}: ${finding}`));
+      if (await scrollsSideways(window.tab) > 0) problems.push(`${page} scrolls sideways`);
+      const own = [...window.sizes].filter(([path]) => !path.includes('/vendor/') && !path.includes('/api/') && !path.endsWith('openapi.json')).reduce((sum, [, size]) => sum + size, 0);
+      if (own > KIB_OWN) problems.push(`${page} transfers ${own} bytes`);
+    }
+    assert.deepEqual(problems, []);
+    await close(window);
+  });
+}
+
+test('every page in Chinese: no sentence is missing', async () => {
+  const window = await open({ language: 'zh' });
+  const lacking = [];
+  for (const [page, address] of await pages()) {
+    await visit(window, admin + address);
+    await shoot(window.tab, `${page}-zh`);
+    assert.equal(await window.tab.getAttribute('html', 'lang'), 'zh-Hans');
+    lacking.push(...(await window.tab.evaluate(async () => [...(await import(new URL('i18n.js', document.baseURI).href)).missing])).map((sentence) => `${page}: ${sentence}`));
+  }
+  assert.deepEqual(lacking, []);
+  await close(window);
+});
+
+test('credentials: search, disable and undo, edit, test, remove and bring back', async () => {
+  const window = await open();
+  const { tab } = window;
+  await visit(window, `${admin}credentials.html`);
+  assert.ok((await tab.textContent('main')).includes('<script>window.hacked=1</script>'), 'a hostile label is text');
+  await tab.keyboard.press('/');
+  await tab.keyboard.type('p5');
+  await waitFor('one row', async () => await tab.locator('tbody tr').count() === 1);
+  assert.equal(new URL(tab.url()).searchParams.get('q'), 'p5', 'the address holds the filter');
+  await tab.locator('tbody tr .pick input').check();
+  await tab.getByRole('button', { name: 'Disable', exact: true }).click();
+  await tab.getByText('1 credential was disabled.').waitFor();
+  const enabled = async () => (await pollux.sql("select enabled from pollux.credential c join pollux.project p on p.id = c.project_id where p.name = 'p5'"))[0].enabled;
+  assert.equal(await enabled(), false);
+  await tab.getByRole('button', { name: 'Undo' }).click();
+  await waitFor('it to be enabled again', enabled);
+
+  await tab.locator('tbody tr td.title a').click();
+  await settled(tab);
+  await tab.getByRole('button', { name: 'Edit' }).click();
+  await tab.fill('dialog [name=label]', 'the fifth');
+  await tab.fill('dialog [name=tags]', 'eu, paid');
+  await tab.fill('dialog [name=priority]', '7');
+  await tab.click('dialog button[type=submit]');
+  await tab.getByRole('heading', { name: 'the fifth' }).waitFor();
+  const [row] = await pollux.sql("select label, priority, tags from pollux.credential where label = 'the fifth'");
+  assert.deepEqual(row, { label: 'the fifth', priority: 7, tags: ['eu', 'paid'] });
+  await tab.getByRole('button', { name: 'Remove' }).click();
+  await tab.locator('dialog').getByRole('button', { name: 'Remove' }).click();
+  await tab.getByText('It was removed.').waitFor();
+  await tab.getByRole('button', { name: 'Undo' }).click();
+  await waitFor('it to be back', async () => (await pollux.sql("select removed_at is null as back from pollux.credential where label = 'the fifth'"))[0].back);
+  await close(window);
+});
+
+test('clients: a token is shown once, works, and is refused after it was revoked', async () => {
+  const window = await open();
+  const { tab } = window;
+  await visit(window, `${admin}clients.html`);
+  await tab.getByRole('button', { name: 'Add a client' }).click();
+  await tab.fill('dialog [name=name]', 'shop');
+  await tab.fill('dialog [name=rpm]', '30');
+  await tab.click('dialog button[type=submit]');
+  const token = await tab.locator('.secret code').textContent();
+  assert.equal((await pollux.send('/v1/models', { token })).status, 200);
+  await tab.getByRole('button', { name: 'Done' }).click();
+  assert.ok(!(await tab.content()).includes(token), 'it is not shown again');
+  await tab.getByRole('link', { name: 'shop' }).click();
+  await settled(tab);
+  await tab.getByRole('button', { name: 'Edit' }).click();
+  await tab.fill('dialog [name=daily_tokens]', '1000000');
+  await tab.click('dialog button[type=submit]');
+  await waitFor('the limit', async () => (await pollux.sql("select daily_tokens from pollux.client where name = 'shop'"))[0].daily_tokens === 1000000);
+  await tab.getByRole('button', { name: 'Revoke' }).click();
+  await tab.locator('dialog').getByRole('button', { name: 'Revoke' }).click();
+  await tab.getByText('Revoked.').waitFor();
+  assert.equal((await pollux.send('/v1/models', { token })).status, 401);
+  await close(window);
+});
+
+test('models: limits, aliases and prices are saved, and a mistake is said at its place', async () => {
+  const window = await open();
+  const { tab } = window;
+  window.expected.push(/status of 4\d\d/);
+  await visit(window, `${admin}model.html?name=gemini-2.5-flash`);
+  await tab.fill('[name=rpm]', '400');
+  await tab.fill('[name=aliases]', 'fast, quick');
+  await tab.fill('[name=price_input]', '0.3');
+  await tab.fill('[name=price_output]', '2.5');
+  await tab.getByRole('button', { name: 'Save' }).click();
+  await tab.getByText('Saved.').waitFor();
+  const [model] = await pollux.sql("select rpm, price_input::float, array(select alias from pollux.model_alias where model = name order by 1) as aliases from pollux.model where name = 'gemini-2.5-flash'");
+  assert.deepEqual(model, { rpm: 400, price_input: 0.3, aliases: ['fast', 'quick'] });
+  const answer = await pollux.send('/v1beta/models/quick:generateContent', { body: { contents: [{ role: 'user', parts: [{ text: 'Hi' }] }] } });
+  assert.equal(answer.status, 200);
+  await tab.fill('[name=aliases]', 'gemini-2.5-pro');
+  await tab.getByRole('button', { name: 'Save' }).click();
+  await tab.getByText(/already the name or alias/).waitFor();
+  await close(window);
+});
+
+test('settings: a change is announced, saved, undone; a wrong value is refused in place', async () => {
+  const window = await open();
+  const { tab } = window;
+  window.expected.push(/status of 4\d\d/);
+  await visit(window, `${admin}settings.html`);
+  const value = async () => (await pollux.sql("select value from pollux.setting where name = 'retention_days'"))[0].value;
+  await tab.fill('#set-retention_days', '45');
+  await tab.locator('.save-bar').getByText('retention_days').waitFor();
+  await tab.getByRole('button', { name: 'Save' }).click();
+  await tab.getByText('1 setting was changed.').waitFor();
+  assert.equal(await value(), '45');
+  const [audit] = await pollux.sql("select actor, before, after from pollux.audit where subject = 'retention_days' order by id desc limit 1");
+  assert.equal(audit.actor, 'admin');
+  await tab.getByRole('button', { name: 'Undo' }).click();
+  await waitFor('the old value', async () => await value() === '30');
+  await tab.fill('#set-retention_days', '0');
+  await tab.getByRole('button', { name: 'Save' }).click();
+  await tab.locator('[data-field=retention_days] .error:not([hidden])').waitFor();
+  assert.equal(await value(), '30');
+  await close(window);
+});
+
+test('requests: filters stand in the address, one request shows every attempt, CSV comes', async () => {
+  const window = await open();
+  const { tab } = window;
+  await visit(window, `${admin}requests.html?outcome=caller`);
+  const rows = await tab.locator('tbody tr').count();
+  assert.equal(rows, (await pollux.sql("select count(*)::int as n from pollux.request where outcome = 'caller'"))[0].n);
+  const [download] = await Promise.all([tab.waitForEvent('download'), tab.getByRole('link', { name: 'Export CSV' }).click()]);
+  const csv = (await (await download.createReadStream()).toArray()).join('');
+  assert.match(csv, /^id,/);
+  assert.equal(csv.trim().split('\r\n').length, rows + 1);
+  const [tried] = await pollux.sql("select id, attempts from pollux.request where attempts > 1 and model <> '' limit 1");
+  await visit(window, `${admin}request.html?id=${tried.id}`);
+  assert.equal(await tab.locator('.timeline > li').count(), tried.attempts);
+  await tab.getByText(/Therefore another credential was tried/).first().waitFor();
+  await close(window);
+});
+
+test('playground: both dialects, streamed, with the raw exchange', async () => {
+  const window = await open();
+  const { tab } = window;
+  await visit(window, `${admin}playground.html`);
+  await tab.getByRole('button', { name: 'Make a token for an hour' }).click();
+  await tab.getByText(/works for an hour/).waitFor();
+  for (const dialect of ['native', 'openai']) {
+    await tab.selectOption('[name=dialect]', dialect);
+    await tab.fill('[name=prompt]', 'count to 5');
+    await tab.getByRole('button', { name: 'Send' }).click();
+    await tab.locator('.answer', { hasText: '1, 2, 3, 4, 5' }).waitFor();
+    await tab.getByRole('link', { name: 'in the log' }).waitFor();
+    await shoot(tab, `playground-${dialect}-answered`);
+    assert.match(await tab.getByLabel('Answer, raw').textContent(), /data: /);
+  }
+  await close(window);
+});
+
+test('jobs run when they are told to; the system says how it is', async () => {
+  const window = await open();
+  const { tab } = window;
+  await visit(window, `${admin}jobs.html`);
+  const before_ = (await pollux.sql("select done_at from pollux.chore where name = 'partitions'"))[0].done_at;
+  await tab.getByRole('row', { name: /partitions/ }).getByRole('button', { name: 'Run now' }).click();
+  await waitFor('the job to have run', async () => (await pollux.sql("select done_at from pollux.chore where name = 'partitions'"))[0].done_at !== before_);
+  await visit(window, `${admin}system.html`);
+  await tab.getByText('PostgreSQL 15').waitFor();
+  assert.ok(await tab.getByRole('table', { name: 'Workers' }).or(tab.getByLabel('Workers')).first().isVisible());
+  await close(window);
+});
+
+test('administrators: a viewer is made, sees everything, and is shown no button that changes anything', async () => {
+  const window = await open();
+  await visit(window, `${admin}administrators.html`);
+  const { tab } = window;
+  await tab.getByRole('button', { name: 'Add an administrator' }).click();
+  await tab.fill('dialog [name=name]', 'guest');
+  await tab.selectOption('dialog [name=role]', 'viewer');
+  await tab.fill('dialog [name=password]', 'only to look at it');
+  await tab.click('dialog button[type=submit]');
+  await tab.getByText('guest may enter now.').waitFor();
+  await close(window);
+
+  const guest = await openWindow(chrome.browser, pollux.origin);
+  guest.expected.push(/status of 401/);
+  await guest.tab.goto(`${admin}login.html`);
+  await guest.tab.fill('[name=name]', 'guest');
+  await guest.tab.fill('[name=password]', 'only to look at it');
+  await guest.tab.keyboard.press('Enter');
+  await guest.tab.getByRole('heading', { name: 'Overview' }).waitFor();
+  for (const [page, address] of await pages()) {
+    if (['login', 'me', 'playground'].includes(page)) continue;
+    await visit(guest, admin + address);
+    const names = await guest.tab.getByRole('button', { name: /^(Add|Edit|Remove|Revoke|Disable|Enable|Run now|Test|Save|Reset|Make|Import|Configure|Forget|Log in)\b/ }).allTextContents();
+    assert.deepEqual(names, [], page);
+  }
+  await close(guest);
+});
+
+test('a sign-out ends it, and a deep link leads back after the door', async () => {
+  const window = await open({ storage: await cookiesOf('admin', door.password) });
+  const { tab } = window;
+  await visit(window, `${admin}me.html`);
+  await tab.getByRole('button', { name: 'Sign out', exact: true }).click();
+  await tab.waitForURL(/login\.html/);
+  window.expected.push(/status of 401/);
+  await tab.goto(`${admin}settings.html?q=retention`);
+  await tab.waitForURL(/login\.html\?next=/);
+  await tab.fill('[name=password]', door.password);
+  await tab.keyboard.press('Enter');
+  await tab.waitForURL(/settings\.html\?q=retention/);
+  await settled(tab);
+  assert.equal(await tab.locator('.setting:visible').count(), 1);
+  await close(window);
+});
+
+test('the keyboard goes everywhere', async () => {
+  const window = await open();
+  const { tab } = window;
+  await visit(window, admin);
+  await tab.keyboard.press('g');
+  await tab.keyboard.press('c');
+  await tab.waitForURL(/credentials\.html/);
+  await settled(tab);
+  await tab.keyboard.press('?');
+  await tab.getByRole('dialog').waitFor();
+  await tab.keyboard.press('Escape');
+  assert.equal(await tab.getByRole('dialog').count(), 0);
+  await tab.keyboard.press('Tab');
+  assert.equal(await tab.evaluate(() => document.activeElement.textContent), 'Skip to content');
+  await close(window);
+});
