@@ -37,8 +37,14 @@ struct kept {
     bool setup_due;
     char project[128];
     char fingerprint[VAULT_HEX_MAX];
-    char *sealed; /* owned */
+    char *sealed, *proxy; /* owned; the proxy is "" when it has none of its own */
 };
+
+static void kept_free(struct kept *k)
+{
+    free(k->sealed);
+    free(k->proxy);
+}
 
 /* An account that a thread of this process is asking about. */
 struct flight {
@@ -133,18 +139,19 @@ static enum account_trouble conclude(const struct question *q, const json_t *ord
 /* The lease is ours: asks Google. */
 static enum account_trouble refresh(const struct question *q, const json_t *order, struct fault *f)
 {
-    auto_secret refresh_token = {0}, secret = {0};
-    const char *client = text_at(order, "client_id");
+    auto_secret refresh_token = {0}, secret = {0}, proxy = {0};
+    const char *client = text_at(order, "client_id"), *own = text_at(order, "proxy");
     char says[OAUTH_SAYS_MAX];
     if (!unseal(SEAL_REFRESH, text_at(order, "fingerprint"), text_at(order, "sealed"), &refresh_token, f) ||
-        !unseal(SEAL_CLIENT, client, text_at(order, "client_secret"), &secret, f)) {
+        !unseal(SEAL_CLIENT, client, text_at(order, "client_secret"), &secret, f) ||
+        (*own != '\0' && !vault_proxy_unseal(own, text_at(order, "fingerprint"), &proxy, f))) {
         struct fault ignored = {0};
         account_calls_failed(q->db, &ignored, q->credential, text_at(order, "lease"),
                              "its secret cannot be read with this master key");
         return ACCOUNT_OURS;
     }
     struct oauth_tokens t = {0};
-    const struct oauth_client c = {.id = client, .secret = buf_str(&secret)};
+    const struct oauth_client c = {.id = client, .secret = buf_str(&secret), .proxy = buf_str(&proxy)};
     enum oauth_end end = oauth_refresh(&c, buf_str(&refresh_token), &t, says);
     enum account_trouble trouble = conclude(q, order, end, &t, says, f);
     oauth_tokens_free(&t);
@@ -163,6 +170,7 @@ static void fill(struct kept *k, int64_t credential, const json_t *answer)
         .upstream = wrapped ? ACCOUNT_CODE_ASSIST : ACCOUNT_GEMINI,
         .setup_due = true_at(answer, "setup_due"),
         .sealed = xstrdup(text_at(answer, "access")),
+        .proxy = xstrdup(text_at(answer, "proxy")),
     };
     snprintf(k->project, sizeof k->project, "%s", text_at(answer, "google_project"));
     snprintf(k->fingerprint, sizeof k->fingerprint, "%s", text_at(answer, "fingerprint"));
@@ -255,6 +263,7 @@ static bool look(const struct question *q, struct kept *ret)
         return false;
     *ret = *k;
     ret->sealed = xstrdup(k->sealed);
+    ret->proxy = xstrdup(k->proxy);
     return true;
 }
 
@@ -262,9 +271,10 @@ static bool look(const struct question *q, struct kept *ret)
 static void put(const struct kept *k)
 {
     struct kept *slot = slot_of(k->credential);
-    free(slot->sealed);
+    kept_free(slot);
     *slot = *k;
     slot->sealed = xstrdup(k->sealed);
+    slot->proxy = xstrdup(k->proxy);
 }
 
 /* With the lock held. */
@@ -311,12 +321,15 @@ static enum account_trouble open_kept(const struct kept *k, struct account_token
     ret->version = k->version;
     ret->upstream = k->upstream;
     snprintf(ret->project, sizeof ret->project, "%s", k->project);
-    return unseal(SEAL_ACCESS, k->fingerprint, k->sealed, &ret->access, f) ? ACCOUNT_FINE : ACCOUNT_OURS;
+    bool ok = unseal(SEAL_ACCESS, k->fingerprint, k->sealed, &ret->access, f) &&
+              (*k->proxy == '\0' || vault_proxy_unseal(k->proxy, k->fingerprint, &ret->proxy, f));
+    return ok ? ACCOUNT_FINE : ACCOUNT_OURS;
 }
 
 void account_token_free(struct account_token *t)
 {
     vault_wipe_buf(&t->access);
+    vault_wipe_buf(&t->proxy);
 }
 
 enum account_trouble account_token(struct db *db, int64_t credential, int64_t rejected, int64_t deadline_ms,
@@ -330,7 +343,7 @@ enum account_trouble account_token(struct db *db, int64_t credential, int64_t re
     enum account_trouble trouble = obtain_together(&q, &k, f);
     if (trouble == ACCOUNT_FINE)
         trouble = open_kept(&k, ret, f);
-    free(k.sealed);
+    kept_free(&k);
     return trouble;
 }
 
@@ -339,7 +352,7 @@ static enum account_trouble set_up(const struct question *q, const struct accoun
 {
     struct codeassist c;
     struct fault problem = {0};
-    enum codeassist_end end = codeassist_setup(buf_str(&t->access), t->project, q->deadline_ms, &c);
+    enum codeassist_end end = codeassist_setup(buf_str(&t->access), t->project, buf_str(&t->proxy), q->deadline_ms, &c);
     if (end == CODEASSIST_READY) {
         json_auto_t *setup = json_pack("{s:s, s:s}", "google_project", c.project, "tier", c.tier);
         return account_calls_ready(q->db, f, q->credential, setup) ? ACCOUNT_FINE : ACCOUNT_OURS;
@@ -363,7 +376,7 @@ static enum account_trouble refresh_and_set_up(struct question *q, bool force, s
     if (trouble == ACCOUNT_FINE)
         trouble = open_kept(&k, &t, f);
     bool due = k.setup_due || force;
-    free(k.sealed);
+    kept_free(&k);
     if (trouble != ACCOUNT_FINE || !due)
         return trouble;
     if (t.upstream == ACCOUNT_CODE_ASSIST)

@@ -25,6 +25,7 @@ struct account_token {
     int64_t version;   /* to be named when Google refuses it */
     enum account_upstream upstream;
     char project[128]; /* Google Cloud project, "" if none is known */
+    struct buf proxy;  /* of its own, empty if it has none */
 };
 
 /* Why there is no token. */

@@ -17,7 +17,7 @@ enum { POLL_MS = 2000 };
 
 /* One account on its way through the setup. */
 struct setup {
-    const char *token, *wanted;
+    const char *token, *wanted, *proxy;
     struct codeassist *ret;
     int64_t deadline_ms;
 };
@@ -132,7 +132,7 @@ static enum codeassist_end call(struct setup *s, const char *path, json_t *body,
     auto_str request = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
     json_decref(body);
     buf_printf(&url, "%s%s", conf.code_assist, path);
-    *status = oauth_call(buf_str(&url), s->token, "application/json", request, &text, s->ret->says);
+    *status = oauth_call(buf_str(&url), s->proxy, s->token, "application/json", request, &text, s->ret->says);
     *ret = json_read(buf_str(&text), text.n);
     if (*status == 0)
         return CODEASSIST_AGAIN;
@@ -276,11 +276,11 @@ static enum codeassist_end loaded(struct setup *s, const json_t *answer)
     return onboard(s, tier);
 }
 
-enum codeassist_end codeassist_setup(const char *access_token, const char *wanted, int64_t deadline_ms,
-                                     struct codeassist *ret)
+enum codeassist_end codeassist_setup(const char *access_token, const char *wanted, const char *proxy,
+                                     int64_t deadline_ms, struct codeassist *ret)
 {
     *ret = (struct codeassist){0};
-    struct setup s = {.token = access_token, .wanted = wanted, .ret = ret, .deadline_ms = deadline_ms};
+    struct setup s = {.token = access_token, .wanted = wanted, .proxy = proxy, .ret = ret, .deadline_ms = deadline_ms};
     json_auto_t *answer = NULL;
     int status;
     enum codeassist_end end = call(&s, ":loadCodeAssist", about(wanted), &answer, &status);

@@ -29,10 +29,10 @@ struct codeassist {
     char link[600]; /* what to open, or "" */
 };
 
-/* Asks for tier and project, onboarding the account if need be; `wanted` is the operator's project or "".
- * Blocks until `deadline_ms` (clock_ms()) and half a minute more at the most. */
-enum codeassist_end codeassist_setup(const char *access_token, const char *wanted, int64_t deadline_ms,
-                                     struct codeassist *ret);
+/* Asks for tier and project, onboarding the account if need be; `wanted` is the operator's project or "",
+ * `proxy` the account's own or "". Blocks until `deadline_ms` (clock_ms()) and half a minute more at the most. */
+enum codeassist_end codeassist_setup(const char *access_token, const char *wanted, const char *proxy,
+                                     int64_t deadline_ms, struct codeassist *ret);
 
 /* What an error of Code Assist says about the account itself: fills in state, says and link. False, and
  * nothing filled in, when it is about anything else. `answer` is the parsed body, or an event. */

@@ -91,13 +91,13 @@ static bool collect(void *ctx, const char *bytes, size_t n)
     return true;
 }
 
-int oauth_call(const char *url, const char *bearer, const char *type, const char *body, struct buf *answer,
+int oauth_call(const char *url, const char *proxy, const char *bearer, const char *type, const char *body, struct buf *answer,
                char says[static OAUTH_SAYS_MAX])
 {
     struct upstream_call c = {
         .method = body != NULL ? "POST" : "GET",
         .url = url,
-        .proxy = conf.proxy,
+        .proxy = proxy != NULL && *proxy != '\0' ? proxy : conf.proxy,
         .body = body,
         .body_n = body != NULL ? strlen(body) : 0,
         .connect_ms = CONNECT_MS,
@@ -199,11 +199,11 @@ static enum oauth_end read_tokens(const json_t *answer, struct oauth_tokens *ret
     return OAUTH_OK;
 }
 
-static enum oauth_end ask(const struct buf *form, struct oauth_tokens *ret, char says[static OAUTH_SAYS_MAX])
+static enum oauth_end ask(const char *proxy, const struct buf *form, struct oauth_tokens *ret, char says[static OAUTH_SAYS_MAX])
 {
     auto_forget text = {0};
     *says = '\0';
-    int status = oauth_call(conf.oauth_token_url, "", "application/x-www-form-urlencoded", buf_str(form), &text, says);
+    int status = oauth_call(conf.oauth_token_url, proxy, "", "application/x-www-form-urlencoded", buf_str(form), &text, says);
     if (status == 0)
         return OAUTH_AGAIN;
     json_auto_t *answer = json_read(buf_str(&text), text.n);
@@ -220,7 +220,7 @@ enum oauth_end oauth_exchange(const struct oauth_client *c, const char *code, co
     form_value(&form, "client_secret", c->secret);
     form_value(&form, "redirect_uri", redirect_uri);
     form_value(&form, "code_verifier", verifier);
-    return ask(&form, ret, says);
+    return ask(c->proxy, &form, ret, says);
 }
 
 enum oauth_end oauth_refresh(const struct oauth_client *c, const char *refresh_token, struct oauth_tokens *ret,
@@ -231,7 +231,7 @@ enum oauth_end oauth_refresh(const struct oauth_client *c, const char *refresh_t
     form_value(&form, "refresh_token", refresh_token);
     form_value(&form, "client_id", c->id);
     form_value(&form, "client_secret", c->secret);
-    return ask(&form, ret, says);
+    return ask(c->proxy, &form, ret, says);
 }
 
 enum oauth_end oauth_email(const char *access_token, char email[static OAUTH_EMAIL_MAX],
@@ -239,7 +239,7 @@ enum oauth_end oauth_email(const char *access_token, char email[static OAUTH_EMA
 {
     auto_buf text = {0};
     *says = *email = '\0';
-    int status = oauth_call(conf.oauth_userinfo_url, access_token, NULL, NULL, &text, says);
+    int status = oauth_call(conf.oauth_userinfo_url, NULL, access_token, NULL, NULL, &text, says);
     if (status == 0)
         return OAUTH_AGAIN;
     json_auto_t *answer = json_read(buf_str(&text), text.n);

@@ -26,6 +26,7 @@ enum { OAUTH_EMAIL_MAX = 256, OAUTH_SAYS_MAX = 400 };
 
 struct oauth_client {
     const char *id, *secret; /* borrowed */
+    const char *proxy;       /* of the account; NULL or "": that of all calls */
 };
 
 struct oauth_tokens {
@@ -58,9 +59,9 @@ enum oauth_end oauth_email(const char *access_token, char email[static OAUTH_EMA
  * not looked at. */
 void oauth_email_of_id_token(const char *id_token, char email[static OAUTH_EMAIL_MAX]);
 
-/* One call with a Bearer token ("" for none) to Google and its answer, `body_max` bytes at the most. For JSON
- * (a body that is not NULL is posted as `type`). The HTTP status, 0 with `says` when there was none. */
-int oauth_call(const char *url, const char *bearer, const char *type, const char *body, struct buf *answer,
+/* One call with a Bearer token ("" for none) to Google and its answer, a mebibyte at the most. A body that is not
+ * NULL is posted as `type`; `proxy` as in struct oauth_client. The HTTP status, 0 with `says` when there was none. */
+int oauth_call(const char *url, const char *proxy, const char *bearer, const char *type, const char *body, struct buf *answer,
                char says[static OAUTH_SAYS_MAX]);
 
 #endif

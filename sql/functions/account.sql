@@ -315,7 +315,7 @@ language sql stable as $$
     select jsonb_build_object(
         'do', 'refresh', 'lease', a.lease, 'version', a.version, 'sealed', encode(c.sealed, 'hex'),
         'fingerprint', encode(c.fingerprint, 'hex'), 'client_id', o.client_id,
-        'client_secret', encode(o.secret, 'hex'))
+        'client_secret', encode(o.secret, 'hex'), 'proxy', encode(c.proxy_sealed, 'hex'))
     from pollux.oauth_client o where o.id = a.oauth_client_id
 $$;
 comment on function pollux.account_for_refresh(pollux.account, pollux.credential) is
@@ -327,7 +327,7 @@ language sql volatile as $$
     select jsonb_build_object(
         'do', 'use', 'access', encode(a.access, 'hex'), 'fingerprint', encode(c.fingerprint, 'hex'),
         'version', a.version, 'upstream', a.upstream, 'google_project', a.google_project, 'email', a.email,
-        'state', a.state, 'setup_due', a.upstream = 'code_assist' and a.setup_at is null,
+        'state', a.state, 'proxy', encode(c.proxy_sealed, 'hex'), 'setup_due', a.upstream = 'code_assist' and a.setup_at is null,
         'left_ms', pollux.ms_until(a.access_expires_at, n.now),
         'good_ms', least(10000, greatest(pollux.ms_until(a.access_expires_at - p_ahead, n.now), 1000)))
     from (select pollux.now() as now offset 0) n

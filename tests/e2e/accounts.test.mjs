@@ -4,6 +4,7 @@
 import { after, before, beforeEach, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { run, startPollux } from '../lib/pollux.mjs';
+import { startHttpProxy } from '../lib/proxies.mjs';
 import { waitFor } from '../lib/wait.mjs';
 
 const model = 'gemini-2.5-flash';
@@ -169,6 +170,17 @@ describe('with the Gemini API', () => {
     assert.equal(said.code, 1);
     assert.match(said.err + said.out, /OAuth client is not right/);
     assert.equal((await show(one.id)).state, 'ready');
+  });
+
+  test('an account with a proxy of its own is refreshed through it', async (t) => {
+    const one = await account();
+    const proxy = await startHttpProxy();
+    t.after(() => proxy.stop());
+    await pollux.cli('key', 'set', String(one.id), '--proxy', `http://127.0.0.1:${proxy.port}`);
+    await pollux.cli('account', 'refresh', String(one.id));
+    assert.deepEqual(proxy.asked.map(({ port }) => Number(port)), [pollux.sim.port], 'the one call went through it');
+    assert.equal((await generate(pollux)).status, 200);
+    assert.equal(proxy.plain, 0);
   });
 
   test('a rotated refresh token survives a crash of PostgreSQL right after', async () => {
