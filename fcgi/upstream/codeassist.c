@@ -220,6 +220,10 @@ static enum codeassist_end wait_for(struct setup *s, json_t *operation, json_t *
         }
         json_decref(*ret);
         *ret = next;
+        if (status == 404) { /* somebody else has begun anew meanwhile */
+            copy(s->ret->says, sizeof s->ret->says, "Code Assist has forgotten the setup of the account");
+            return CODEASSIST_AGAIN;
+        }
         if (end != CODEASSIST_READY)
             return end;
     }

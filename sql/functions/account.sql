@@ -517,7 +517,8 @@ begin
     where c.enabled and c.removed_at is null
       and (c.dead_reason is null and (coalesce(a.access_expires_at, v_now) < v_soon
                                       or a.upstream = 'code_assist' and a.setup_at is null)
-           or c.dead_reason is not null and a.state = 'setup')
+           or c.dead_reason is not null and a.state = 'setup'
+              and a.refreshed_at < v_now - interval '3 minutes')
       and coalesce(a.refresh_after, v_now) <= v_now;
     get diagnostics v_jobs = row_count;
     return v_jobs;
@@ -525,7 +526,7 @@ end
 $$;
 comment on function pollux.account_refresh_enqueue() is
     'Jobs for accounts whose access token has to be refreshed before the next call a minute later, or that are '
-    'not set up yet. Answers how many.';
+    'not set up yet (three minutes after they came: whoever brought them is at it). Answers how many.';
 
 ------------------------------------------------------------------------------------------------------ logins
 

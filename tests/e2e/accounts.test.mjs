@@ -327,6 +327,7 @@ describe('with Code Assist', () => {
   });
 
   test('a model that one account has not is served by another', async () => {
+    await pollux.model('gemini-2.5-pro', { max_concurrency: 100 }); // configured: the whole pool may be asked at once
     await assist({ code_assist: { models: ['gemini-2.5-flash'] } });
     const other = await assist({ code_assist: { models: ['gemini-2.5-pro'] } });
     for (let i = 0; i < 5; i++) {
