@@ -159,7 +159,7 @@ language sql volatile as $$
 $$;
 comment on function pollux.health_absolve(bigint, text) is 'Takes back the last failure.';
 
-create or replace function pollux.health_settle(p_effects pollux.effect[]) returns void
+create or replace function pollux.health_take(p_effects pollux.effect[]) returns void
 language plpgsql volatile as $$
 declare
     e record;
@@ -182,8 +182,26 @@ begin
     end loop;
 end
 $$;
-comment on function pollux.health_settle(pollux.effect[]) is
+comment on function pollux.health_take(pollux.effect[]) is
     'Notes failures, and successes that end them. Locks rows by credential and model.';
+
+-- An exchange that both settles and wishes holds quota rows when it comes here a second time: whoever cannot
+-- have a row of health soon does without it, rather than lie in a circle with somebody who waits for quota.
+create or replace function pollux.health_settle(p_effects pollux.effect[]) returns void
+language plpgsql volatile as $$
+declare
+    v_timeout text := current_setting('lock_timeout');
+begin
+    perform set_config('lock_timeout', '100ms', true);
+    perform pollux.health_take(p_effects);
+    perform set_config('lock_timeout', v_timeout, true);
+exception when lock_not_available or deadlock_detected then
+    perform pollux.event('health_skipped', jsonb_build_object('attempts', cardinality(p_effects)));
+end
+$$;
+comment on function pollux.health_settle(pollux.effect[]) is
+    'health_take(), unless that would mean to wait for more than a tenth of a second: a note about health is '
+    'not worth it, and nothing that decides about a request hangs on it.';
 
 create or replace function pollux.health_fold() returns integer
 language plpgsql volatile as $$
