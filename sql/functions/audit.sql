@@ -120,6 +120,8 @@ call pollux.audit_table('pollux.model', 'model', 'name',
 call pollux.audit_table('pollux.model_alias', 'alias', 'alias', 'model');
 call pollux.audit_table('pollux.admin', 'admin', 'name', 'name role disabled_at password_at');
 call pollux.audit_table('pollux.setting', 'setting', 'name', 'value');
+call pollux.audit_table('pollux.error_rule', 'policy', 'id',
+                        pollux.audit_columns('pollux.error_rule', 'id created_at updated_at'));
 create or replace trigger audit_insert after insert on pollux.credential referencing new table as fresh
     for each statement execute function pollux.audit_many();
 drop trigger if exists audit_insert on pollux.setting;

@@ -6,9 +6,9 @@ create or replace function pollux.policy_params(p jsonb) returns jsonb
 language sql immutable as $$ select p - array['id', '_session', '_admin'] $$;
 comment on function pollux.policy_params(jsonb) is 'What of the params is about the rule itself.';
 
-create or replace function pollux.policy_audit_json(p_rule jsonb) returns jsonb
-language sql immutable as $$ select p_rule - array['created_at', 'updated_at'] $$;
-comment on function pollux.policy_audit_json(jsonb) is 'What the audit says of a rule.';
+create or replace function pollux.policy_id(p jsonb) returns bigint
+language sql immutable as $$ select pollux.param_number(p, 'id', 0, 0, 999999999999999999) $$;
+comment on function pollux.policy_id(jsonb) is 'The id of a rule in the params.';
 
 create or replace function admin.console_policy_list(p jsonb) returns jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
@@ -17,39 +17,21 @@ $$;
 comment on function admin.console_policy_list(jsonb) is '{items: as in admin.policy_list}.';
 
 create or replace function admin.console_policy_add(p jsonb) returns jsonb
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    v_rule jsonb := admin.policy_add(pollux.policy_params(p));
-begin
-    perform pollux.audit_change('policy.add', v_rule ->> 'id', null, pollux.policy_audit_json(v_rule));
-    return v_rule;
-end
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    select admin.policy_add(pollux.policy_params(p))
 $$;
 comment on function admin.console_policy_add(jsonb) is 'p: as for admin.policy_add. Answers the rule.';
 
 create or replace function admin.console_policy_set(p jsonb) returns jsonb
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    v_id bigint := pollux.param_number(p, 'id', 0, 0, 999999999999999999);
-    v_was jsonb := (select r from jsonb_array_elements(admin.policy_list()) r where (r ->> 'id')::bigint = v_id);
-    v_rule jsonb := admin.policy_set(v_id, pollux.policy_params(p));
-begin
-    perform pollux.audit_change('policy.set', v_id::text, pollux.policy_audit_json(v_was),
-                                pollux.policy_audit_json(v_rule));
-    return v_rule;
-end
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    select admin.policy_set(pollux.policy_id(p), pollux.policy_params(p))
 $$;
 comment on function admin.console_policy_set(jsonb) is
     'p: {id, and what admin.policy_set takes}. Answers the rule; null if there is none.';
 
 create or replace function admin.console_policy_remove(p jsonb) returns jsonb
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    v_was jsonb := admin.policy_remove(pollux.param_number(p, 'id', 0, 0, 999999999999999999));
-begin
-    perform pollux.audit_change('policy.remove', v_was ->> 'id', pollux.policy_audit_json(v_was), null);
-    return v_was;
-end
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    select admin.policy_remove(pollux.policy_id(p))
 $$;
 comment on function admin.console_policy_remove(jsonb) is 'p: {id}. Answers the rule as it was; null if there is none.';
 

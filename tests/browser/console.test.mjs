@@ -125,7 +125,7 @@ async function pages() {
     ['login', 'login.html'], ['overview', ''], ['overview-week', '?hours=168'], ['credentials', 'credentials.html'], ['credential-hostile', 'credential.html?id=1'], ['credential-dead', `credential.html?id=${dead.id}`],
     ['accounts', 'accounts.html'], ['models', 'models.html'], ['model', 'model.html?name=gemini-2.5-flash'], ['clients', 'clients.html'], ['client', `client.html?id=${client.id}`],
     ['requests', 'requests.html'], ['request', `request.html?id=${request.id}`], ['request-hostile', `request.html?id=${refused.id}`], ['playground', 'playground.html'], ['jobs', 'jobs.html'],
-    ['settings', 'settings.html'], ['system', 'system.html'], ['audit', 'audit.html'], ['administrators', 'administrators.html'], ['me', 'me.html'], ['docs', 'docs.html'],
+    ['settings', 'settings.html'], ['system', 'system.html'], ['bans', 'bans.html'], ['audit', 'audit.html'], ['administrators', 'administrators.html'], ['me', 'me.html'], ['docs', 'docs.html'],
   ];
 }
 
@@ -260,6 +260,50 @@ test('settings: a change is announced, saved, undone; a wrong value is refused i
   await tab.getByRole('button', { name: 'Save' }).click();
   await tab.locator('[data-field=retention_days] .error:not([hidden])').waitFor();
   assert.equal(await value(), '30');
+  await close(window);
+});
+
+test('the error policy: a rule is made, a dry run says that it decides, it goes and comes back', async () => {
+  const window = await open();
+  const { tab } = window;
+  await visit(window, `${admin}settings.html`);
+  await tab.getByRole('button', { name: 'Add a rule' }).click();
+  await tab.fill('dialog [name=status]', '400-499');
+  await tab.fill('dialog [name=text]', 'image quota');
+  await tab.selectOption('dialog [name=scope]', 'quota');
+  await tab.fill('dialog [name=seconds]', '90');
+  await tab.click('dialog button[type=submit]');
+  await tab.getByRole('cell', { name: 'image quota' }).waitFor();
+  const [rule] = await pollux.sql('select id, status_from, status_to, text, action, scope, rest_ms from pollux.error_rule');
+  assert.deepEqual({ ...rule, id: 0 }, { id: 0, status_from: 400, status_to: 499, text: 'image quota', action: 'another', scope: 'quota', rest_ms: 90_000 });
+  assert.equal((await pollux.sql("select actor from pollux.audit where action = 'policy.add' order by id desc limit 1"))[0].actor, 'admin');
+  await tab.getByRole('button', { name: 'Dry run' }).click();
+  await tab.fill('dialog [name=body]', JSON.stringify({ error: { code: 429, message: 'Image quota is spent.' } }));
+  await waitFor('the workers to know the rule', async () => {
+    await tab.getByRole('button', { name: 'Try', exact: true }).click();
+    return tab.locator('dialog').getByText(`rule ${rule.id}`).isVisible();
+  }, { every: 200 });
+  await tab.getByRole('button', { name: 'Cancel' }).click();
+  await tab.locator('#policy').getByRole('button', { name: 'Remove' }).click();
+  await tab.getByText('The rule was removed.').waitFor();
+  await tab.getByRole('button', { name: 'Undo' }).click();
+  await waitFor('the rule to be back', async () => (await pollux.sql('select count(*)::int as n from pollux.error_rule'))[0].n === 1);
+  await close(window);
+});
+
+test('bans: an address is banned and the ban lifted', async () => {
+  const window = await open();
+  const { tab } = window;
+  await visit(window, `${admin}bans.html`);
+  await tab.getByRole('button', { name: 'Ban an address' }).first().click();
+  await tab.fill('dialog [name=net]', '203.0.113.7');
+  await tab.fill('dialog [name=reason]', hostile);
+  await tab.click('dialog button[type=submit]');
+  await tab.getByText(/^203\.0\.113\.7(\/32)? is banned\.$/).waitFor();
+  await tab.locator('tbody .pick input').check();
+  await tab.getByRole('button', { name: 'Lift' }).click();
+  await tab.getByText('1 ban was lifted.').waitFor();
+  assert.equal((await pollux.sql('select count(*)::int as n from pollux.ban'))[0].n, 0);
   await close(window);
 });
 

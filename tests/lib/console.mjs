@@ -2,12 +2,12 @@
 // The console's API as its pages use it: a cookie, a CSRF token, JSON.
 import { send } from './http.mjs';
 
-// A visitor without a session. Every call gives {status, headers, text, json()}.
+// A visitor without a session; `base` says below what its paths are. Every call gives {status, headers, text, json()}.
 export function visitor(pollux, more = {}) {
   const self = {
-    cookie: null, csrf: null, origin: pollux.origin, ...more,
+    cookie: null, csrf: null, origin: pollux.origin, base: '/admin/api', ...more,
     async call(method, path, body, headers = {}) {
-      const answer = await send(pollux.url, `/admin/api${path}`, {
+      const answer = await send(pollux.url, `${self.base}${path}`, {
         method, body: method === 'GET' ? undefined : body ?? {},
         headers: {
           ...(self.origin ? { origin: self.origin } : {}), ...(self.cookie ? { cookie: self.cookie } : {}),
