@@ -192,11 +192,16 @@ language plpgsql volatile as $$
 declare
     v_timeout text := current_setting('lock_timeout');
 begin
-    perform set_config('lock_timeout', '100ms', true);
-    perform pollux.health_take(p_effects);
-    perform set_config('lock_timeout', v_timeout, true);
-exception when lock_not_available or deadlock_detected then
-    perform pollux.event('health_skipped', jsonb_build_object('attempts', cardinality(p_effects)));
+    if not exists (select from unnest(p_effects) where ailing or outcome <> 'ok') then
+        return;
+    end if;
+    begin
+        perform set_config('lock_timeout', '100ms', true);
+        perform pollux.health_take(p_effects);
+        perform set_config('lock_timeout', v_timeout, true);
+    exception when lock_not_available or deadlock_detected then
+        perform pollux.event('health_skipped', jsonb_build_object('attempts', cardinality(p_effects)));
+    end;
 end
 $$;
 comment on function pollux.health_settle(pollux.effect[]) is

@@ -41,7 +41,7 @@ describe('paths', () => {
     });
   }
   test('an unknown path is 404 with an error object', async () => {
-    for (const path of ['/', '/v1/nothing', '/v2/x', '/admin', '/favicon.ico']) {
+    for (const path of ['/', '/v1/nothing', '/v2/x', '/administer', '/favicon.ico']) {
       const answer = await pollux.send(path);
       assert.equal(answer.status, 404, path);
       assert.ok(answer.json().error.message.length > 0);
