@@ -19,8 +19,7 @@ const refresh = every(5000, load);
 
 async function load() {
   try {
-    const [found, last] = await Promise.all([get(path), get(`${path}/attempts`, { limit: 15 })]);
-    one = { ...found, attempts: last.items };
+    one = await get(path);
     draw();
   } catch (error) {
     if (!one) fill(frame.body, el('div', { class: 'empty' }, el('p', {}, trouble(error)), el('a', { class: 'btn', href: 'credentials.html' }, t('All credentials'))));
@@ -33,6 +32,7 @@ function draw() {
   morph(frame.body,
     el('div', { class: 'grid', 'data-key': 'top' }, el('div', { class: 'card w6' }, stateCard()), el('div', { class: 'card w6' }, factsCard())),
     el('div', { class: 'card', 'data-key': 'quota' }, el('div', { class: 'card-head' }, el('h2', {}, t('Quota of its project, by model'))), quotaTable()),
+    one.health.length > 0 && el('div', { class: 'card', 'data-key': 'health' }, el('div', { class: 'card-head' }, el('h2', {}, t('How it did, by model'))), health()),
     el('div', { class: 'grid', 'data-key': 'past' },
       el('div', { class: 'card w6' }, el('div', { class: 'card-head' }, el('h2', {}, t('History of its state'))), history()),
       el('div', { class: 'card w6' }, el('div', { class: 'card-head' }, el('h2', {}, t('Last attempts')), el('a', { href: `requests.html?credential=${one.id}` }, t('All requests'))), attempts())));
@@ -89,10 +89,16 @@ function stateCard() {
   return [
     el('div', { class: 'card-head' }, el('h2', {}, t('State')), stateTag(one.state)),
     el('p', {}, explanation()),
-    one.said && el('div', {}, el('p', { class: 'small muted' }, t('What Google said:')), el('pre', { tabindex: 0 }, data(one.said, 4000))),
-    one.link && el('p', {}, el('a', { href: one.link, target: '_blank', rel: 'noreferrer' }, t('Mend it at Google'))),
-    one.next_probe_at && el('p', { class: 'muted small' }, t('It is tested again by itself:'), ' ', when(one.next_probe_at, 'relative')),
+    one.account?.says && el('div', {}, el('p', { class: 'small muted' }, t('What Google said:')), el('pre', { tabindex: 0 }, data(one.account.says, 4000))),
+    /^https:\/\//.test(one.account?.link ?? '') && el('p', {}, el('a', { href: one.account.link, target: '_blank', rel: 'noreferrer' }, t('Mend it at Google'))),
+    nextTest(),
   ];
+}
+
+// The earliest of its tests that come by themselves.
+function nextTest() {
+  const next = one.health.map((row) => row.next_probe_at).filter(Boolean).sort()[0];
+  return next && ['ready', 'resting', 'dead'].includes(one.state) && el('p', { class: 'muted small' }, t('It is tested again by itself:'), ' ', when(next, 'relative'));
 }
 
 function explanation() {
@@ -109,9 +115,9 @@ function explanation() {
 function factsCard() {
   const fact = (name, value) => value !== null && value !== undefined && value !== '' && value !== false && [el('dt', {}, name), el('dd', {}, value)];
   return [el('div', { class: 'card-head' }, el('h2', {}, t('What is known'))), el('dl', { class: 'facts' },
-    fact(t('Number'), number(one.id)), fact(t('Ends with'), mono(one.hint)), fact(t('E-mail'), one.email && data(one.email)), fact(t('Priority'), number(one.priority)),
+    fact(t('Number'), number(one.id)), fact(t('Ends with'), mono(one.hint)), fact(t('E-mail'), one.account && data(one.account.email)), fact(t('Project at Google'), one.account?.google_project && mono(one.account.google_project, 60)), fact(t('Priority'), number(one.priority)),
     fact(t('Requests today'), number(one.requests_today)),
-    fact(t('Success, last 24 h'), one.attempts_24h > 0 && t('{percent} % of {n}', { percent: percent(one.successes_24h, one.attempts_24h), n: number(one.attempts_24h) })),
+    fact(t('Shares its project with'), one.shares_project_with > 0 && plural(one.shares_project_with, '{n} other', '{n} others')),
     fact(t('Last used'), one.last_used_at && when(one.last_used_at)), fact(t('Added'), when(one.created_at)),
     fact(t('Survival'), survival()),
     fact(t('Tags'), one.tags?.length > 0 && one.tags.map((tag) => [el('span', { class: 'tag' }, data(tag, 40)), ' '])),
@@ -141,6 +147,20 @@ function quotaTable() {
     ],
   });
 }
+
+const health = () => plainTable({
+  label: t('How it did, by model'), rows: one.health, key: (row) => row.model ?? '-',
+  columns: [
+    { label: t('Model'), narrow: 'title', show: (row) => (row.model ? mono(row.model, 40) : t('calls without a model')) },
+    { label: t('Success'), align: 'r', show: (row) => (row.success_rate === null ? '' : `${number(100 * row.success_rate, 1)} %`) },
+    { label: t('In a row'), align: 'r', show: (row) => (row.streak < 0 ? plural(-row.streak, '{n} failed', '{n} failed') : plural(row.streak, '{n} went well', '{n} went well')) },
+    { label: t('Last answer'), show: (row) => (row.last_outcome ? outcomeTag(row.last_outcome, row.last_status) : '') },
+    { label: t('First byte'), align: 'r', show: (row) => (row.first_byte_ms === null ? '' : duration(row.first_byte_ms)) },
+    { label: t('Took'), align: 'r', narrow: 'hide', show: (row) => (row.latency_ms === null ? '' : duration(row.latency_ms)) },
+    { label: t('Last test'), show: (row) => (row.probed_at ? [when(row.probed_at, 'relative'), ' ', row.probe_outcome && outcomeTag(row.probe_outcome, row.probe_status)] : '') },
+    { label: t('Next test'), show: (row) => when(row.next_probe_at, 'relative') },
+  ],
+});
 
 function history() {
   const events = one.history ?? [];

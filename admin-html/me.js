@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // me.js: who is signed in: password, and where else.
-import { get, post } from './api.js';
+import { get, post, session as renew } from './api.js';
 import { attempt, confirmAct, toast, trouble } from './dialog.js';
 import { data, el, fill, mono, morph } from './dom.js';
 import { form } from './form.js';
@@ -10,7 +10,7 @@ import { page, session } from './shell.js';
 import { plainTable } from './table.js';
 
 const frame = await page({ title: t('Password and sessions'), lede: el('bdi', {}, session.name) });
-const place = el('div', {});
+const place = el('div', { 'aria-busy': 'true' });
 const password = form({
   act: t('Change password'),
   fields: [
@@ -21,7 +21,7 @@ const password = form({
   async submit(given, node) {
     if (given.password !== given.again) throw Object.assign(new Error(t('The two new passwords differ.')), { field: 'again' });
     await post('password', { current: given.current, password: given.password });
-    await page.renew();
+    await renew();
     node.reset();
     toast(t('The password was changed. All other sessions have ended.'));
     show();
@@ -48,6 +48,8 @@ async function show() {
     }));
   } catch (error) {
     fill(place, el('p', { class: 'bad-text' }, trouble(error)));
+  } finally {
+    place.removeAttribute('aria-busy');
   }
 }
 

@@ -15,7 +15,7 @@ const actions = { stop: 'stop: the client gets the error', another: 'another: th
 const scopes = { none: 'nobody', credential: 'the credential', quota: 'its project, for this model', model: 'all projects, for this model' };
 const next = { answer: 'The client gets this answer.', another: 'Another credential is tried.', again: 'The same credential is tried again.' };
 
-const place = el('div', {});
+const place = el('div', { 'aria-busy': 'true' });
 
 // policy answers the card; it fills itself.
 export function policy() {
@@ -31,6 +31,8 @@ async function load() {
     show((await get('policy')).items);
   } catch (error) {
     fill(place, el('p', { class: 'bad-text' }, trouble(error)));
+  } finally {
+    place.removeAttribute('aria-busy');
   }
 }
 

@@ -44,9 +44,7 @@ function draw() {
         [t('Tools'), one.tool_tokens > 0 && number(one.tool_tokens)], [t('Cost'), one.cost !== null && one.cost !== undefined && money(one.cost)]]))),
     el('div', { class: 'card', 'data-key': 'attempts' }, el('div', { class: 'card-head' }, el('h2', {}, t('Attempts'))),
       tries.length === 0 ? el('p', { class: 'muted' }, one.outcome === 'open' ? t('The first one is under way.') : t('Nothing was sent to Google.'))
-        : el('ol', { class: 'timeline' }, tries.map((attempt, i) => attemptItem(attempt, tries[i + 1])))),
-    one.capture && el('div', { class: 'grid', 'data-key': 'capture' }, el('div', { class: 'card w6' }, el('h2', {}, t('Question, as captured')), el('pre', { tabindex: 0 }, data(one.capture.request, 50_000))),
-      el('div', { class: 'card w6' }, el('h2', {}, t('Answer, as captured')), el('pre', { tabindex: 0 }, data(one.capture.answer, 50_000)))));
+        : el('ol', { class: 'timeline' }, tries.map((attempt, i) => attemptItem(attempt, tries[i + 1])))));
 }
 
 const facts = (rows) => el('dl', { class: 'facts' }, rows.filter(([, value]) => value !== null && value !== undefined && value !== false && value !== '').map(([name, value]) => [el('dt', {}, name), el('dd', {}, value)]));

@@ -15,7 +15,7 @@ const groups = [[19, t('Choosing a credential')], [29, t('What is kept, and when
 
 const frame = await page({ title: t('Settings'), lede: t('Running workers follow within a second.') });
 const search = el('input', { type: 'search', class: 'search', placeholder: t('Search settings'), 'aria-label': t('Search settings'), oninput: filter, value: new URLSearchParams(location.search).get('q') ?? '' });
-const place = el('div', { class: 'stack' });
+const place = el('div', { class: 'stack', 'aria-busy': 'true' });
 const pending = new Map();
 const bar = el('div', { class: 'save-bar', hidden: true });
 fill(frame.body, el('div', { class: 'filters', role: 'search' }, search), el('div', { class: 'card' }, place, bar), policy());
@@ -31,6 +31,8 @@ async function show() {
     document.getElementById(location.hash.slice(1))?.scrollIntoView();
   } catch (error) {
     fill(place, el('p', { class: 'bad-text' }, trouble(error)));
+  } finally {
+    place.removeAttribute('aria-busy');
   }
 }
 

@@ -206,6 +206,22 @@ $$;
 comment on function pollux.credential_attempts(bigint, bigint) is
     'The last attempts with a credential, among those of the last 50000 requests.';
 
+create or replace function pollux.credential_health(p_id bigint) returns jsonb
+language sql stable as $$
+    select coalesce(jsonb_agg(to_jsonb(h) - array['credential_id', 'project', 'project_id', 'label', 'hint', 'state']
+                              order by h.last_at desc nulls last, h.model), '[]')
+    from report.health h where h.credential_id = p_id
+$$;
+comment on function pollux.credential_health(bigint) is 'How a credential did by model, as in report.health.';
+
+create or replace function pollux.credential_account(c pollux.credential) returns jsonb
+language sql stable as $$
+    select jsonb_build_object('account', pollux.account_json(c, a) - array(select jsonb_object_keys(pollux.credential_json(c))))
+    from pollux.account a where a.credential_id = c.id
+$$;
+comment on function pollux.credential_account(pollux.credential) is
+    '{account: what pollux.account_json() knows besides of it}; null for a key.';
+
 create or replace function admin.console_credential_get(p jsonb) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -218,14 +234,16 @@ begin
     end if;
     return pollux.credential_more(c) || jsonb_build_object(
         'quota', pollux.credential_quota(c.project_id), 'history', pollux.credential_history(c, 100),
-        'attempts', pollux.credential_attempts(c.id, 20),
+        'attempts', pollux.credential_attempts(c.id, 20), 'health', pollux.credential_health(c.id),
         'shares_project_with', (select count(*) - 1 from pollux.credential
-                                where project_id = c.project_id and removed_at is null));
+                                where project_id = c.project_id and removed_at is null))
+        || coalesce(pollux.credential_account(c), '{}');
 end
 $$;
 comment on function admin.console_credential_get(jsonb) is
     'p: {id}. The credential as in the list, with quota: its project''s by model, history: its last 100 changes of '
-    'state, newest first, attempts: the last 20 of them, and how many credentials it shares its project with.';
+    'state, newest first, attempts: the last 20 of them, health: how it did by model (report.health), how many '
+    'credentials it shares its project with, and of an account what is known besides (account).';
 
 create or replace function admin.console_credential_attempts(p jsonb) returns jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$

@@ -383,6 +383,27 @@ test('administrators: a viewer is made, sees everything, and is shown no button 
   await close(guest);
 });
 
+test('a changed password ends the other sessions and not this one', async () => {
+  const password = 'only to look at it';
+  const other = await cookiesOf('guest', password);
+  const window = await open({ storage: await cookiesOf('guest', password) });
+  const { tab } = window;
+  await visit(window, `${admin}me.html`);
+  assert.ok(await tab.locator('tbody tr').count() >= 2);
+  await tab.fill('[name=current]', password);
+  await tab.fill('[name=password]', 'something quite different');
+  await tab.fill('[name=again]', 'something quite different');
+  await tab.getByRole('button', { name: 'Change password' }).click();
+  await tab.getByText('The password was changed.').waitFor();
+  await waitFor('one session', async () => await tab.locator('tbody tr').count() === 1);
+  await close(window);
+  const gone = await open({ storage: other });
+  gone.expected.push(/status of 401/);
+  await gone.tab.goto(`${admin}me.html`);
+  await gone.tab.waitForURL(/login\.html/);
+  await close(gone);
+});
+
 test('a sign-out ends it, and a deep link leads back after the door', async () => {
   const window = await open({ storage: await cookiesOf('admin', door.password) });
   const { tab } = window;
