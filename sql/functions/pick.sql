@@ -532,8 +532,10 @@ begin
         p_seats := pollux.pick_company(p_model, p_seats);
         for v_try in 1..4 loop
             if v_terms.wide and (v_try > 1 or v_terms.confirmed) then
-                v_seeded := pollux.quota_seed(p_model, case when v_terms.confirmed then 256 else 8 * v_left end,
-                                              v_try > 1 and v_held = 0);
+                v_seeded := pollux.quota_seed(
+                    p_model, case when v_terms.confirmed then 256
+                                  else least(v_left * 8 ^ (v_try - 1), 4096)::integer end,
+                    v_try > 1 and v_held = 0);
                 exit when v_seeded = 0 and v_try > 1;
             end if;
             select * into p_seats, v_slots, v_held, v_left
