@@ -97,12 +97,12 @@ static void judge_by(const struct error_rule *r, struct outcome *ret)
 bool rules_judge(int status, const struct rules_words *words, struct outcome *ret)
 {
     pthread_rwlock_rdlock(&held.lock);
-    const struct error_rule *r = held.rules, *end = r + held.n;
-    while (r < end && !is_about(r, status, words))
-        r++;
-    bool found = r < end;
+    size_t i = 0;
+    while (i < held.n && !is_about(&held.rules[i], status, words))
+        i++;
+    bool found = i < held.n;
     if (found)
-        judge_by(r, ret);
+        judge_by(&held.rules[i], ret);
     pthread_rwlock_unlock(&held.lock);
     return found;
 }
