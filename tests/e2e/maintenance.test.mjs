@@ -58,7 +58,7 @@ test('a key that was dead for long is archived, listed there, and restored', opt
 });
 
 test('pg_cron comes by, and is in force', options, async () => {
-  await waitFor('pg_cron', async () => (await jobs()).some((job) => job.done_by === 'pg_cron'), { timeout: 100_000, every: 1000 });
+  await waitFor('pg_cron', async () => (await jobs()).some((job) => job.done_by === 'pg_cron'), { timeout: 200_000, every: 1000 });
   assert.equal(await way(), 'pg_cron');
   const { state, detail } = await line('maintenance');
   assert.deepEqual([state, detail], ['ok', 'by pg_cron']);
@@ -83,7 +83,7 @@ test('pg_cron stopped: five minutes later the workers do all that is due, within
 test('pg_cron back: it takes over, nothing is done twice', options, async () => {
   const seen = (await pollux.sql(`select max(id) as id from pollux.event where kind = 'health'`))[0].id;
   await cron(true);
-  await waitFor('pg_cron', async () => await way() === 'pg_cron', { timeout: 100_000, every: 1000 });
+  await waitFor('pg_cron', async () => await way() === 'pg_cron', { timeout: 200_000, every: 1000 });
   assert.equal(await summariesPerHour(), 1);
   const [{ id, hours }] = await pollux.sql(`select max(id) as id, count(*)::int as hours from pollux.event where kind = 'health' and id > ${seen}`);
   assert.ok(hours <= 1, `${id}`);
