@@ -263,17 +263,23 @@ comment on function pollux.waiter_expire() is 'Deletes places in the queue that 
 create or replace function pollux.model_forget() returns integer
 language plpgsql volatile as $$
 declare
-    v_models text[];
+    v_model text;
+    v_models integer := 0;
 begin
-    select array_agg(model) into v_models from (
-        select s.model from pollux.model_state s
-        where not s.confirmed and s.asked_at < pollux.now() - interval '1 hour'
-          and not exists (select from pollux.open_request o where o.model = s.model)
-        order by s.model for update skip locked) x;
-    perform 1 from pollux.quota where model = any (v_models) order by model, slot for update;
-    delete from pollux.quota where model = any (v_models);
-    delete from pollux.model_state where model = any (v_models);
-    return coalesce(cardinality(v_models), 0);
+    for v_model in select s.model from pollux.model_state s
+                   where not s.confirmed and s.asked_at < pollux.now() - interval '1 hour'
+                     and not exists (select from pollux.open_request o where o.model = s.model)
+                   order by s.model loop
+        perform from pollux.model_state where model = v_model and not confirmed for update skip locked;
+        continue when not found;
+        with held as materialized (
+            select project_id from pollux.quota where model = v_model order by slot for update
+        )
+        delete from pollux.quota q using held where q.project_id = held.project_id and q.model = v_model;
+        delete from pollux.model_state where model = v_model;
+        v_models := v_models + 1;
+    end loop;
+    return v_models;
 end
 $$;
 comment on function pollux.model_forget() is

@@ -267,11 +267,15 @@ comment on function admin.credential_fingerprint(bigint) is
 create or replace function pollux.quota_reset(p_project bigint) returns void
 language plpgsql volatile as $$
 begin
-    perform 1 from pollux.quota where project_id = p_project order by model, slot for no key update;
-    update pollux.quota
+    with held as materialized (
+        select model from pollux.quota where project_id = p_project order by model, slot for no key update
+    )
+    update pollux.quota q
     set ready_at = '-infinity', reason = null, failures = 0, failed_at = null, learned_rpm = null,
         learned_tpm = null, learned_rpd = null, learned_at = null
-    where project_id = p_project and (ready_at > '-infinity' or failures > 0 or learned_at is not null);
+    from held
+    where q.project_id = p_project and q.model = held.model
+      and (q.ready_at > '-infinity' or q.failures > 0 or q.learned_at is not null);
 end
 $$;
 comment on function pollux.quota_reset(bigint) is

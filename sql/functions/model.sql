@@ -216,10 +216,13 @@ comment on function pollux.model_aliases_set(text, text[]) is 'Replaces the alia
 create or replace function pollux.model_relimit(p_model text) returns void
 language plpgsql volatile as $$
 begin
-    perform 1 from pollux.quota where model = p_model and reason in ('spent_rpm', 'spent_tpm', 'spent_rpd')
-    order by slot for no key update;
-    update pollux.quota set ready_at = '-infinity', reason = null
-    where model = p_model and reason in ('spent_rpm', 'spent_tpm', 'spent_rpd');
+    with held as materialized (
+        select project_id from pollux.quota
+        where model = p_model and reason in ('spent_rpm', 'spent_tpm', 'spent_rpd')
+        order by slot for no key update
+    )
+    update pollux.quota q set ready_at = '-infinity', reason = null
+    from held where q.project_id = held.project_id and q.model = p_model;
 end
 $$;
 comment on function pollux.model_relimit(text) is 'After the limits of a model changed.';

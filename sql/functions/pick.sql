@@ -86,7 +86,11 @@ language plpgsql volatile as $$
 declare
     v_held integer;
 begin
-    perform pollux.quota_make(p_projects, array[p_model]);
+    if exists (select from unnest(p_projects) p
+               where not exists (select from pollux.quota where project_id = p and model = p_model)) then
+        perform 1 from pollux.model_state where model = p_model for no key update;
+        perform pollux.quota_make(p_projects, array[p_model]);
+    end if;
     perform 1 from pollux.quota where project_id = any (p_projects) and model = p_model
     order by slot for no key update;
     get diagnostics v_held = row_count;

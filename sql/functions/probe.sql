@@ -336,13 +336,14 @@ comment on function admin.credential_test_results(bigint[]) is
 create or replace function pollux.health_reset(p_credential bigint, p_model text) returns void
 language plpgsql volatile as $$
 begin
-    perform 1 from pollux.health
-    where (credential_id = p_credential or p_credential is null) and (model = p_model or p_model is null)
-      and streak < 0
-    order by credential_id, model for no key update;
-    update pollux.health set streak = 0, next_probe_at = pollux.now() + pollux.probe_after(200, 'ok')
-    where (credential_id = p_credential or p_credential is null) and (model = p_model or p_model is null)
-      and streak < 0;
+    with held as materialized (
+        select credential_id, model from pollux.health
+        where (credential_id = p_credential or p_credential is null) and (model = p_model or p_model is null)
+          and streak < 0
+        order by credential_id, model for no key update
+    )
+    update pollux.health h set streak = 0, next_probe_at = pollux.now() + pollux.probe_after(200, 'ok')
+    from held where h.credential_id = held.credential_id and h.model = held.model;
 end
 $$;
 comment on function pollux.health_reset(bigint, text) is
@@ -351,8 +352,8 @@ comment on function pollux.health_reset(bigint, text) is
 create or replace function pollux.credential_reset(c pollux.credential) returns jsonb
 language plpgsql volatile as $$
 begin
-    perform pollux.credential_revive(c.id, 'reset by hand');
     perform pollux.health_reset(c.id, null);
+    perform pollux.credential_revive(c.id, 'reset by hand');
     perform pollux.quota_reset(c.project_id);
     perform pollux.quota_refresh(array[c.project_id]);
     return (select pollux.credential_json(n) from pollux.credential n where n.id = c.id);
@@ -380,15 +381,16 @@ declare
     v_rows integer;
 begin
     delete from pollux.model_rest where p_model is null or model = p_model;
-    perform 1 from pollux.quota
-    where (model = p_model or p_model is null) and reason is distinct from 'credential'
-      and (ready_at > '-infinity' or failures > 0 or learned_at is not null)
-    order by model, slot for no key update;
-    update pollux.quota
+    with held as materialized (
+        select project_id, model from pollux.quota
+        where (model = p_model or p_model is null) and reason is distinct from 'credential'
+          and (ready_at > '-infinity' or failures > 0 or learned_at is not null)
+        order by model, slot for no key update
+    )
+    update pollux.quota q
     set ready_at = '-infinity', reason = null, failures = 0, failed_at = null, learned_rpm = null,
         learned_tpm = null, learned_rpd = null, learned_at = null
-    where (model = p_model or p_model is null) and reason is distinct from 'credential'
-      and (ready_at > '-infinity' or failures > 0 or learned_at is not null);
+    from held where q.project_id = held.project_id and q.model = held.model;
     get diagnostics v_rows = row_count;
     return v_rows;
 end

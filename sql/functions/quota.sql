@@ -5,8 +5,10 @@
 -- Locks. Whoever holds a quota row may wait for another only in the order (model, slot). Picks go through the
 -- models of a batch in that order and, within a model, take rows SKIP LOCKED; they wait only while they hold
 -- none of the model, or for rows that were named in advance, in ascending order. Settlements lock all their
--- rows in one ordered pass. Before quota rows come credentials and clients (by id), then the rows of the
--- model itself.
+-- rows in one ordered pass. Who locks and then changes many rows does it in one statement: rows that came into
+-- being between two would be locked out of turn. Before quota rows come credentials and clients (by id); before
+-- those of a model its rows in model and model_state. Rows come into being while model_state is locked, so that
+-- nobody who holds some waits for another's new ones.
 set check_function_bodies = off;
 
 create or replace function pollux.quota_slot(p_project bigint) returns bigint
@@ -110,7 +112,10 @@ language plpgsql volatile as $$
 declare
     v_by_priority boolean := pollux.setting('strategy') = 'priority';
 begin
-    perform 1 from pollux.quota where project_id = any (p_projects) order by model, slot for no key update;
+    with held as materialized (
+        select project_id, model from pollux.quota
+        where project_id = any (p_projects) order by model, slot for no key update
+    )
     update pollux.quota q
     set priority = coalesce(p.priority, q.priority),
         class = case when v_by_priority then coalesce(p.priority, q.priority) else 100 end,
@@ -118,8 +123,8 @@ begin
                         else q.ready_at end,
         reason = case when p.priority is null then 'credential' when q.reason = 'credential' then null
                       else q.reason end
-    from (select id, pollux.quota_priority(id) as priority from unnest(p_projects) id offset 0) p
-    where q.project_id = p.id
+    from (select id, pollux.quota_priority(id) as priority from unnest(p_projects) id offset 0) p, held
+    where q.project_id = p.id and q.project_id = held.project_id and q.model = held.model
       and (q.priority is distinct from p.priority or q.reason = 'credential'
            or q.class <> case when v_by_priority then coalesce(p.priority, q.priority) else 100 end);
 end
@@ -133,10 +138,13 @@ language plpgsql volatile as $$
 declare
     v_by_priority boolean := pollux.setting('strategy') = 'priority';
 begin
-    perform 1 from pollux.quota where class <> case when v_by_priority then priority else 100 end
-    order by model, slot for no key update;
-    update pollux.quota set class = case when v_by_priority then priority else 100 end
-    where class <> case when v_by_priority then priority else 100 end;
+    with held as materialized (
+        select project_id, model from pollux.quota
+        where class <> case when v_by_priority then priority else 100 end
+        order by model, slot for no key update
+    )
+    update pollux.quota q set class = case when v_by_priority then q.priority else 100 end
+    from held where q.project_id = held.project_id and q.model = held.model;
 end
 $$;
 comment on function pollux.quota_classify() is

@@ -224,16 +224,16 @@ begin
     if l.clients is not null then
         perform pollux.settle_clients(l.clients, l.moments, l.more, l.anew);
     end if;
+    if v_effects is not null then
+        v_policy := pollux.policy();
+        perform pollux.quota_apply(v_effects, pollux.moment(v_policy), v_policy);
+    end if;
     select array_agg(s.model) into v_models
     from (select distinct pollux.quota_model(a ->> 'model', verb) as model
           from unnest(l.attempts, l.verbs) x(a, verb) where a ->> 'outcome' = 'ok' offset 0) o
     join pollux.model_state s on s.model = o.model and not s.confirmed;
     if v_models is not null then
         perform pollux.model_confirm(v_models);
-    end if;
-    if v_effects is not null then
-        v_policy := pollux.policy();
-        perform pollux.quota_apply(v_effects, pollux.moment(v_policy), v_policy);
     end if;
     if exists (select from pollux.waiter) then
         delete from pollux.waiter
