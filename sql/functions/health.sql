@@ -38,12 +38,12 @@ begin
     foreach e in array p_effects loop
         if e.n > 1 and e.penalty ->> 'scope' = 'quota' and e.penalty ->> 'rest' = 'backoff' then
             v_others := pollux.blame_others(e);
-            if v_others is not null then
+            if v_others is not null and not e.ailing then
                 e.penalty := e.penalty || '{"scope": "none", "rest": "none", "followed": true}';
                 update pollux.attempt set penalty = e.penalty
                 where request_id = e.request_id and n = e.n and started_at = e.started_at;
-                v_judged := v_judged || v_others;
             end if;
+            v_judged := v_judged || coalesce(v_others, '{}');
         end if;
         v_judged := v_judged || e;
     end loop;
@@ -52,7 +52,8 @@ end
 $$;
 comment on function pollux.blame(pollux.effect[]) is
     'An error that follows a request to a second project is the fault of neither: the later attempt loses '
-    'its penalty, and an effect that takes back that of the earlier one is put before it.';
+    'its penalty, unless its row had been failing by itself before, and an effect that takes back that of the '
+    'earlier one is put before it.';
 
 create or replace function pollux.blame_others(e pollux.effect) returns pollux.effect[]
 language plpgsql volatile as $$
@@ -86,7 +87,8 @@ comment on function pollux.blame_others(pollux.effect) is
     'Effects that take back the penalties of earlier attempts of the same request, on other projects, that '
     'ended in the same way; empty if that was done before, null if there is none.';
 
--- The row is as it was before the failure, unless something else has happened to it since.
+-- The row is as it was before the failure, unless something else has happened to it since: one that had been
+-- failing by itself before, and was on trial, goes on resting.
 create or replace function pollux.quota_absolve(e pollux.effect, p_moment pollux.moment) returns void
 language plpgsql volatile as $$
 declare
@@ -94,8 +96,8 @@ declare
 begin
     update pollux.quota
     set failures = greatest(failures - 1, 0),
-        ready_at = case when reason = 'backoff' then '-infinity' else ready_at end,
-        reason = nullif(reason, 'backoff')
+        ready_at = case when reason = 'backoff' and failures = 1 then '-infinity' else ready_at end,
+        reason = case when failures > 1 then reason else nullif(reason, 'backoff') end
     where project_id = e.project_id and model = e.model and failures > 0 and failed_at >= e.started_at
     returning * into q;
     if q.failures = 0 then

@@ -39,7 +39,7 @@ test('the second start keeps everything: clients, keys, what was counted', async
   assert.ok(!said.includes('Client token'), 'no second first client');
   assert.equal((await pollux.send(generate, { body })).status, 200, 'the token of the first start still opens');
   assert.equal((await pollux.cli('key', 'list')).length, 2, 'GEMINI_API_KEYS were known already');
-  assert.equal((await pollux.sql("select 1 from report.requests where outcome = 'ok'")).length, 2);
+  await waitFor('both requests in the log', async () => (await pollux.sql("select 1 from report.requests where outcome = 'ok'")).length === 2);
 });
 
 test('two instances on one database, each with its own address, share keys, clients and quota', async () => {

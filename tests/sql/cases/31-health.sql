@@ -117,6 +117,21 @@ select test.settle(jsonb_build_array(test.settlement(permit, jsonb_build_array(
 select test.is('both in one settlement: neither', pg_temp.q(1), '0 - ready');
 select test.ok('nor the row that came into being', coalesce(pg_temp.q(2), '0 - ready') = '0 - ready');
 
+-- Two that failed each by itself, and meet in one request when they are tried again.
+select test.reset();
+select test.keys(1, 3);
+update p set permit = test.ask1('m', '{"credential": 1}');
+select test.end(permit, 'overloaded', pg_temp.bad(), '{"status": 503}') from p;
+update p set permit = test.ask1('m', '{"credential": 2}');
+select test.end(permit, 'overloaded', pg_temp.bad(), '{"status": 503}') from p;
+select test.later('3 seconds');
+update p set permit = test.ask1('m', '{"credential": 1}');
+update p set permit = pg_temp.again(permit, test.attempt(permit, 'overloaded', pg_temp.bad(), '{"status": 503}'), 2);
+update p set permit = pg_temp.again(permit, test.attempt(permit, 'overloaded', pg_temp.bad(), '{"status": 503}'), 3);
+select test.is('known to fail: the first goes on resting', pg_temp.q(1), '1 backoff rests');
+select test.is('and so does the second', pg_temp.q(2), '2 backoff rests');
+select test.end(permit, 'ok') from p;
+
 -- dead, and back
 select test.reset();
 select test.keys(1, 3);
