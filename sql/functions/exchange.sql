@@ -62,69 +62,39 @@ language sql immutable as $$ select left(p_sqlstate, 2) in ('08', '25', '40', '5
 comment on function pollux.exchange_again(text) is
     'Whether an error concerns the whole call rather than an item of it.';
 
-create or replace function pollux.exchange_settle(p_worker uuid, p_settlements jsonb) returns setof api.permit
-language plpgsql volatile as $$
-declare
-    v_one jsonb;
+-- Item by item, after a batch has failed.
+drop function if exists pollux.exchange_settle(uuid, jsonb);
+create or replace function pollux.exchange_settle(p_worker uuid, p_settlement jsonb) returns setof api.permit
+language plpgsql volatile rows 1 as $$
 begin
-    begin
-        perform pollux.settle_batch(p_worker, p_settlements);
-        return;
-    exception when others then
-        if pollux.exchange_again(sqlstate) then
-            raise;
-        end if;
-    end;
-    for v_one in select * from jsonb_array_elements(p_settlements) loop
-        begin
-            perform pollux.settle_batch(p_worker, jsonb_build_array(v_one));
-        exception when others then
-            if pollux.exchange_again(sqlstate) then
-                raise;
-            end if;
-            return next jsonb_populate_record(null::api.permit, jsonb_build_object(
-                'id', v_one -> 'id', 'verdict', 'refused', 'reason', sqlerrm));
-            perform pollux.event('refused_settlement',
-                                 jsonb_build_object('error', sqlerrm, 'settlement', v_one));
-        end;
-    end loop;
+    perform pollux.settle_batch(p_worker, jsonb_build_array(p_settlement));
+exception when others then
+    if pollux.exchange_again(sqlstate) then
+        raise;
+    end if;
+    perform pollux.event('refused_settlement', jsonb_build_object('error', sqlerrm, 'settlement', p_settlement));
+    return next jsonb_populate_record(null::api.permit, jsonb_build_object(
+        'id', p_settlement -> 'id', 'verdict', 'refused', 'reason', sqlerrm));
 end
 $$;
 comment on function pollux.exchange_settle(uuid, jsonb) is
-    'Settles a batch, or, if that fails, each item by itself; answers those that cannot be settled.';
+    'One settlement; answers it if it cannot be settled.';
 
-create or replace function pollux.exchange_wish(p_worker uuid, p_wishes jsonb) returns setof api.permit
-language plpgsql volatile as $$
-declare
-    v_one jsonb;
-    v_seats pollux.seat[];
+drop function if exists pollux.exchange_wish(uuid, jsonb);
+create or replace function pollux.exchange_wish(p_worker uuid, p_wish jsonb) returns setof api.permit
+language plpgsql volatile rows 1 as $$
 begin
-    begin
-        v_seats := pollux.wish_batch(p_worker, p_wishes);
-        return query select * from pollux.wish_permits(v_seats);
-        return;
-    exception when others then
-        if pollux.exchange_again(sqlstate) then
-            raise;
-        end if;
-    end;
-    for v_one in select * from jsonb_array_elements(p_wishes) loop
-        begin
-            v_seats := pollux.wish_batch(p_worker, jsonb_build_array(v_one));
-            return query select * from pollux.wish_permits(v_seats);
-        exception when others then
-            if pollux.exchange_again(sqlstate) then
-                raise;
-            end if;
-            return next jsonb_populate_record(null::api.permit, jsonb_build_object(
-                'id', v_one -> 'id', 'verdict', 'no', 'reason', 'malformed'));
-            perform pollux.event('refused_wish', jsonb_build_object('error', sqlerrm, 'id', v_one -> 'id'));
-        end;
-    end loop;
+    return query select * from pollux.wish_permits(pollux.wish_batch(p_worker, jsonb_build_array(p_wish)));
+exception when others then
+    if pollux.exchange_again(sqlstate) then
+        raise;
+    end if;
+    perform pollux.event('refused_wish', jsonb_build_object('error', sqlerrm, 'id', p_wish -> 'id'));
+    return next jsonb_populate_record(null::api.permit, jsonb_build_object(
+        'id', p_wish -> 'id', 'verdict', 'no', 'reason', 'malformed'));
 end
 $$;
-comment on function pollux.exchange_wish(uuid, jsonb) is
-    'Answers a batch of wishes, or, if that fails, each by itself; a malformed one is refused.';
+comment on function pollux.exchange_wish(uuid, jsonb) is 'Answers one wish; a malformed one is refused.';
 
 create or replace function api.exchange(p_worker uuid, p_settlements jsonb, p_wishes jsonb)
 returns setof api.permit
@@ -142,11 +112,17 @@ begin
     if p_settlements = '[]' then
         perform set_config('synchronous_commit', 'off', true);
     else
-        return query select * from pollux.exchange_settle(p_worker, p_settlements);
+        perform pollux.settle_batch(p_worker, p_settlements);
     end if;
     if p_wishes <> '[]' then
-        return query select * from pollux.exchange_wish(p_worker, p_wishes);
+        return query select * from pollux.wish_permits(pollux.wish_batch(p_worker, p_wishes));
     end if;
+exception when others then
+    if pollux.exchange_again(sqlstate) then
+        raise;
+    end if;
+    return query select x.* from jsonb_array_elements(p_settlements) s, pollux.exchange_settle(p_worker, s.value) x;
+    return query select x.* from jsonb_array_elements(p_wishes) w, pollux.exchange_wish(p_worker, w.value) x;
 end
 $$;
 comment on function api.exchange(uuid, jsonb, jsonb) is

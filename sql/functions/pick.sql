@@ -504,6 +504,7 @@ declare
     v_held integer := 0;
     v_left integer;
     v_seeded integer;
+    v_served record;
 begin
     foreach s in array coalesce(p_seats, '{}') loop
         continue when s.verdict is not null;
@@ -542,8 +543,11 @@ begin
                     v_try > 1 and v_held = 0);
                 exit when v_seeded = 0 and v_try > 1;
             end if;
-            select * into p_seats, v_slots, v_held, v_left
-            from pollux.pick_rounds(p_seats, v_slots, v_held, p_model, v_named, v_terms, p_policy);
+            v_served := pollux.pick_rounds(p_seats, v_slots, v_held, p_model, v_named, v_terms, p_policy);
+            p_seats := v_served.p_seats;
+            v_slots := v_served.p_slots;
+            v_held := v_served.p_held;
+            v_left := v_served.p_left;
             exit when v_left = 0 or v_slots <= 0 or not v_terms.wide;
         end loop;
         p_seats := pollux.pick_close(p_seats, v_slots, p_model, v_terms, p_policy);

@@ -8,44 +8,83 @@ create or replace function pollux.wish_read(p_wishes jsonb) returns pollux.seat[
 language plpgsql stable as $$
 declare
     v_now timestamptz := pollux.now();
+    g pollux.model_preset;
+    v_seats pollux.seat[];
+    v_tied boolean;
 begin
-    return (
-        select array_agg(row(
-            w.ord, w.id, w.kind, pollux.whole(w.attempt, 1000), w.dialect, w.verb, w.model, m.name,
-            pollux.quota_model(m.name, w.verb), m.upstream_name, w.stream,
-            coalesce(pollux.whole(w.est_tokens, 1000000000), 0),
-            v_now - interval '1 millisecond' * coalesce(pollux.whole(w.since_ms, 86400000), 0), w.since_ms > 0,
-            left(w.remote, 100), c.id, c.name, c.limited and v.reason is null, coalesce(w.exclude, '{}'),
-            coalesce(x.project_id, a.project_id), o.project_id, x.id, r.gated,
-            case when v.reason is not null then 'no'
-                 when w.kind = 'auth' or r.project_id is not null then 'go' end,
-            v.reason, null, r.project_id, r.credential_id, r.attempt_at,
-            case when b.base is not null then coalesce(t.traits, '{}') || '{"search": true}'
-                 else t.traits end)::pollux.seat
-            order by pollux.quota_model(m.name, w.verb) collate "C", w.since_ms desc, w.ord)
-        from (select ord, id, kind, attempt, token_hash, dialect, verb, coalesce(model, '') as model, stream,
-                     est_tokens, since_ms, exclude, resources, prefer_own, credential, repeat, fallback, remote
-              from rows from (jsonb_to_recordset(p_wishes) as (
-                       id uuid, kind text, attempt numeric, token_hash text, dialect text, verb text,
-                       model text, stream boolean, est_tokens numeric, since_ms numeric, exclude bigint[],
-                       resources text[], prefer_own boolean, credential bigint, repeat boolean,
-                       fallback boolean, remote text)) with ordinality
-                   as w(id, kind, attempt, token_hash, dialect, verb, model, stream, est_tokens, since_ms,
-                        exclude, resources, prefer_own, credential, repeat, fallback, remote, ord)) w
-        left join (select * from pollux.model_preset limit 1) g on true
-        left join lateral (select l.id, l.name, l.models, l.expires_at, l.revoked_at,
-                                  coalesce(l.rpm, l.tpm, l.daily_tokens) is not null as limited
-                           from pollux.client l
-                           where l.token_hash = decode(w.token_hash, 'hex') limit 1) c on true
-        cross join lateral (select case when w.model like '%-search' and g.search
-                                        then pollux.model_base(w.model) end as base) b
-        left join lateral (select l.model from pollux.model_alias l
-                           where l.alias = coalesce(b.base, w.model) limit 1) l on true
-        left join lateral (select n.name, n.upstream_name, n.traits from pollux.model n
-                           where n.name = coalesce(l.model, b.base, w.model) limit 1) n on true
-        cross join lateral (select coalesce(l.model, b.base, w.model) as name,
-                                   coalesce(n.upstream_name, l.model, b.base, w.model) as upstream_name) m
-        cross join lateral (select case when n.name is null then g.traits else n.traits end as traits) t
+    select * into g from pollux.model_preset limit 1;
+    select array_agg(row(
+               w.ord, w.id, w.kind, pollux.whole(w.attempt, 1000), w.dialect, w.verb, w.model, m.name,
+               pollux.quota_model(m.name, w.verb), m.upstream_name, w.stream,
+               coalesce(pollux.whole(w.est_tokens, 1000000000), 0),
+               v_now - interval '1 millisecond' * coalesce(pollux.whole(w.since_ms, 86400000), 0), w.since_ms > 0,
+               left(w.remote, 100), c.id, c.name, c.limited and v.reason is null, coalesce(w.exclude, '{}'),
+               null, null, null, null, case when v.reason is not null then 'no' when w.kind = 'auth' then 'go' end,
+               v.reason, null, null, null, null,
+               case when b.base is not null then coalesce(t.traits, '{}') || '{"search": true}'
+                    else t.traits end)::pollux.seat
+               order by pollux.quota_model(m.name, w.verb) collate "C", w.since_ms desc, w.ord),
+           bool_or(w.resources <> '{}' or w.prefer_own or w.repeat or w.credential is not null)
+    into v_seats, v_tied
+    from (select ord, id, kind, attempt, token_hash, dialect, verb, coalesce(model, '') as model, stream,
+                 est_tokens, since_ms, exclude, resources, prefer_own, credential, repeat, fallback, remote
+          from rows from (jsonb_to_recordset(p_wishes) as (
+                   id uuid, kind text, attempt numeric, token_hash text, dialect text, verb text,
+                   model text, stream boolean, est_tokens numeric, since_ms numeric, exclude bigint[],
+                   resources text[], prefer_own boolean, credential bigint, repeat boolean,
+                   fallback boolean, remote text)) with ordinality
+               as w(id, kind, attempt, token_hash, dialect, verb, model, stream, est_tokens, since_ms,
+                    exclude, resources, prefer_own, credential, repeat, fallback, remote, ord)) w
+    left join lateral (select l.id, l.name, l.models, l.expires_at, l.revoked_at,
+                              coalesce(l.rpm, l.tpm, l.daily_tokens) is not null as limited
+                       from pollux.client l
+                       where l.token_hash = decode(w.token_hash, 'hex') limit 1) c on true
+    cross join lateral (select case when w.model like '%-search' and g.search
+                                    then pollux.model_base(w.model) end as base) b
+    left join lateral (select l.model from pollux.model_alias l
+                       where l.alias = coalesce(b.base, w.model) limit 1) l on true
+    left join lateral (select n.name, n.upstream_name, n.traits from pollux.model n
+                       where n.name = coalesce(l.model, b.base, w.model) limit 1) n on true
+    cross join lateral (select coalesce(l.model, b.base, w.model) as name,
+                               coalesce(n.upstream_name, l.model, b.base, w.model) as upstream_name) m
+    cross join lateral (select case when n.name is null then g.traits else n.traits end as traits) t
+    cross join lateral (select case
+        when c.id is null then 'unauthenticated'
+        when c.revoked_at is not null then 'token_revoked'
+        when c.expires_at <= v_now then 'token_expired'
+        when w.kind = 'auth' then null
+        when length(w.model) > 200 or w.model ~ '[[:cntrl:]]' then 'model_unavailable'
+        when (g.deny is not null or g.allow is not null) and w.fallback is not true
+             and pollux.model_hidden(g.allow, g.deny, array[w.model, m.name, m.upstream_name])
+             then 'model_hidden'
+        when c.models is not null and not pollux.client_may(c.models, w.model, m.name) then 'model_denied'
+    end as reason) v;
+    return case when v_tied then pollux.wish_tie(p_wishes, v_seats, v_now) else v_seats end;
+end
+$$;
+comment on function pollux.wish_read(jsonb) is
+    'Wishes as seats, by quota model and age: client, model and alias, and what ties them looked up. '
+    'Those that are clear by now have their verdict: refused (and not charged to a client with limits), '
+    'authenticated, or granted before.';
+
+create or replace function pollux.wish_tie(p_wishes jsonb, p_seats pollux.seat[], p_now timestamptz)
+returns pollux.seat[]
+language plpgsql stable as $$
+declare
+    t record;
+    s pollux.seat;
+begin
+    for t in
+        select y.at, coalesce(x.project_id, a.project_id) as pin, o.project_id as prefer, x.id as exact,
+               r.project_id, r.credential_id, r.attempt_at, r.gated,
+               case when a.projects > 1 or x.project_id <> a.project_id then 'resource_conflict'
+                    when w.credential is not null and x.live is not true then 'no_credentials' end as reason
+        from rows from (jsonb_to_recordset(p_wishes) as (
+                 id uuid, attempt numeric, resources text[], prefer_own boolean, credential bigint,
+                 repeat boolean)) with ordinality
+             as w(id, attempt, resources, prefer_own, credential, repeat, ord)
+        join (select ordinality as at, ord, client_id from unnest(p_seats) with ordinality
+              where verdict is null) y on y.ord = w.ord
         left join lateral (select k.id, k.project_id,
                                   k.enabled and k.dead_at is null and k.removed_at is null as live
                            from pollux.credential k where k.id = w.credential limit 1) x on true
@@ -54,29 +93,34 @@ begin
                            where w.repeat and p.id = w.id and p.attempt = w.attempt limit 1) r on true
         left join lateral (select min(f.project_id) as project_id, count(distinct f.project_id) as projects
                            from (select * from pollux.affinity where resource = any (w.resources) offset 0) f
-                           where f.expires_at > v_now) a on w.resources <> '{}'
+                           where f.expires_at > p_now) a on w.resources <> '{}'
         left join lateral (select f.project_id from pollux.affinity f
-                           where w.prefer_own and f.client_id = c.id and f.expires_at > v_now
+                           where w.prefer_own and f.client_id = y.client_id and f.expires_at > p_now
                            order by f.created_at desc limit 1) o on true
-        cross join lateral (select case
-            when c.id is null then 'unauthenticated'
-            when c.revoked_at is not null then 'token_revoked'
-            when c.expires_at <= v_now then 'token_expired'
-            when w.kind = 'auth' then null
-            when length(w.model) > 200 or w.model ~ '[[:cntrl:]]' then 'model_unavailable'
-            when (g.deny is not null or g.allow is not null) and w.fallback is not true
-                 and pollux.model_hidden(g.allow, g.deny, array[w.model, m.name, m.upstream_name])
-                 then 'model_hidden'
-            when c.models is not null and not pollux.client_may(c.models, w.model, m.name) then 'model_denied'
-            when a.projects > 1 or x.project_id <> a.project_id then 'resource_conflict'
-            when w.credential is not null and x.live is not true then 'no_credentials'
-        end as reason) v);
+    loop
+        s := p_seats[t.at];
+        s.pin := t.pin;
+        s.prefer := t.prefer;
+        s.exact := t.exact;
+        if t.reason is not null then
+            s.verdict := 'no';
+            s.reason := t.reason;
+            s.limited := false;
+        elsif t.project_id is not null then
+            s.verdict := 'go';
+            s.gated := t.gated;
+            s.project_id := t.project_id;
+            s.credential_id := t.credential_id;
+            s.started_at := t.attempt_at;
+        end if;
+        p_seats[t.at] := s;
+    end loop;
+    return p_seats;
 end
 $$;
-comment on function pollux.wish_read(jsonb) is
-    'Wishes as seats, by quota model and age: client, model and alias, affinity and repeats looked up. '
-    'Those that are clear by now have their verdict: refused (and not charged to a client with limits), '
-    'authenticated, or granted before.';
+comment on function pollux.wish_tie(jsonb, pollux.seat[], timestamptz) is
+    'What ties wishes that are not clear yet: a credential or resources that they name, the project of the '
+    'client''s other things, or what was granted to the very same wish before.';
 
 create or replace function pollux.wish_limit(p_seats pollux.seat[], p_now timestamptz) returns pollux.seat[]
 language plpgsql volatile as $$
