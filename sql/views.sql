@@ -62,10 +62,11 @@ select c.id, p.name as project, c.project_id, c.kind, c.label, c.hint, c.priorit
        c.removed_at, c.proxy_hint as proxy
 from pollux.credential c
 join pollux.project p on p.id = c.project_id
-left join (select project_id, bool_and(ready_at > pollux.now()) as resting, min(ready_at) as until,
-                  (array_agg(reason order by ready_at))[1] as reason, max(last_used_at) as last_used_at,
-                  sum(day_requests) filter (where day = pollux.pacific_date(pollux.now())) as today
-           from pollux.quota group by project_id) q on q.project_id = c.project_id;
+cross join (select pollux.now() as now, pollux.pacific_date(pollux.now()) as day offset 0) t
+left join lateral (select bool_and(ready_at > t.now) as resting, min(ready_at) as until,
+                          (array_agg(reason order by ready_at))[1] as reason, max(last_used_at) as last_used_at,
+                          sum(q.day_requests) filter (where q.day = t.day) as today
+                   from pollux.quota q where project_id = c.project_id) q on true;
 comment on view report.credentials is
     'Credentials and how they are: ready, resting (their project rests for every model it was used for), '
     'dead, disabled, removed.';
@@ -98,13 +99,14 @@ select nullif(s.model, '') as model, m.name is not null as configured, s.confirm
        q.projects, q.ready, q.spent, q.resting, q.gone as out, coalesce(q.requests_today, 0) as requests_today
 from pollux.model_state s
 full join pollux.model m on m.name = s.model
-left join (select model, count(*) as projects, count(*) filter (where ready_at <= pollux.now()) as ready,
-                  count(*) filter (where ready_at > pollux.now() and reason like 'spent%') as spent,
-                  count(*) filter (where ready_at > pollux.now() and ready_at < 'infinity'
+left join (select model, count(*) as projects, count(*) filter (where ready_at <= t.now) as ready,
+                  count(*) filter (where ready_at > t.now and reason like 'spent%') as spent,
+                  count(*) filter (where ready_at > t.now and ready_at < 'infinity'
                                          and coalesce(reason, '') not like 'spent%') as resting,
                   count(*) filter (where ready_at = 'infinity') as gone,
-                  sum(day_requests) filter (where day = pollux.pacific_date(pollux.now())) as requests_today
-           from pollux.quota group by model) q on q.model = coalesce(s.model, m.name);
+                  sum(q.day_requests) filter (where q.day = t.day) as requests_today
+           from pollux.quota q,
+                (select pollux.now() as now, pollux.pacific_date(pollux.now()) as day offset 0) t group by model) q on q.model = coalesce(s.model, m.name);
 comment on view report.models is 'Models, configured or asked for, and how many projects are ready for them.';
 
 create or replace view report.requests as
@@ -167,7 +169,7 @@ comment on view report.usage_hourly is
     'histogram_sum.';
 
 create or replace view report.usage_daily as
-select pollux.local_date(hour) as day, client, client_id, credential, credential_id, model,
+select (hour at time zone z.zone)::date as day, client, client_id, credential, credential_id, model,
        sum(requests) as requests, sum(errors) as errors, sum(prompt_tokens) as prompt_tokens,
        sum(cached_tokens) as cached_tokens, sum(output_tokens) as output_tokens,
        sum(thoughts_tokens) as thoughts_tokens, sum(tool_tokens) as tool_tokens,
@@ -177,7 +179,7 @@ select pollux.local_date(hour) as day, client, client_id, credential, credential
        pollux.percentile(pollux.histogram_sum(latency), 0.99) as p99_ms,
        pollux.percentile(pollux.histogram_sum(first_byte), 0.5) as first_byte_median_ms,
        pollux.percentile(pollux.histogram_sum(first_byte), 0.95) as first_byte_p95_ms
-from report.usage_hourly group by 1, 2, 3, 4, 5, 6;
+from report.usage_hourly, (select value as zone from pollux.setting where name = 'time_zone') z group by 1, 2, 3, 4, 5, 6;
 comment on view report.usage_daily is
     'Usage by client, credential, model and day of the operator''s time zone (setting time_zone). An hour belongs '
     'to the day it begins in, also where the zone is not whole hours from UTC.';
@@ -198,11 +200,13 @@ comment on view report.usage_pacific is
     'The same by day of America/Los_Angeles, by which Google counts quota.';
 
 create or replace view report.usage_by_client as
-select pollux.pacific_date(hour) as day, client, sum(requests) as requests, sum(errors) as errors,
-       sum(prompt_tokens) as prompt_tokens, sum(cached_tokens) as cached_tokens,
-       sum(output_tokens) as output_tokens, sum(thoughts_tokens) as thoughts_tokens,
-       sum(tool_tokens) as tool_tokens, sum(total_tokens) as total_tokens, sum(cost) as cost
-from report.usage_hourly group by 1, 2;
+select pollux.pacific_date(u.hour) as day, c.name as client, sum(u.requests) as requests, sum(u.errors) as errors,
+       sum(u.prompt_tokens) as prompt_tokens, sum(u.cached_tokens) as cached_tokens,
+       sum(u.output_tokens) as output_tokens, sum(u.thoughts_tokens) as thoughts_tokens,
+       sum(u.tool_tokens) as tool_tokens, sum(u.total_tokens) as total_tokens, sum(u.cost) as cost
+from (select * from pollux.usage_brief union all select * from pollux.usage_rest()) u
+left join pollux.client c on c.id = u.client_id
+group by 1, 2;
 comment on view report.usage_by_client is 'Usage by client and day of America/Los_Angeles.';
 
 create or replace view report.usage_by_credential as
@@ -219,7 +223,8 @@ select pollux.pacific_date(hour) as day, nullif(model, '') as model, sum(request
        sum(errors) as errors, sum(prompt_tokens) as prompt_tokens, sum(cached_tokens) as cached_tokens,
        sum(output_tokens) as output_tokens, sum(thoughts_tokens) as thoughts_tokens,
        sum(tool_tokens) as tool_tokens, sum(total_tokens) as total_tokens, sum(cost) as cost
-from report.usage_hourly group by 1, 2;
+from (select * from pollux.usage_brief union all select * from pollux.usage_rest()) u
+group by 1, 2;
 comment on view report.usage_by_model is 'Usage by model and day of America/Los_Angeles.';
 
 create or replace view report.workers as

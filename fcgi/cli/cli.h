@@ -156,9 +156,9 @@ void cli_json_open(struct cli_table *t);
 void cli_json_rows(struct cli_table *t, const json_t *rows);
 void cli_json_close(struct cli_table *t);
 
-/* The rows as CSV (RFC 4180) under the names of their fields; null is empty. A text that a spreadsheet would take
- * for a formula gets a quotation mark in front. */
-void cli_csv(const struct cli_column *columns, const json_t *rows);
+/* The rows as CSV (RFC 4180), the first page under the names of their fields; null is empty. A text that a spreadsheet
+ * would take for a formula gets a quotation mark in front. */
+void cli_csv(struct cli_table *t, const struct cli_column *columns, const json_t *rows);
 
 /* A list: the rows as JSON, or as a table, or `none` when there are no rows. */
 int cli_rows(const struct cli *cli, const struct cli_column *columns, const json_t *rows, const char *none);

@@ -5,7 +5,7 @@
  *   roles.sql                 as far as the role of the connection may do it
  *   migrations/NNNN-name.sql  each once, in order, with its checksum recorded
  *   functions/, views, grants every time: they say how things are, not how they came about
- *   cron.sql                  if pg_cron is there
+ *   search.sql, cron.sql      if pg_trgm and pg_cron are there
  *
  * The middle two are one transaction under an advisory lock: of two instances
  * that start at once the second waits and then finds nothing to do, and a
@@ -293,6 +293,7 @@ int migrate_run(struct cli *cli)
     bool ok = apply_new(cli->db, &migrations, &cli->fault);
     if (!end(cli->db, ok, &cli->fault))
         return cli_failed(cli);
+    run_tolerant(cli->db, "search.sql", notices);
     run_tolerant(cli->db, "cron.sql", notices);
     return report(cli, migrations, notices);
 }

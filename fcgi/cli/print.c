@@ -220,12 +220,13 @@ static void put_csv_text(struct buf *line, const char *text)
     buf_putc(line, '"');
 }
 
-void cli_csv(const struct cli_column *columns, const json_t *rows)
+void cli_csv(struct cli_table *t, const struct cli_column *columns, const json_t *rows)
 {
     size_t i, n = columns_of(columns);
     json_t *row;
-    for (size_t c = 0; c < n; c++)
+    for (size_t c = 0; c < n && !t->begun; c++)
         printf("%s%s", columns[c].field, c + 1 < n ? "," : "\r\n");
+    t->begun = true;
     json_array_foreach(rows, i, row) {
         auto_buf line = {0};
         for (size_t c = 0; c < n; c++) {

@@ -9,6 +9,8 @@
 
 enum { GROUPS = 5, SUMS = 11 };
 
+#define PAGE "2000" /* rows asked of the database at a time */
+
 static const struct cli_column groups[GROUPS] = {
     {.title = "DAY", .field = "day"},
     {.title = "HOUR", .field = "hour", .format = CLI_TIME},
@@ -90,11 +92,43 @@ static bool read_moment(struct cli *cli, const char *name, const char *older, st
     return cli_moment(cli, cli_option(cli, name) != NULL ? name : older, m);
 }
 
+static void put_page(const struct cli *cli, struct cli_table *t, const struct cli_column *columns, const json_t *rows)
+{
+    if (cli->json)
+        cli_json_rows(t, rows);
+    else if (cli_flag(cli, "csv"))
+        cli_csv(t, columns, rows);
+    else if (json_array_size(rows) > 0)
+        cli_table(t, columns, rows);
+}
+
+/* With many credentials there may be a million sums: they come and are printed a page at a time. */
+static bool put_pages(struct cli *cli, struct cli_table *t, const json_t *by, const struct cli_moment *since,
+                      const struct cli_moment *until)
+{
+    struct cli_column columns[GROUPS + SUMS + 1];
+    auto_str by_text = json_dumps(by, JSON_COMPACT);
+    char after[24] = "0";
+    columns_for(by, columns);
+    for (;;) {
+        json_auto_t *page = NULL;
+        if (!admin_usage(cli->db, &page, &cli->fault, (struct admin_moment){since->at, since->away},
+                         (struct admin_moment){until->at, until->away}, by_text, PAGE, after))
+            return false;
+        const json_t *next = json_object_get(page, "next");
+        t->pages = json_is_integer(next);
+        put_page(cli, t, columns, json_object_get(page, "items"));
+        if (!t->pages)
+            return true;
+        snprintf(after, sizeof after, "%" JSON_INTEGER_FORMAT, json_integer_value(next));
+    }
+}
+
 int usage_show(struct cli *cli)
 {
     struct cli_moment since, until;
-    struct cli_column columns[GROUPS + SUMS + 1];
-    json_auto_t *rows = NULL, *by = cli_list(cli, "by");
+    struct cli_table t = {0};
+    json_auto_t *by = cli_list(cli, "by");
     if (by == NULL)
         by = json_pack("[s,s,s]", "client", "credential", "model");
     if (!groups_ok(cli, by) || !add_period(cli, by) || !read_moment(cli, "since", "from", &since)
@@ -102,15 +136,15 @@ int usage_show(struct cli *cli)
         return CLI_WRONG;
     if (cli->json && cli_flag(cli, "csv"))
         return cli_wrong(cli, "it is either --json or --csv");
-    auto_str by_text = json_dumps(by, JSON_COMPACT);
-    if (cli_db(cli) == NULL
-        || !admin_usage(cli->db, &rows, &cli->fault, (struct admin_moment){since.at, since.away},
-                        (struct admin_moment){until.at, until.away}, by_text))
+    if (cli_db(cli) == NULL)
         return cli_failed(cli);
-    columns_for(by, columns);
-    if (cli_flag(cli, "csv")) {
-        cli_csv(columns, rows);
-        return CLI_OK;
-    }
-    return cli_rows(cli, columns, rows, "Nothing was used in that time.");
+    if (cli->json)
+        cli_json_open(&t);
+    if (!put_pages(cli, &t, by, &since, &until))
+        return cli_failed(cli);
+    if (cli->json)
+        cli_json_close(&t);
+    else if (!t.begun)
+        puts("Nothing was used in that time.");
+    return CLI_OK;
 }

@@ -258,10 +258,10 @@ bool admin_status(struct db *db, json_t **ret, struct fault *f)
 }
 
 bool admin_usage(struct db *db, json_t **ret, struct fault *f, struct admin_moment from,
-                 struct admin_moment to, const char *by)
+                 struct admin_moment to, const char *by, const char *limit, const char *after)
 {
     return CALL(db, ret, f,
                 "select admin.usage(coalesce($1::timestamptz, pollux.now() - $2::interval), "
-                "coalesce($3::timestamptz, pollux.now() - $4::interval), " TEXTS(5) ")",
-                from.at, from.ago, to.at, to.ago, by);
+                "coalesce($3::timestamptz, pollux.now() - $4::interval), " TEXTS(5) ", $6::int, $7::bigint)",
+                from.at, from.ago, to.at, to.ago, by, limit, after);
 }

@@ -148,8 +148,9 @@ struct admin_moment {
     const char *at, *ago;
 };
 
-/* `by` is the JSON text of an array of "client", "credential", "model", "day", "hour". An array of sums. */
+/* `by` is the JSON text of an array of "client", "credential", "model", "day", "hour"; `after` the "next" of the page
+ * before, "0" for the first. {"items": up to `limit` sums, "next"}. */
 bool admin_usage(struct db *db, json_t **ret, struct fault *f, struct admin_moment from,
-                 struct admin_moment to, const char *by);
+                 struct admin_moment to, const char *by, const char *limit, const char *after);
 
 #endif

@@ -60,7 +60,7 @@ begin
                sum(thoughts_tokens) as thoughts_tokens, sum(total_tokens) as total_tokens, sum(cost) as cost
         from (select pollux.pacific_date(hour) as day, nullif(model, '') as model, requests, errors, prompt_tokens,
                      cached_tokens, output_tokens, thoughts_tokens, total_tokens, cost
-              from pollux.usage_hour where client_id = c.id and hour > (select pollux.now()) - interval '31 days'
+              from pollux.usage_brief where client_id = c.id and hour > (select pollux.now()) - interval '31 days'
               union all
               select pollux.pacific_date(hour), nullif(model, ''), requests, errors, prompt_tokens, cached_tokens,
                      output_tokens, thoughts_tokens, total_tokens, cost

@@ -80,7 +80,7 @@ begin
                 select pollux.pacific_date(hour) as day, sum(requests) as requests, sum(errors) as errors,
                        sum(prompt_tokens) as prompt_tokens, sum(output_tokens) as output_tokens,
                        sum(thoughts_tokens) as thoughts_tokens, sum(total_tokens) as total_tokens, sum(cost) as cost
-                from pollux.usage_hour where model = v_name and hour > (select pollux.now()) - interval '31 days'
+                from pollux.usage_brief where model = v_name and hour > (select pollux.now()) - interval '31 days'
                 group by 1) u));
 end
 $$;

@@ -36,11 +36,18 @@ comment on function pollux.histogram_count(bigint[], integer, bigint) is
     'The histogram with so many more in a range; a null range changes nothing.';
 
 create or replace function pollux.histogram_add(p_one bigint[], p_other bigint[]) returns bigint[]
-language sql immutable as $$
-    select case when coalesce(p_one, '{}') = '{}' then coalesce(p_other, '{}')
-                when coalesce(p_other, '{}') = '{}' then p_one
-                else (select array_agg(a + b order by i)
-                      from unnest(p_one, p_other) with ordinality x(a, b, i)) end
+language plpgsql immutable as $$
+begin
+    if coalesce(p_one, '{}') = '{}' then
+        return coalesce(p_other, '{}');
+    elsif coalesce(p_other, '{}') = '{}' then
+        return p_one;
+    end if;
+    for i in 1..cardinality(p_one) loop
+        p_one[i] := p_one[i] + p_other[i];
+    end loop;
+    return p_one;
+end
 $$;
 comment on function pollux.histogram_add(bigint[], bigint[]) is 'Two histograms added up.';
 

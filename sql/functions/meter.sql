@@ -12,7 +12,9 @@ set check_function_bodies = off;
 
 create or replace function pollux.metered() returns timestamptz
 language sql stable as $$ select coalesce(max(done_to), '-infinity') from pollux.chore where name = 'meter' $$;
-comment on function pollux.metered() is 'Requests that ended before it are in the meter.';
+comment on function pollux.metered() is
+    'Requests that ended before it are in the meter. Ask for it once, as (select pollux.metered()): in a condition on the log '
+    'it would be asked for each row.';
 
 create or replace function pollux.meter_names(p_from timestamptz, p_to timestamptz) returns setof pollux.meter_name
 language sql stable as $$

@@ -42,7 +42,7 @@ language sql stable as $$
            sum(first_byte_ms)::bigint, pollux.histogram_sum(latency), pollux.histogram_sum(first_byte)
     from (select * from pollux.meter_model
           union all
-          select * from pollux.meter_models(pollux.metered(), 'infinity', false)) m
+          select * from pollux.meter_models((select pollux.metered()), 'infinity', false)) m
     group by model, dialect, outcome
 $$;
 comment on function pollux.metric_models() is 'All requests there ever were, by model, dialect and outcome.';
@@ -57,7 +57,7 @@ language sql stable as $$
            sum(m.requests), sum(m.errors), sum(m.tokens), sum(m.cost)
     from (select * from pollux.meter_client
           union all
-          select * from pollux.meter_clients(pollux.metered(), 'infinity', false)) m
+          select * from pollux.meter_clients((select pollux.metered()), 'infinity', false)) m
     left join known k on k.id = m.client_id
     group by 1
 $$;
@@ -99,7 +99,7 @@ language sql stable as $$
         select outcome, sum(attempts) as attempts
         from (select * from pollux.meter_attempt
               union all
-              select * from pollux.meter_attempts(pollux.metered(), 'infinity', false)) a
+              select * from pollux.meter_attempts((select pollux.metered()), 'infinity', false)) a
         group by 1
     ), times as materialized (
         select model, sum(duration_ms) as duration_ms, sum(first_byte_ms) as first_byte_ms,
@@ -149,7 +149,7 @@ language sql stable as $$
     select 'pollux_model_projects', '', jsonb_build_object('model', m.model, 'state', s.state), s.n
     from report.models m, unnest(array['ready', 'spent', 'resting', 'out'],
                                  array[m.ready, m.spent, m.resting, m.out]) s(state, n)
-    where m.model in (select model from pollux.meter_names(pollux.metered(), 'infinity')) and s.n is not null
+    where m.model in (select model from pollux.meter_names((select pollux.metered()), 'infinity')) and s.n is not null
     union all
     select 'pollux_chore_last_run_timestamp_seconds', '', jsonb_build_object('chore', c.name),
            round(extract(epoch from c.done_at)) from pollux.chore c where c.done_at > '-infinity'

@@ -111,7 +111,7 @@ language sql stable as $$
                count(*) as requests, count(*) filter (where outcome <> 'ok') as errors, sum(prompt_tokens) as prompt,
                sum(cached_tokens) as cached, sum(output_tokens) as output, sum(thoughts_tokens) as thoughts,
                sum(tool_tokens) as tool, sum(total_tokens) as total
-        from pollux.request where ended_at >= p_from group by 1, 2, 3
+        from pollux.request where ended_at >= p_from and started_at >= p_from - interval '2 days' group by 1, 2, 3
     )
     select jsonb_build_object(
         'requests', coalesce(sum(requests), 0), 'errors', coalesce(sum(errors), 0),
@@ -233,25 +233,21 @@ comment on function pollux.script_credential(jsonb) is
     'last changes of '
     'state; null if there is none.';
 
--- The hours that were asked for are summed up anew for each page; pages go by the number of rows, in an order that
--- does not change while "until" does not.
+-- Pages come in an order that does not change while "until" does not.
 create or replace function pollux.script_usage(p jsonb) returns jsonb
 language plpgsql stable as $$
 declare
     v_limit integer := pollux.param_number(p, 'limit', 1000, 1, 10000);
-    v_after integer := pollux.param_number(p, 'after', 0, 0, 100000000);
+    v_after bigint := pollux.param_number(p, 'after', 0, 0, 999999999999999999);
     v_until timestamptz := coalesce(pollux.param_moment(p, 'until'), pollux.now());
     v_since timestamptz := coalesce(pollux.param_moment(p, 'since'), v_until - interval '24 hours');
     v_by text[] := pollux.param_words(p, 'by', array['client', 'credential', 'model'],
                                       array['client', 'credential', 'model']);
     v_per text := pollux.param_choice(p, 'per', array['hour', 'day', 'all'], 'all');
-    v_items jsonb;
 begin
     perform pollux.params_known(p, array['since', 'until', 'by', 'per', 'limit', 'after']);
-    v_items := pollux.usage_json(v_since, v_until, array_remove(v_by || v_per, 'all'), v_limit + 1, v_after);
-    return jsonb_build_object(
-        'since', pollux.hour_of(v_since), 'until', v_until, 'items', v_items - v_limit,
-        'next', case when jsonb_array_length(v_items) > v_limit then v_after + v_limit end);
+    return jsonb_build_object('since', pollux.hour_of(v_since), 'until', v_until)
+           || pollux.usage_page(v_since, v_until, array_remove(v_by || v_per, 'all'), v_limit, v_after);
 end
 $$;
 comment on function pollux.script_usage(jsonb) is

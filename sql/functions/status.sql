@@ -53,7 +53,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
                    coalesce(sum(total_tokens), 0) as tokens,
                    round(percentile_cont(0.5) within group (order by duration_ms)) as median_ms
             from pollux.request
-            where started_at > pollux.now() - interval '1 hour') r),
+            where started_at > (select pollux.now()) - interval '1 hour') r),
         'workers', (select coalesce(json_agg(w order by w.started_at), '[]') from (
             select id, host, pid, version, state, open_requests, started_at, beat_at from report.workers
             where state = 'alive') w),

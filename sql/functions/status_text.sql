@@ -76,7 +76,8 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
         'total_tokens', coalesce(sum(total_tokens), 0), 'clients', count(distinct client_id),
         'credentials', count(distinct credential_id), 'pool', api.health())
     from pollux.request
-    where ended_at > pollux.now() - make_interval(secs => p_seconds)
+    where ended_at > (select pollux.now()) - make_interval(secs => p_seconds)
+      and started_at > (select pollux.now()) - make_interval(secs => p_seconds) - interval '2 days'
 $$;
 comment on function api.usage_line(integer) is
     'What ended in the last so many seconds: {requests, errors, prompt_tokens, cached_tokens, '

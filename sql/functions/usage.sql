@@ -4,6 +4,9 @@
 -- are report.usage_hourly. Each request is in one of the two, however late it is settled: its ended_at is the
 -- moment of its settlement. Rows that say "lost" may yet be replaced by a settlement, so they stay out of
 -- usage_hour until the log of their day is dropped.
+--
+-- usage_brief holds the same requests without telling credentials apart: what is not asked by credential is read
+-- there, so that a pool of 100,000 answers as fast as one of ten.
 set check_function_bodies = off;
 
 create or replace function pollux.hour_of(p_at timestamptz) returns timestamptz
@@ -21,14 +24,19 @@ create or replace function pollux.usage_rolled() returns timestamptz
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select coalesce(max(done_to), '-infinity') from pollux.chore where name = 'usage'
 $$;
-comment on function pollux.usage_rolled() is 'Requests that ended before it are in usage_hour.';
+comment on function pollux.usage_rolled() is
+    'Requests that ended before it are in usage_hour. Ask for it once, as (select pollux.usage_rolled()): in a condition on '
+    'the log it would be asked for each row.';
 
 -- Counted by range first, so that the functions of the histogram run per group and not per request.
-create or replace function pollux.usage_sums(p_from timestamptz, p_to timestamptz)
-returns setof pollux.usage_hour
+drop function if exists pollux.usage_sums(timestamptz, timestamptz);
+create or replace function pollux.usage_sums(
+    p_from timestamptz, p_to timestamptz, p_credentials boolean default true
+) returns setof pollux.usage_hour
 language sql stable as $$
     with counted as (
-        select pollux.hour_of(ended_at) as hour, client_id, credential_id, model,
+        select pollux.hour_of(ended_at) as hour, client_id,
+               case when p_credentials then credential_id end as credential_id, model,
                case when attempts > 0 then pollux.histogram_range(duration_ms) end as latency,
                case when attempts > 0 then pollux.histogram_range(first_byte_ms) end as first_byte,
                count(*) as requests, count(*) filter (where outcome <> 'ok') as errors,
@@ -55,37 +63,40 @@ language sql stable as $$
            pollux.cost(model, prompt, cached, output, thoughts, tool)
     from summed
 $$;
-comment on function pollux.usage_sums(timestamptz, timestamptz) is
-    'Requests that ended between the two moments (the second one excluded), summed up; lost ones are not in it. '
-    'Times are those of requests that reached the upstream.';
+comment on function pollux.usage_sums(timestamptz, timestamptz, boolean) is
+    'Requests that ended between the two moments (the second one excluded), summed up, by credential or (false) not; '
+    'lost ones are not in it. Times are those of requests that reached the upstream.';
 
-create or replace function pollux.usage_lost(p_before timestamptz)
+drop function if exists pollux.usage_lost(timestamptz);
+create or replace function pollux.usage_lost(p_before timestamptz, p_credentials boolean default true)
 returns setof pollux.usage_hour
 language sql stable as $$
-    select pollux.hour_of(ended_at), client_id, credential_id, model, count(*), count(*),
+    select pollux.hour_of(ended_at), client_id, case when p_credentials then credential_id end, model, count(*), count(*),
            0, 0, 0, 0, 0, 0, 0, 0, '{}'::bigint[], '{}'::bigint[], null::numeric
     from pollux.request
     where outcome = 'lost' and started_at < p_before
     group by 1, 2, 3, 4
 $$;
-comment on function pollux.usage_lost(timestamptz) is
+comment on function pollux.usage_lost(timestamptz, boolean) is
     'Requests that began before that moment and got lost, summed up: errors without tokens or times.';
 
 create or replace function pollux.usage_rest() returns setof pollux.usage_hour
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-    select * from pollux.usage_sums(pollux.usage_rolled(), 'infinity')
+    select * from pollux.usage_sums((select pollux.usage_rolled()), 'infinity')
     union all
     select * from pollux.usage_lost('infinity')
 $$;
 comment on function pollux.usage_rest() is 'What is in the log and not in usage_hour yet, summed up.';
 
-create or replace function pollux.usage_add(p_rows pollux.usage_hour[]) returns integer
+drop function if exists pollux.usage_add(pollux.usage_hour[]);
+create or replace function pollux.usage_add(p_table text, p_rows pollux.usage_hour[]) returns integer
 language plpgsql volatile as $$
 declare
     v_rows integer;
 begin
-    insert into pollux.usage_hour as u
-    select * from unnest(p_rows) r
+    execute format($sql$
+    insert into pollux.%I as u
+    select * from unnest($1) r
     on conflict (hour, client_id, credential_id, model) do update
     set requests = u.requests + excluded.requests, errors = u.errors + excluded.errors,
         prompt_tokens = u.prompt_tokens + excluded.prompt_tokens,
@@ -98,13 +109,13 @@ begin
         first_byte_ms = u.first_byte_ms + excluded.first_byte_ms,
         latency = pollux.histogram_add(u.latency, excluded.latency),
         first_byte = pollux.histogram_add(u.first_byte, excluded.first_byte),
-        cost = coalesce(u.cost + excluded.cost, u.cost, excluded.cost);
+        cost = coalesce(u.cost + excluded.cost, u.cost, excluded.cost) $sql$, p_table) using p_rows;
     get diagnostics v_rows = row_count;
     return v_rows;
 end
 $$;
-comment on function pollux.usage_add(pollux.usage_hour[]) is
-    'Adds sums to those that are there, group by group. Answers how many groups.';
+comment on function pollux.usage_add(text, pollux.usage_hour[]) is
+    'Adds sums to those that are there (usage_hour or usage_brief), group by group. Answers how many groups.';
 
 -- A settlement's ended_at is read before it commits; five minutes are ten times what a statement of the workers
 -- may take.
@@ -121,7 +132,8 @@ begin
         return 0;
     end if;
     v_to := least(v_to, v_from + interval '2 days');
-    v_rows := pollux.usage_add(array(select u from pollux.usage_sums(v_from, v_to) u));
+    v_rows := pollux.usage_add('usage_hour', array(select u from pollux.usage_sums(v_from, v_to) u));
+    perform pollux.usage_add('usage_brief', array(select u from pollux.usage_sums(v_from, v_to, false) u));
     update pollux.chore set done_to = v_to where name = 'usage';
     return v_rows;
 end
@@ -133,7 +145,8 @@ comment on function pollux.usage_roll() is
 create or replace function pollux.usage_fold(p_before timestamptz) returns void
 language plpgsql volatile as $$
 begin
-    perform pollux.usage_add(array(select u from pollux.usage_lost(p_before) u));
+    perform pollux.usage_add('usage_hour', array(select u from pollux.usage_lost(p_before) u));
+    perform pollux.usage_add('usage_brief', array(select u from pollux.usage_lost(p_before, false) u));
     delete from pollux.request_default where started_at < p_before and outcome = 'lost';
 end
 $$;
@@ -141,8 +154,31 @@ comment on function pollux.usage_fold(timestamptz) is
     'Takes what got lost of the requests that began before that moment into usage_hour: nothing can replace them '
     'any more, since their log is dropped in the same transaction.';
 
--- The ranges are summed up one by one, which is ten times as fast as adding arrays: a day of 100,000 credentials has a
--- million rows.
+-- What was used, by whom: the one place that knows where to look. (A plain function, so that the planner sees through
+-- it: only one of the two tables is read.)
+create or replace function pollux.usage_from(
+    p_from timestamptz, p_to timestamptz, p_credentials boolean, p_ids bigint[] default null
+) returns setof pollux.usage_hour
+language sql stable as $$
+    select * from pollux.usage_hour u
+    where p_credentials and p_ids is null and u.hour >= p_from and u.hour < p_to
+    union all
+    select u.* from unnest(p_ids) i(id) join pollux.usage_hour u on u.credential_id = i.id
+    where p_credentials and u.hour >= p_from and u.hour < p_to
+    union all
+    select * from pollux.usage_hour u
+    where p_credentials and 0 = any (p_ids) and u.credential_id is null and u.hour >= p_from and u.hour < p_to
+    union all
+    select * from pollux.usage_brief u where not p_credentials and u.hour >= p_from and u.hour < p_to
+    union all
+    select * from pollux.usage_rest() u
+    where u.hour >= p_from and u.hour < p_to and (p_ids is null or coalesce(u.credential_id, 0) = any (p_ids))
+$$;
+comment on function pollux.usage_from(timestamptz, timestamptz, boolean, bigint[]) is
+    'Use in the hours from p_from on to p_to, some rows of a group perhaps: by credential (of those with these ids alone, 0 '
+    'being none; null: all), or, if not p_credentials, with those of the past not told apart.';
+
+-- The ranges are summed up one by one, which is ten times as fast as adding arrays.
 create or replace function pollux.usage_models(p_from timestamptz)
 returns table (model text, requests numeric, errors numeric, prompt_tokens numeric, cached_tokens numeric,
                output_tokens numeric, thoughts_tokens numeric, tool_tokens numeric, total_tokens numeric, cost numeric,
@@ -161,9 +197,7 @@ language sql stable as $$
                sum(u.first_byte[13]), sum(u.first_byte[14]), sum(u.first_byte[15]), sum(u.first_byte[16]),
                sum(u.first_byte[17]), sum(u.first_byte[18]), sum(u.first_byte[19]), sum(u.first_byte[20]),
                sum(u.first_byte[21])]::bigint[]
-    from (select * from pollux.usage_hour where hour >= p_from
-          union all
-          select * from pollux.usage_rest() where hour >= p_from) u
+    from pollux.usage_from(p_from, 'infinity', false) u
     group by 1
 $$;
 comment on function pollux.usage_models(timestamptz) is
@@ -172,8 +206,9 @@ comment on function pollux.usage_models(timestamptz) is
 
 -- Times are worked out for the rows that are answered and not for all: a day of 100,000 credentials has a million
 -- groups. The key stands for a group, so that the second look is a join by a number.
+drop function if exists pollux.usage_groups(timestamptz, timestamptz, text[], integer, integer);
 create or replace function pollux.usage_groups(
-    p_from timestamptz, p_to timestamptz, p_by text[], p_limit integer, p_offset integer
+    p_from timestamptz, p_to timestamptz, p_by text[], p_limit integer, p_offset bigint, p_ids bigint[] default null
 )
 returns table (day date, hour timestamptz, client text, credential text, credential_id bigint, model text,
                requests numeric, errors numeric, prompt_tokens numeric, cached_tokens numeric, output_tokens numeric,
@@ -183,21 +218,21 @@ language sql stable as $$
     with used as materialized (
         select k.*, hash_record_extended(k, 0) as key, u.requests, u.errors, u.prompt_tokens, u.cached_tokens,
                u.output_tokens, u.thoughts_tokens, u.tool_tokens, u.total_tokens, u.cost, u.latency
-        from report.usage_hourly u,
+        from pollux.usage_from(coalesce(pollux.hour_of(p_from), '-infinity'), coalesce(p_to, 'infinity'),
+                               'credential' = any (p_by), p_ids) u
+        left join pollux.client c on c.id = u.client_id,
              lateral (select case when 'day' = any (p_by) then pollux.pacific_date(u.hour) end as day,
                              case when 'hour' = any (p_by) then u.hour end as hour,
-                             case when 'client' = any (p_by) then coalesce(u.client, '-') end as client,
-                             case when 'credential' = any (p_by) then coalesce(u.credential, '-') end as credential,
+                             case when 'client' = any (p_by) then coalesce(c.name, '-') end as client,
                              case when 'credential' = any (p_by) then u.credential_id end as credential_id,
                              case when 'model' = any (p_by) then coalesce(nullif(u.model, ''), '-') end as model) k
-        where (p_from is null or u.hour >= pollux.hour_of(p_from)) and (p_to is null or u.hour < p_to)
     ), page as materialized (
-        select day, hour, client, credential, credential_id, model, key, sum(requests) as requests,
+        select day, hour, client, credential_id, model, key, sum(requests) as requests,
                sum(errors) as errors, sum(prompt_tokens) as prompt_tokens, sum(cached_tokens) as cached_tokens,
                sum(output_tokens) as output_tokens, sum(thoughts_tokens) as thoughts_tokens,
                sum(tool_tokens) as tool_tokens, sum(total_tokens) as total_tokens, sum(cost) as cost
-        from used group by day, hour, client, credential, credential_id, model, key
-        order by day, hour, client, credential_id, model, credential limit p_limit offset p_offset
+        from used group by day, hour, client, credential_id, model, key
+        order by credential_id nulls first, day, hour, client, model limit p_limit offset p_offset
     ), times as (
         select key, array[sum(latency[1]), sum(latency[2]), sum(latency[3]), sum(latency[4]),
                sum(latency[5]), sum(latency[6]), sum(latency[7]), sum(latency[8]), sum(latency[9]),
@@ -206,18 +241,45 @@ language sql stable as $$
                sum(latency[18]), sum(latency[19]), sum(latency[20]), sum(latency[21])]::bigint[] as latency
         from used where key in (select key from page) group by key
     )
-    select p.day, p.hour, p.client, p.credential, p.credential_id, p.model, p.requests, p.errors, p.prompt_tokens,
-           p.cached_tokens, p.output_tokens, p.thoughts_tokens, p.tool_tokens, p.total_tokens, p.cost,
-           pollux.percentile(t.latency, 0.5), pollux.percentile(t.latency, 0.95)
+    select p.day, p.hour, p.client,
+           case when 'credential' = any (p_by) then coalesce(k.label, r.name, '-') end, p.credential_id, p.model,
+           p.requests, p.errors, p.prompt_tokens, p.cached_tokens, p.output_tokens, p.thoughts_tokens, p.tool_tokens,
+           p.total_tokens, p.cost, pollux.percentile(t.latency, 0.5), pollux.percentile(t.latency, 0.95)
     from page p join times t using (key)
-    order by p.day, p.hour, p.client, p.credential_id, p.model, p.credential
+    left join pollux.credential k on k.id = p.credential_id
+    left join pollux.project r on r.id = k.project_id
+    order by p.credential_id nulls first, p.day, p.hour, p.client, p.model
 $$;
-comment on function pollux.usage_groups(timestamptz, timestamptz, text[], integer, integer) is
+comment on function pollux.usage_groups(timestamptz, timestamptz, text[], integer, bigint, bigint[]) is
     'Usage of whole hours from that of p_from on to p_to, by client, credential, model, day and hour, whichever p_by names '
-    '(null elsewhere); p_limit rows (null: all) after p_offset, in an order that stays.';
+    '(null elsewhere), of the credentials p_ids alone (see usage_from); p_limit rows (null: all) after p_offset, in an '
+    'order that stays: that of credentials first.';
 
+-- (A subquery with a limit is asked for each credential; an "exists" may be answered by reading all there is.)
+create or replace function pollux.usage_credentials(
+    p_from timestamptz, p_to timestamptz, p_first bigint, p_limit integer
+) returns bigint[]
+language sql stable as $$
+    with rest as materialized (
+        select distinct coalesce(credential_id, 0) as id from pollux.usage_rest() where hour >= p_from and hour < p_to
+    )
+    select array_agg(id order by id)
+    from ((select 0 as id
+           where p_first <= 0 and (0 in (select id from rest) or exists (
+               select from pollux.usage_hour where credential_id is null and hour >= p_from and hour < p_to)))
+          union all
+          (select id from pollux.credential c
+           where id >= p_first and coalesce(
+               (select true from pollux.usage_hour where credential_id = c.id and hour >= p_from and hour < p_to limit 1),
+               id in (select id from rest))
+           order by id limit p_limit)) x
+$$;
+comment on function pollux.usage_credentials(timestamptz, timestamptz, bigint, integer) is
+    'Some credentials, from that one on, that were used in these hours; 0 stands for requests without one.';
+
+drop function if exists pollux.usage_json(timestamptz, timestamptz, text[], integer, integer);
 create or replace function pollux.usage_json(
-    p_from timestamptz, p_to timestamptz, p_by text[], p_limit integer, p_offset integer
+    p_from timestamptz, p_to timestamptz, p_by text[], p_limit integer, p_offset bigint, p_ids bigint[] default null
 ) returns jsonb
 language plpgsql stable as $$
 declare
@@ -231,19 +293,60 @@ begin
     end if;
     return (select coalesce(jsonb_agg(to_jsonb(u) - v_drop order by n), '[]')
             from (select row_number() over () as n, g
-                  from pollux.usage_groups(p_from, p_to, p_by, p_limit, p_offset) g) x(n, u));
+                  from pollux.usage_groups(p_from, p_to, p_by, p_limit, p_offset, p_ids) g) x(n, u));
 end
 $$;
-comment on function pollux.usage_json(timestamptz, timestamptz, text[], integer, integer) is
+comment on function pollux.usage_json(timestamptz, timestamptz, text[], integer, bigint, bigint[]) is
     'The same as an array of objects, with those members alone that p_by names.';
 
-create or replace function admin.usage(p_from timestamptz, p_to timestamptz, p_by text[]) returns jsonb
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-    select pollux.usage_json(p_from, p_to, coalesce(p_by, array['client', 'credential', 'model']), null, 0)
+-- A page by credential is made of the rows of the next few credentials alone, so it costs the same wherever it is and
+-- however many there are. Its cursor: the credential it goes on with, and how many rows of that one were told.
+create or replace function pollux.usage_page(
+    p_from timestamptz, p_to timestamptz, p_by text[], p_limit integer, p_after bigint
+) returns jsonb
+language plpgsql stable as $$
+declare
+    v_each constant bigint := 1000000;
+    v_by_credential boolean := 'credential' = any (p_by);
+    v_skip bigint := case when v_by_credential then p_after % v_each else p_after end;
+    v_first bigint := p_after / v_each;
+    v_ids bigint[];
+    v_items jsonb;
+    v_last bigint;
+begin
+    if v_by_credential then
+        v_ids := coalesce(pollux.usage_credentials(pollux.hour_of(p_from), p_to, v_first, p_limit + 2), '{}');
+    end if;
+    v_items := pollux.usage_json(p_from, p_to, p_by, p_limit + 1, v_skip * (not v_by_credential or v_ids[1] = v_first)::integer,
+                                 v_ids);
+    if jsonb_array_length(v_items) <= p_limit then
+        return jsonb_build_object('items', v_items, 'next', null);
+    end if;
+    v_items := v_items - p_limit;
+    if not v_by_credential then
+        return jsonb_build_object('items', v_items, 'next', p_after + p_limit);
+    end if;
+    v_last := coalesce((v_items -> -1 ->> 'credential_id')::bigint, 0);
+    return jsonb_build_object('items', v_items, 'next', v_last * v_each + case when v_last = v_first then v_skip else 0 end + (
+        select count(*) from jsonb_array_elements(v_items) i
+        where coalesce((i ->> 'credential_id')::bigint, 0) = v_last));
+end
 $$;
-comment on function admin.usage(timestamptz, timestamptz, text[]) is
+comment on function pollux.usage_page(timestamptz, timestamptz, text[], integer, bigint) is
+    'A page of usage_json: {items, next}; p_after: the next of the page before, 0 for the first.';
+
+drop function if exists admin.usage(timestamptz, timestamptz, text[]);
+create or replace function admin.usage(
+    p_from timestamptz, p_to timestamptz, p_by text[], p_limit integer default null, p_after bigint default 0
+) returns jsonb
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select case when p_limit is null then pollux.usage_json(p_from, p_to, w.by, null, 0)
+                else pollux.usage_page(coalesce(p_from, '-infinity'), coalesce(p_to, 'infinity'), w.by, p_limit, p_after) end
+    from (select coalesce(p_by, array['client', 'credential', 'model']) as by) w
+$$;
+comment on function admin.usage(timestamptz, timestamptz, text[], integer, bigint) is
     'Array of {client, credential and credential_id, model, day, hour (those of p_by), requests, errors, '
     'prompt_tokens, cached_tokens, output_tokens, thoughts_tokens, tool_tokens, total_tokens, cost (null: no price '
     'known), median_ms, p95_ms (of requests that reached the upstream)}, of whole '
     'hours from the one of p_from on to p_to. Days are those of America/Los_Angeles; null for p_by means '
-    'client, credential, model.';
+    'client, credential, model. With p_limit one page of that: {items, next}, p_after being the next of the page before.';
