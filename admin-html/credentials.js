@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // credentials.js: keys and accounts in one list, however many: search, filters, order, and what can be done to many.
-import { get, inParts, list } from './api.js';
+import { fullList, get, inParts } from './api.js';
 import { confirmAct, openDialog, toast } from './dialog.js';
 import { data, el, fill, mono } from './dom.js';
 import { field, form } from './form.js';
@@ -43,7 +43,7 @@ const credentials = table({
   nameOf: (row) => row.label ?? row.hint,
   href: (row) => `credential.html?id=${row.id}`,
   load: async (asked) => {
-    const answer = await list('credentials', asked);
+    const answer = await fullList('credentials', asked);
     if (answer.page.counts) notice({ broken: answer.page.counts.broken });
     return answer;
   },

@@ -8,7 +8,7 @@ import { trouble } from './dialog.js';
 
 // table makes one. Options:
 //   columns    [{key, label, sort (name of the order; or absent), align: 'r', wrap, narrow: 'title' | 'hide', show(row)}]
-//   load       async ({filters, sort, descending, cursor, limit}) => {rows, next, total, estimated}
+//   load       async ({filters, sort, descending, cursor, limit}) => {rows, next, total, estimated, more}
 //   href       row => address of the thing that the row names
 //   filters    [{name, label, type: 'search' | 'select', options}]; names are also those in the address
 //   sort       {by, descending} to begin with
@@ -185,9 +185,9 @@ export function table(options) {
   }
 
   function pager() {
-    const { next, total, estimated, searchedTo } = state.page;
+    const { next, total, estimated, more, searchedTo } = state.page;
     const back = state.cursors.length > 1;
-    const count = total === undefined || total === null ? '' : estimated ? t('about {n}', { n: number(total) }) : plural(total, '{n} row', '{n} rows');
+    const count = total === undefined || total === null ? '' : more ? t('at least {n}', { n: number(total) }) : estimated ? t('about {n}', { n: number(total) }) : plural(total, '{n} row', '{n} rows');
     if (!back && !next && !count) return null;
     return el('div', { class: 'pager' }, el('span', { role: 'status' }, count, next && searchedTo && state.rows.length < size && [' ', t('Searched back to'), ' ', when(searchedTo), '. ', t('Next goes on.')]),
       (back || next) && el('div', { class: 'tools' },

@@ -30,7 +30,7 @@ begin
     insert into pollux.audit (at, actor, remote, action, subject, before, after)
     values (pollux.now(), left(coalesce(p_actor, v_actor ->> 'name'), 200), v_actor ->> 'remote', p_action,
             left(p_subject, 500), p_before, p_after);
-    delete from pollux.console_cache; -- what was counted before the change
+    perform pollux.console_forget();
 end
 $$;
 comment on function pollux.audit(text, text, text, jsonb, jsonb) is

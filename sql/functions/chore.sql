@@ -40,8 +40,8 @@ values
      'Deletes what is older than its retention, and brings the planner''s statistics up to date.'),
     (12, 'partitions', '1 hour', null, 'partition_keep', '%s',
      'Makes the log''s partitions for the days to come, drops those older than retention_days.'),
-    (13, 'pulse', '1 minute', null, 'pulse_keep', '%s minutes',
-     'Sums up the log by the minute, for the console''s charts.')
+    (13, 'pulse', '1 minute', null, 'console_keep', '%s minutes',
+     'For the console: sums up the log by the minute, notes when credentials were last used, counts a large pool.')
 on conflict (name) do update
 set position = excluded.position, every = excluded.every, daily_at = excluded.daily_at, call = excluded.call,
     says = excluded.says, help = excluded.help;
@@ -340,6 +340,7 @@ begin
     get diagnostics v_events = row_count;
     delete from pollux.usage_hour where hour < v_usage;
     get diagnostics v_hours = row_count;
+    delete from pollux.usage_brief where hour < v_usage;
     delete from pollux.health_hour where hour < v_usage;
     analyze pollux.request, pollux.attempt;
     return format('%s events, %s hours of usage, %s secrets of the archive, %s runs of pg_cron deleted',

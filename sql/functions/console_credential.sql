@@ -4,76 +4,150 @@ set check_function_bodies = off;
 
 ------------------------------------------------------------------------------------------------- which of them
 
-create or replace function pollux.credential_resting(p_model text, p_now timestamptz) returns text
+create or replace function pollux.credential_rests(p_model text, p_now timestamptz) returns text
 language sql immutable as $$
     select case when p_model is not null then format(
-        'c.project_id in (select q.project_id from pollux.quota q
-                          where q.model = %L and q.ready_at > %L and q.ready_at > ''-infinity'')', p_model, p_now)
-    else format(
-        'c.project_id in (select q.project_id from pollux.quota q where q.ready_at > %1$L and q.ready_at > ''-infinity'')
-         and not exists (select from pollux.quota q where q.project_id = c.project_id and q.ready_at <= %1$L)',
-        p_now) end
+        'exists (select from pollux.quota q where q.project_id = c.project_id and q.model = %L and q.ready_at > %L)', p_model, p_now)
+    else format('coalesce((select bool_and(q.ready_at > %L) from pollux.quota q where q.project_id = c.project_id), false)', p_now) end
 $$;
-comment on function pollux.credential_resting(text, timestamptz) is
+comment on function pollux.credential_rests(text, timestamptz) is
     'SQL condition: the project of credential c rests for the model, or (null) for all it was used for.';
 
-create or replace function pollux.credential_where(p jsonb) returns text
+-- Two conditions: `cheap` can be decided by the row itself, `rests` needs a look at the quota of its project.
+create or replace function pollux.credential_filter(p jsonb, out cheap text, out rests text)
 language plpgsql stable as $$
 declare
     v_state text := pollux.param_choice(p, 'state', '{ready,resting,dead,disabled,removed}');
     v_model text := pollux.param_text(p, 'model');
-    v_q text := pollux.param_text(p, 'q', 100);
-    v_resting text := pollux.credential_resting(v_model, pollux.now());
-    v_where text := case when v_state = 'removed' then 'c.archived_at is not null' else 'c.removed_at is null' end;
+    v_rests text := pollux.credential_rests(v_model, pollux.now());
 begin
+    cheap := case when v_state = 'removed' then 'c.archived_at is not null' else 'c.removed_at is null' end;
     v_state := coalesce(v_state, case when v_model is not null then 'resting' end);
-    v_where := v_where || case v_state
+    cheap := cheap || case v_state
         when 'disabled' then ' and not c.enabled'
-        when 'dead' then ' and c.enabled and c.dead_reason is not null'
-        when 'resting' then ' and c.enabled and c.dead_reason is null and ' || v_resting
-        when 'ready' then ' and c.enabled and c.dead_reason is null and not (' || v_resting || ')' else '' end;
+        when 'dead' then ' and c.enabled and c.dead_reason is not null and c.rest_until is null'
+        when 'resting' then ' and c.enabled and (c.dead_reason is null or c.rest_until is not null)'
+        when 'ready' then ' and c.enabled and c.dead_reason is null' else '' end;
+    rests := case v_state when 'resting' then format('(c.rest_until is not null or %s)', v_rests)
+                          when 'ready' then format('not %s', v_rests) end;
     if pollux.param_choice(p, 'kind', '{api_key,account}') is not null then
-        v_where := v_where || format(' and c.kind = %L', p ->> 'kind');
+        cheap := cheap || format(' and c.kind = %L', p ->> 'kind');
     end if;
     if pollux.param_text(p, 'project') is not null then
-        v_where := v_where || format(' and c.project_id = (select id from pollux.project where name = %L)',
-                                     p ->> 'project');
+        cheap := cheap || format(' and c.project_id = (select id from pollux.project where name = %L)', p ->> 'project');
     end if;
     if pollux.param_text(p, 'tag') is not null then
-        v_where := v_where || format(' and c.tags @> array[%L]', p ->> 'tag');
+        cheap := cheap || format(' and c.tags @> array[%L]', p ->> 'tag');
     end if;
-    if v_q is not null then
-        v_q := '%' || regexp_replace(v_q, '([\\%_])', '\\\1', 'g') || '%';
-        v_where := v_where || format(
-            ' and (c.search like %1$L or c.project_id in (select id from pollux.project where search like %1$L))',
-            lower(v_q));
+    if pollux.param_text(p, 'q', 100) is not null then
+        cheap := cheap || ' and ' || pollux.credential_search(lower(p ->> 'q'));
     end if;
-    return v_where;
 end
 $$;
-comment on function pollux.credential_where(jsonb) is
-    'SQL condition on credential c for the filters state (ready, resting, dead, disabled, removed), model (state '
-    'with regard to it; alone: resting for it), kind, project, tag, q (label, ending, notes, project).';
+comment on function pollux.credential_filter(jsonb) is
+    'SQL conditions on credential c, to be put together with "and", for the filters state (ready, resting, dead, '
+    'disabled, removed), model (state with regard to it; alone: resting for it), kind, project, tag, q (label, ending, '
+    'notes, project). rests: null if the first says it all.';
 
-create or replace function pollux.credential_sort(p_sort text, out key text, out type text, out source text)
+-- What few have is found by the indexes of search.sql (or by one look at all); what many have is soon met on the way
+-- through a list.
+create or replace function pollux.credential_search(p_q text) returns text
+language plpgsql stable as $$
+declare
+    v_like text := '%' || regexp_replace(p_q, '([\\%_])', '\\\1', 'g') || '%';
+    v_ids bigint[];
+begin
+    execute format(
+        'select array_agg(id) from (
+             (select id from pollux.credential where search like %1$L limit 2001)
+             union
+             (select c.id from pollux.project p join pollux.credential c on c.project_id = p.id where p.search like %1$L
+              limit 2001)) x', v_like) into v_ids;
+    if coalesce(cardinality(v_ids), 0) <= 2000 then
+        return format('c.id = any (%L::bigint[])', coalesce(v_ids, '{}'));
+    end if;
+    return format('(c.search like %1$L or exists (select from pollux.project p where p.id = c.project_id and p.search like %1$L))',
+                  v_like);
+end
+$$;
+comment on function pollux.credential_search(text) is
+    'SQL condition: a text (in lower case) stands in the label, ending or notes of credential c or in the name of its project.';
+
+drop function if exists pollux.credential_resting(text, timestamptz);
+drop function if exists pollux.credential_where(jsonb);
+drop function if exists pollux.credential_sort(text);
+create or replace function pollux.credential_sort(p_sort text, out key text, out type text, out source text, out id text)
 language plpgsql immutable as $$
 begin
     source := 'pollux.credential c';
+    id := 'c.id';
     case ltrim(p_sort, '-')
         when 'id' then key := 'c.id'; type := 'bigint';
         when 'label' then key := 'coalesce(lower(c.label), '''')'; type := 'text';
-        when 'project' then key := 'r.search'; type := 'text';
-            source := 'pollux.credential c join pollux.project r on r.id = c.project_id';
+        when 'project' then key := 'r.search'; type := 'text collate "C"';
+            source := 'pollux.project r join pollux.credential c on c.project_id = r.id';
         when 'priority' then key := 'c.priority'; type := 'integer';
-        when 'last_used_at' then key := 'coalesce(u.at, ''-infinity'')'; type := 'timestamptz';
-            source := 'pollux.credential c left join (select project_id, max(last_used_at) as at from pollux.quota
-                                                      group by project_id) u using (project_id)';
+        when 'last_used_at' then key := 'u.used_at'; type := 'timestamptz'; id := 'u.credential_id';
+            source := 'pollux.credential_use u join pollux.credential c on c.id = u.credential_id';
         else raise exception '"sort" must be one of: id, label, project, priority, last_used_at, or with - before it'
              using errcode = 'PX400';
     end case;
 end
 $$;
-comment on function pollux.credential_sort(text) is 'SQL expression that a list is sorted by, its type, and what to select from.';
+comment on function pollux.credential_sort(text) is
+    'What a list is sorted by: SQL expression and its type, what to select from, and the id that breaks ties. Each order has '
+    'an index, so that a page costs the same wherever it is.';
+
+-- Goes through the list in its order until the page is full. Where that needs a look at the quota of each, it does
+-- so some hundred at a time, and after half of a tenth of a second gives what it has: the next page goes on from there.
+create or replace function pollux.credential_page(
+    p_cheap text, p_rests text, p_sort text, p_cursor jsonb, p_limit bigint, p_count boolean,
+    out ids bigint[], out next jsonb, out total bigint, out whole boolean
+)
+language plpgsql stable as $$
+declare
+    v_key record := pollux.credential_sort(p_sort);
+    v_order text := case when p_sort like '-%' then 'desc' else 'asc' end;
+    v_chunk bigint := case when p_rests is null then p_limit + 1 else greatest(p_limit + 1, 500) end;
+    v_began timestamptz := clock_timestamp();
+    v_cursor jsonb := p_cursor;
+    v_cursors jsonb[] := '{}';
+    v_more record;
+begin
+    ids := '{}';
+    loop
+        execute format(
+            'select coalesce(array_agg(x.id order by n) filter (where hit), ''{}'') as ids,
+                    coalesce(array_agg(x.at order by n) filter (where hit), ''{}'') as cursors,
+                    count(*) as looked, (array_agg(x.at order by n desc))[1] as last
+             from (select c.id, jsonb_build_array(c.key, c.id) as at, row_number() over () as n, %1$s as hit
+                   from (select c.id, c.project_id, c.rest_until, %2$s as key from %3$s where %4$s%5$s
+                         order by %2$s %6$s, %7$s %6$s limit %8$s) c) x',
+            coalesce(p_rests, 'true'), v_key.key, v_key.source, p_cheap, case when v_cursor is not null then format(
+                ' and (%1$s, %2$s) %3$s (%4$L::%5$s, %6$L::bigint) and %1$s %3$s= %4$L::%5$s', v_key.key, v_key.id,
+                case v_order when 'asc' then '>' else '<' end, v_cursor ->> 0, v_key.type, v_cursor ->> 1) else '' end,
+            v_order, v_key.id, v_chunk) into v_more;
+        ids := ids || v_more.ids;
+        v_cursors := v_cursors || v_more.cursors;
+        v_cursor := v_more.last;
+        whole := v_more.looked < v_chunk;
+        exit when whole or clock_timestamp() > v_began + interval '50 milliseconds'
+                  or cardinality(ids) > p_limit and (not p_count or p_rests is null);
+        v_chunk := least(2 * v_chunk, 2000);
+    end loop;
+    total := cardinality(ids);
+    if total > p_limit then
+        next := v_cursors[p_limit];
+        ids := ids[1:p_limit];
+    elsif not whole then
+        next := v_cursor;
+    end if;
+end
+$$;
+comment on function pollux.credential_page(text, text, text, jsonb, bigint, boolean) is
+    'A page of credentials by the conditions of credential_filter, an order, and the cursor of the page before ([key, id], '
+    'null: the first): ids in their order, next: the cursor, null at the end. total: how many were found on the way; with '
+    'p_count it goes on counting as long as there is time. whole: the end was reached.';
 
 create or replace function pollux.credential_more(c pollux.credential) returns jsonb
 language sql stable as $$
@@ -84,63 +158,71 @@ language sql stable as $$
 $$;
 comment on function pollux.credential_more(pollux.credential) is 'A credential as the console''s list shows it.';
 
--- Those in a state were counted a moment ago; any other filter is counted now.
-create or replace function pollux.credential_total(p jsonb, p_where text, p_counts jsonb) returns bigint
+-- The whole pool and each state were counted; a search, a tag and the like are counted now, up to 10000.
+create or replace function pollux.credential_total(
+    p jsonb, p_cheap text, p_rests text, p_counts jsonb, out total bigint, out exact boolean, out more boolean
+)
 language plpgsql stable as $$
-declare
-    v_total bigint;
 begin
-    if coalesce(p ->> 'q', p ->> 'model', p ->> 'kind', p ->> 'project', p ->> 'tag', '') = '' then
-        v_total := p_counts ->> case coalesce(nullif(p ->> 'state', ''), 'total')
-                                    when 'dead' then 'broken' else coalesce(nullif(p ->> 'state', ''), 'total') end;
+    exact := true;
+    more := false;
+    if coalesce(nullif(p ->> 'q', ''), nullif(p ->> 'model', ''), nullif(p ->> 'kind', ''), nullif(p ->> 'project', ''),
+                nullif(p ->> 'tag', '')) is null and p ->> 'state' is distinct from 'removed' then
+        total := p_counts ->> case coalesce(p ->> 'state', '') when '' then 'total' when 'dead' then 'broken' else p ->> 'state' end;
+        exact := coalesce(p ->> 'state', '') not in ('ready', 'resting') or not pollux.pool_large();
+    elsif p_rests is null then
+        execute format('select count(*) from (select from pollux.credential c where %s limit 10001) x', p_cheap) into total;
+        more := total > 10000;
+        exact := not more;
+        total := least(total, 10000);
     end if;
-    if v_total is null then
-        execute 'select count(*) from pollux.credential c where ' || p_where into v_total;
-    end if;
-    return v_total;
 end
 $$;
-comment on function pollux.credential_total(jsonb, text, jsonb) is 'How many credentials the filters leave.';
+comment on function pollux.credential_total(jsonb, text, text, jsonb) is
+    'How many credentials the filters leave, and whether that is exact or (more) at least so many; null if that cannot be '
+    'said without a look at each.';
+
+create or replace function pollux.credential_items(p_ids bigint[]) returns jsonb
+language sql stable as $$
+    select coalesce(jsonb_agg(pollux.credential_more(c) order by n), '[]')
+    from unnest(p_ids) with ordinality i(id, n) join pollux.credential c on c.id = i.id
+$$;
+comment on function pollux.credential_items(bigint[]) is 'These credentials as the console''s list shows them, in that order.';
 
 create or replace function admin.console_credential_list(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    v_where text := pollux.credential_where(p);
     v_limit bigint := pollux.param_number(p, 'limit', 50, 1, 500);
-    v_cursor jsonb := pollux.param_cursor(p);
     v_sort text := coalesce(pollux.param_text(p, 'sort'), '-id');
-    v_key record := pollux.credential_sort(v_sort);
-    v_order text := case when v_sort like '-%' then 'desc' else 'asc' end;
-    v_page text := '';
-    v_total bigint;
+    v_cursor jsonb := pollux.param_cursor(p);
+    v_filter record := pollux.credential_filter(p);
     v_counts jsonb;
-    v_items jsonb;
-    v_next jsonb;
+    v_total record;
+    v_page record;
 begin
-    if v_cursor is null then
-        v_counts := pollux.console_cached('credentials') - 'reasons';
-        v_total := pollux.credential_total(p, v_where, v_counts);
-    else
-        v_page := format(' and (%s, c.id) %s (%L::%s, %L::bigint)', v_key.key,
-                         case v_order when 'asc' then '>' else '<' end, v_cursor ->> 0, v_key.type, v_cursor ->> 1);
+    if ltrim(v_sort, '-') = 'last_used_at' and not pollux.pool_large() then
+        perform pollux.use_roll();
     end if;
-    execute format(
-        'select coalesce(jsonb_agg(pollux.credential_more(x.c) order by n) filter (where n <= %1$s), ''[]''),
-                (jsonb_agg(jsonb_build_array(x.key, (x.c).id)) filter (where n = %1$s and more)) -> 0
-         from (select y.*, row_number() over () as n, count(*) over () > %1$s as more
-               from (select c, %2$s as key from %6$s where %3$s%4$s
-                     order by %2$s %5$s, c.id %5$s limit %1$s + 1) y) x',
-        v_limit, v_key.key, v_where, v_page, v_order, v_key.source) into v_items, v_next;
-    return jsonb_build_object('items', v_items, 'next', v_next::text)
-           || case when v_cursor is null then jsonb_build_object(
-                  'total', v_total, 'total_exact', true, 'counts', v_counts) else '{}' end;
+    if v_cursor is not null then
+        v_page := pollux.credential_page(v_filter.cheap, v_filter.rests, v_sort, v_cursor, v_limit, false);
+        return jsonb_build_object('items', pollux.credential_items(v_page.ids), 'next', v_page.next::text);
+    end if;
+    v_counts := pollux.credential_counts();
+    v_total := pollux.credential_total(p, v_filter.cheap, v_filter.rests, v_counts);
+    v_page := pollux.credential_page(v_filter.cheap, v_filter.rests, v_sort, null, v_limit, v_total.total is null);
+    if v_total.total is null then
+        select v_page.total as total, v_page.whole as exact, not v_page.whole as more into v_total;
+    end if;
+    return jsonb_build_object('items', pollux.credential_items(v_page.ids), 'next', v_page.next::text, 'total', v_total.total,
+                              'total_exact', v_total.exact, 'total_more', v_total.more, 'counts', v_counts - 'reasons');
 end
 $$;
 comment on function admin.console_credential_list(jsonb) is
-    'A list (see console.h). Filters: see pollux.credential_where; sort: id, label, project, priority, '
-    'last_used_at. Items: {id, project, kind, label, hint, priority, state, reason, until, created_at, dead_at, '
-    'last_used_at, requests_today, tags, notes}. The first page has total and counts {total, ready, resting, '
-    'broken, disabled} of the whole pool.';
+    'A list (see console.h). Filters: see pollux.credential_filter; sort: id, label, project, priority, '
+    'last_used_at (in a large pool as it was up to a minute ago). Items: {id, project, kind, label, hint, priority, '
+    'state, reason, until, created_at, dead_at, last_used_at, requests_today, tags, notes}. The first page has total, '
+    'total_more (there are more than that) and counts {total, ready, resting, broken, disabled} of the whole pool. A page '
+    'with few items and a next has looked for a tenth of a second: go on for more.';
 
 ----------------------------------------------------------------------------------------------------- one of them
 
@@ -400,9 +482,9 @@ declare
                                          '{enable,disable,reset,remove,restore,test,change}');
     v_ids bigint[] := pollux.param_ids(p, 'ids');
     v_after bigint := coalesce((pollux.param_cursor(p) ->> 0)::bigint, 0);
-    v_where text := case when v_ids is not null then format('c.id = any (%L::bigint[])', v_ids)
-                         else pollux.credential_where(coalesce(p -> 'filter', '{}')) end;
+    v_filter record;
     v_part bigint[];
+    v_next jsonb;
     v_left bigint;
     v_done integer := 0;
     v_id bigint;
@@ -413,8 +495,18 @@ begin
         perform pollux.refuse(400, 'say "action" and either "ids" or "filter"');
     end if;
     perform set_config('pollux.audit_rows', 'off', true); -- one row for all
-    execute format('select (array_agg(id order by id))[1:200], count(*) from pollux.credential c
-                    where c.id > %s and %s', v_after, v_where) into v_part, v_left;
+    if v_ids is not null then
+        select (array_agg(id order by id))[1:200], count(*) into v_part, v_left
+        from pollux.credential where id = any (v_ids) and id > v_after;
+        v_next := case when v_left > 200 then jsonb_build_array(v_part[200]) end;
+    else
+        v_filter := pollux.credential_filter(p -> 'filter');
+        select ids, next, total into v_part, v_next, v_left
+        from pollux.credential_page(v_filter.cheap, v_filter.rests, 'id', jsonb_build_array(v_after, v_after), 200, true);
+        if v_filter.rests is null then
+            execute format('select count(*) from pollux.credential c where c.id > %s and %s', v_after, v_filter.cheap) into v_left;
+        end if;
+    end if;
     foreach v_id in array coalesce(v_part, '{}') loop
         v_done := v_done + pollux.credential_do(
             pollux.credential_of(jsonb_build_object('id', v_id)), v_action, p)::integer;
@@ -425,14 +517,13 @@ begin
                 p - array['action', 'ids', 'filter', 'after', '_session', '_admin']));
     end if;
     v_left := v_left - coalesce(cardinality(v_part), 0);
-    return jsonb_build_object('done', v_done, 'seen', coalesce(cardinality(v_part), 0), 'left', v_left, 'next',
-                              case when v_left > 0 then jsonb_build_array(v_part[cardinality(v_part)])::text end);
+    return jsonb_build_object('done', v_done, 'seen', coalesce(cardinality(v_part), 0), 'left', v_left, 'next', v_next::text);
 end
 $$;
 comment on function admin.console_credential_bulk(jsonb) is
     'p: {action: enable | disable | reset | remove | restore | test | change, ids: [...] or filter: {as for the '
-    'list}, after}; change takes what credential_set does. Does it to up to 200, and answers {done, seen, left, '
-    'next}: repeat with after = next until that is null.';
+    'list}, after}; change takes what credential_set does. Does it to up to 200, and answers {done, seen, left (of a '
+    'filter: at least so many), next}: repeat with after = next until that is null.';
 
 -------------------------------------------------------------------------------------------------- new ones
 
@@ -460,23 +551,20 @@ comment on function admin.console_credential_add(jsonb) is
 create or replace function admin.console_credential_export(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    v_after bigint := coalesce((pollux.param_cursor(p) ->> 0)::bigint, 0);
-    v_rows text[];
-    v_last bigint;
+    v_filter record := pollux.credential_filter(p);
+    v_page record := pollux.credential_page(v_filter.cheap, v_filter.rests, 'id', pollux.param_cursor(p), 1000, false);
+    v_rows text;
 begin
-    execute format(
-        'select array_agg(pollux.csv_line(array[id::text, j ->> ''project'', j ->> ''kind'', j ->> ''label'',
-                    j ->> ''hint'', j ->> ''priority'', j ->> ''state'', j ->> ''reason'', j ->> ''until'',
-                    j ->> ''created_at'', j ->> ''last_used_at'', j ->> ''requests_today'',
-                    array_to_string(tags, '' ''), notes]) order by id), max(id)
-         from (select c.id, c.tags, c.notes, pollux.credential_more(c) as j from pollux.credential c
-               where c.id > %s and %s order by c.id limit 1000) x', v_after, pollux.credential_where(p))
-    into v_rows, v_last;
+    select string_agg(pollux.csv_line(array[
+               c.id::text, j ->> 'project', j ->> 'kind', j ->> 'label', j ->> 'hint', j ->> 'priority', j ->> 'state',
+               j ->> 'reason', j ->> 'until', j ->> 'created_at', j ->> 'last_used_at', j ->> 'requests_today',
+               array_to_string(c.tags, ' '), c.notes]), '' order by c.id) into v_rows
+    from pollux.credential c, lateral (select pollux.credential_more(c) as j offset 0) x where c.id = any (v_page.ids);
     return jsonb_build_object(
-        'text', case when v_after = 0 then pollux.csv_line(array['id', 'project', 'kind', 'label', 'ending',
+        'text', case when pollux.param_cursor(p) is null then pollux.csv_line(array['id', 'project', 'kind', 'label', 'ending',
             'priority', 'state', 'reason', 'until', 'created_at', 'last_used_at', 'requests_today', 'tags', 'notes'])
-            else '' end || coalesce(array_to_string(v_rows, ''), ''),
-        'next', case when cardinality(v_rows) = 1000 then jsonb_build_array(v_last)::text end);
+            else '' end || coalesce(v_rows, ''),
+        'next', v_page.next::text);
 end
 $$;
 comment on function admin.console_credential_export(jsonb) is

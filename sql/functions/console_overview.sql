@@ -3,40 +3,52 @@
 -- who look (console_cache.sql).
 set check_function_bodies = off;
 
-create or replace function pollux.count_credentials() returns jsonb
-language sql stable as $$
+create or replace function pollux.count_resting() returns jsonb
+language sql stable set work_mem = '64MB' as $$
     with project as materialized (
         select q.project_id, min(q.ready_at) as until, (array_agg(q.reason order by q.ready_at))[1] as reason
         from pollux.quota q, (select pollux.now() as now) m
-        where q.ready_at > '-infinity' and q.ready_at > m.now
-        group by q.project_id, m.now
-        having not exists (select from pollux.quota r where r.project_id = q.project_id and r.ready_at <= m.now)
+        group by q.project_id, m.now having min(q.ready_at) > m.now
     ), counted as (
-        select case when not c.enabled then 'disabled' when c.dead_reason is not null then 'broken'
-                    when r.project_id is not null then 'resting' else 'ready' end as state,
-               case when c.enabled and c.dead_reason is null then r.reason end as reason, min(r.until) as until,
-               count(*) as n
+        select case when c.rest_until is not null then c.dead_reason else r.reason end as reason, count(*) as n,
+               min(coalesce(c.rest_until, r.until)) as until
         from pollux.credential c left join project r using (project_id)
-        where c.removed_at is null group by 1, 2
+        where c.removed_at is null and c.enabled
+          and (c.rest_until is not null or c.dead_reason is null and r.project_id is not null)
+        group by 1
     )
     select jsonb_build_object(
-        'total', coalesce(sum(n), 0), 'ready', coalesce(sum(n) filter (where state = 'ready'), 0),
-        'resting', coalesce(sum(n) filter (where state = 'resting'), 0),
-        'broken', coalesce(sum(n) filter (where state = 'broken'), 0),
-        'disabled', coalesce(sum(n) filter (where state = 'disabled'), 0),
+        'resting', coalesce(sum(n), 0),
         'reasons', coalesce(jsonb_agg(jsonb_build_object('reason', reason, 'count', n,
-                                'until', case when until < 'infinity' then until end) order by n desc)
-                            filter (where state = 'resting'), '[]'))
+                                'until', case when until < 'infinity' then until end) order by n desc), '[]'))
     from counted
 $$;
-comment on function pollux.count_credentials() is
+comment on function pollux.count_resting() is
+    'How many credentials rest, and why: {resting, reasons: [{reason, count, until: when the first of them is back}]}.';
+
+drop function if exists pollux.count_credentials();
+create or replace function pollux.credential_count(p_resting jsonb) returns jsonb
+language sql stable as $$
+    select jsonb_build_object(
+        'total', n.total, 'disabled', n.disabled, 'broken', n.broken, 'resting', r.resting,
+        'ready', n.total - n.disabled - n.broken - r.resting, 'reasons', p_resting -> 'reasons')
+    from (select count(*) as total, count(*) filter (where not enabled) as disabled,
+                 count(*) filter (where enabled and dead_reason is not null and rest_until is null) as broken
+          from pollux.credential where removed_at is null) n,
+         lateral (select least((p_resting ->> 'resting')::bigint, n.total - n.disabled - n.broken) as resting) r
+$$;
+comment on function pollux.credential_count(jsonb) is 'credential_counts, given what count_resting says.';
+
+create or replace function pollux.credential_counts() returns jsonb
+language sql volatile as $$ select pollux.credential_count(pollux.console_cached('resting')) $$;
+comment on function pollux.credential_counts() is
     'How many credentials there are in each state, and why the resting ones rest: {total, ready, resting, broken, '
-    'disabled, reasons: [{reason, count, until: when the first of them is back}]}.';
+    'disabled, reasons: as count_resting()}. In a large pool how many rest was counted up to a minute ago.';
 
 -- What is left of a day: of each project with a live credential its limit less what it used; a project that was
 -- never used for the model has all of it, one that may not use it has nothing.
 create or replace function pollux.count_capacity() returns jsonb
-language sql stable as $$
+language sql stable set work_mem = '64MB' as $$
     with moment as (
         select * from pollux.report_moment()
     ), live as materialized (
@@ -98,18 +110,20 @@ create or replace function pollux.overview_requests(p_hours integer, p_now times
 language sql stable as $$
     with minutes as materialized (
         select * from pollux.pulse_live(p_now - p_hours * interval '1 hour')
+    ), steps as materialized (
+        select date_bin(greatest(p_hours, 1) * interval '1 minute', minute, '2000-01-01'::timestamptz) as at,
+               sum(requests) as requests, sum(failed) as failed, pollux.histogram_sum(latency) as latency,
+               pollux.histogram_sum(first_byte) as first_byte
+        from minutes group by 1
     ), sums as (
         select coalesce(sum(requests), 0) as total, coalesce(sum(failed), 0) as failed,
                coalesce(sum(saved), 0) as saved,
                coalesce(sum(requests) filter (where minute > p_now - interval '6 minutes'), 0) as recent,
                coalesce(sum(failed) filter (where minute > p_now - interval '10 minutes'), 0) as failed_10,
                coalesce(sum(requests) filter (where minute > p_now - interval '10 minutes'), 0) as total_10,
-               pollux.histogram_sum(latency) as latency, pollux.histogram_sum(first_byte) as first_byte
+               (select pollux.histogram_sum(latency) from steps) as latency,
+               (select pollux.histogram_sum(first_byte) from steps) as first_byte
         from minutes
-    ), steps as (
-        select date_bin(greatest(p_hours, 1) * interval '1 minute', minute, '2000-01-01'::timestamptz) as at,
-               sum(requests) as requests, sum(failed) as failed, pollux.histogram_sum(first_byte) as first_byte
-        from minutes group by 1
     )
     select jsonb_build_object(
         'requests', jsonb_build_object(
@@ -245,7 +259,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 declare
     v_now timestamptz := pollux.now();
     v_hours integer := pollux.param_number(p, 'hours', 24, 1, 168);
-    v_credentials jsonb := pollux.console_cached('credentials');
+    v_credentials jsonb := pollux.credential_counts();
     v_all jsonb;
 begin
     perform pollux.pulse_roll('2 hours');

@@ -159,7 +159,7 @@ begin
         return jsonb_build_object('items', coalesce((
             select jsonb_agg(j - 'tries') from admin.console_request_get(p) j), '[]'));
     end if;
-    select * into v_found from pollux.request_find(p, v_limit, 100000);
+    select * into v_found from pollux.request_find(p, v_limit, 50000);
     return jsonb_build_object(
         'items', pollux.request_rows(v_found.ids, v_found.moments),
         'next', case when v_found.edge_at is not null then jsonb_build_array(v_found.edge_at, v_found.edge_id)::text end,
@@ -173,7 +173,7 @@ end
 $$;
 comment on function admin.console_request_list(jsonb) is
     'A list (see console.h), newest first. Filters: see pollux.request_where; from, to (times), id. A call looks at '
-    '100000 rows: a page with few items and a next has looked back to searched_to, go on for more. total is that of '
+    '50000 rows: a page with few items and a next has looked back to searched_to, go on for more. total is that of '
     'the whole log, unfiltered. Live: since = the since of the page before answers what ended meanwhile. Items: see '
     'pollux.request_json.';
 
@@ -229,7 +229,7 @@ declare
     v_found record;
     v_text text;
 begin
-    select * into v_found from pollux.request_find(p, 2000, 100000);
+    select * into v_found from pollux.request_find(p, 2000, 50000);
     select string_agg(pollux.csv_line(array[
         j ->> 'id', j ->> 'started_at', j ->> 'ended_at', j ->> 'outcome', j ->> 'status', j ->> 'client',
         j ->> 'dialect', j ->> 'verb', j ->> 'model', j ->> 'asked_model', j ->> 'stream', j ->> 'attempts',

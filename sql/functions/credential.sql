@@ -305,24 +305,14 @@ comment on function admin.credential_remove(bigint) is
     'it as it was; null if there is none.';
 
 create or replace function api.health() returns jsonb
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-    with rest as materialized (
-        select project_id from pollux.quota where ready_at > pollux.now()
-        group by project_id
-        having not exists (select from pollux.quota r
-                           where r.project_id = pollux.quota.project_id and r.ready_at <= pollux.now())
-    )
-    select jsonb_build_object(
-        'credentials', count(*), 'disabled', count(*) filter (where not enabled),
-        'dead', count(*) filter (where enabled and dead_reason is not null and rest_until is null),
-        'resting', count(*) filter (where enabled and (rest_until is not null or dead_reason is null
-                                                                                 and r.project_id is not null)),
-        'ready', count(*) filter (where enabled and dead_reason is null and r.project_id is null))
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    select jsonb_build_object('credentials', c -> 'total', 'disabled', c -> 'disabled', 'dead', c -> 'broken',
+                              'resting', c -> 'resting', 'ready', c -> 'ready')
         || case when pollux.setting('credentials_minimum') = '0' then '{}'::jsonb
                 else jsonb_build_object('minimum', pollux.setting('credentials_minimum')::bigint) end
-    from pollux.credential c left join rest r on r.project_id = c.project_id
-    where removed_at is null
+    from (select pollux.credential_count(case when pollux.pool_large() then pollux.console_cached('resting')
+                                              else pollux.count_resting() end) as c) x
 $$;
 comment on function api.health() is
     'How many credentials there are and how they are: {credentials, ready, resting, dead, disabled}, and the '
-    'setting credentials_minimum as minimum, if it is set.';
+    'setting credentials_minimum as minimum, if it is set. Of this moment, but for a large pool (see console_cache.sql).';
