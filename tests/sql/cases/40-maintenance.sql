@@ -8,6 +8,10 @@ begin
     perform test.reset();
     perform admin.setting_set('time_zone', p_zone);
 end $$;
+-- Has the other jobs rest: they are not looked at, and take their time.
+create function pg_temp.only(p_names text[]) returns void language sql as $$
+    update pollux.chore set started_at = 'infinity', done_day = 'infinity' where name <> all (p_names)
+$$;
 -- The moments (UTC) at which a chore begins while pg_cron comes by every p_step from p_from to p_to.
 create procedure pg_temp.watch(p_name text, p_from timestamptz, p_to timestamptz, p_step interval, inout p_seen text default '')
 language plpgsql as $$
@@ -33,6 +37,7 @@ language plpgsql as $$
 declare
     v_seen text := '';
 begin
+    perform pg_temp.only(array[p_name]);
     call pg_temp.watch(p_name, p_from, p_to, p_step, v_seen);
     delete from seen;
     insert into seen values (v_seen);
