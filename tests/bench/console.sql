@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Fills a new database for tests/bench/console: :credentials keys in as many projects, two models' quota rows for
--- each, some of them resting, dead or disabled; :requests rows of log, spread over 30 days and busier today.
+-- Fills a new database for tests/bench: :credentials keys in as many projects, three models' quota rows for each, some
+-- of them resting, dead or disabled; :requests rows of log, spread over 30 days and busier today; what is summed up of
+-- them (ten hours of each credential in usage_hour).
 set synchronous_commit = off;
 set client_min_messages = warning;
 
@@ -9,14 +10,16 @@ insert into pollux.credential (project_id, label, priority, fingerprint, sealed,
 select i, 'key ' || i || case when i % 7 = 0 then ' spare' else '' end, 100 + i % 5, sha256(i::text::bytea), '\x00', right('000' || i, 4),
        now() - i * interval '1 minute', i % 50 <> 0, case when i % 33 = 0 then 'API_KEY_INVALID' end, case when i % 33 = 0 then now() end
 from generate_series(1, :credentials) i;
-insert into pollux.model (name, rpm, rpd, tpm) values ('gemini-2.5-flash', 10, 250, 250000), ('gemini-2.5-pro', 5, 100, 125000);
+insert into pollux.model (name, rpm, rpd, tpm)
+values ('gemini-2.5-flash', 10, 250, 250000), ('gemini-2.5-pro', 5, 100, 125000), ('gemini-2.5-flash-lite', 15, 1000, 250000);
 insert into pollux.model_state (model, seeded_to, confirmed) select name, :credentials, true from pollux.model;
 insert into pollux.quota (project_id, model, slot, day, day_requests, ready_at, reason, rested_at, last_used_at, seconds, starts, tokens)
 select i, m, hashint8(i), pollux.pacific_date(now()), i % 250,
        case when i % 3 = 0 then now() + interval '3 hours' else '-infinity' end, case when i % 3 = 0 then 'spent_rpd' end,
        case when i % 3 = 0 then now() end, now() - i * interval '1 second',
        array[1, 2, 3], array[1, 2, 3], array[10, 20, 30]
-from generate_series(1, :credentials) i, unnest(array['gemini-2.5-flash', 'gemini-2.5-pro']) m;
+from generate_series(1, :credentials) i, unnest(array['gemini-2.5-flash', 'gemini-2.5-flash-lite', 'gemini-2.5-pro']) m;
+update pollux.credential_use u set used_at = now() - u.credential_id * interval '1 second';
 insert into pollux.client (name, token_hash, hint) select 'client ' || i, sha256(('client' || i)::bytea), right('000' || i, 4) from generate_series(1, 40) i;
 
 -- A past day has its partition too.
@@ -42,4 +45,19 @@ from generate_series(1, 20000) i;
 insert into pollux.audit (at, actor, action, subject, before, after)
 select now() - i * interval '1 minute', 'admin' || i % 3, 'credential.disable', i::text, '{"state": "ready"}', '{"state": "disabled"}'
 from generate_series(1, 50000) i;
+
+-- What is summed up: as if the maintenance had come by all the time.
+insert into pollux.usage_hour
+select pollux.hour_of(now()) - h * interval '1 hour', 1 + i % 40, i, case when i % 4 = 0 then 'gemini-2.5-pro' else 'gemini-2.5-flash' end,
+       1 + i % 5, i % 2, 1000, 0, 500, 100, 0, 1600, 1500 * (1 + i % 5), 700 * (1 + i % 5), l, l, 0.01
+from generate_series(1, :credentials) i, generate_series(1, 10) h,
+     (select array_fill(0::bigint, array[7]) || 1::bigint || array_fill(0::bigint, array[13]) as l) x;
+insert into pollux.usage_brief
+select hour, client_id, null, model, sum(requests), sum(errors), sum(prompt_tokens), sum(cached_tokens), sum(output_tokens), sum(thoughts_tokens),
+       sum(tool_tokens), sum(total_tokens), sum(duration_ms), sum(first_byte_ms), min(latency), min(first_byte), sum(cost)
+from pollux.usage_hour group by hour, client_id, model;
+update pollux.chore set done_to = pollux.chore_step('5 minutes', now() - interval '5 minutes') where name = 'usage';
+update pollux.chore set done_to = date_trunc('second', now() - interval '1 minute') where name = 'meter';
+select pollux.pulse_roll('15 days');
 vacuum analyze;
+select pollux.figures_keep();
