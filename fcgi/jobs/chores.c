@@ -17,7 +17,11 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-enum { LEAVE_MS = 5000 };
+enum {
+    LEAVE_MS = 5000,
+    CALL_MS = 20 * 1000,       /* how often is looked whether pg_cron has to be called */
+    CALLED_MS = 75 * 1000,     /* and how long it gets to come then: it does so every minute */
+};
 
 /* The role of the workers has a statement_timeout that is meant for requests. */
 static const char one_chore[] =
@@ -28,6 +32,8 @@ static struct {
     pthread_t thread;
     bool started;
     atomic_bool busy;
+    int64_t call_at;
+    bool called; /* the last look found that it had to be, and that was logged */
 } chores;
 
 static void *chores_main(void *arg)
@@ -49,8 +55,24 @@ static bool wanted(void)
     return jobs_call(&answer, &f, "select to_jsonb(api.chore_wanted())", 0, NULL) && json_is_true(answer);
 }
 
+/* pg_cron may not have heard of its job: sql/functions/chore.sql tells why. */
+static void call_cron(void)
+{
+    json_auto_t *answer = NULL;
+    struct fault f = {0};
+    if (clock_ms() < chores.call_at)
+        return;
+    jobs_call(&answer, &f, "select to_jsonb(api.cron_call())", 0, NULL);
+    bool call = json_is_true(answer);
+    chores.call_at = clock_ms() + (call ? CALLED_MS : CALL_MS);
+    if (call && !chores.called)
+        log_info("maintenance: pg_cron has not come by; its job was announced again");
+    chores.called = call;
+}
+
 void chores_look(const char *conninfo)
 {
+    call_cron();
     if (atomic_load(&chores.busy) || !wanted())
         return;
     if (chores.started)

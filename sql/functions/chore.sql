@@ -216,6 +216,30 @@ create or replace function api.chore() returns jsonb
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$ select pollux.chore_take() $$;
 comment on function api.chore() is 'Does one chore, see pollux.chore_take(). It may take minutes.';
 
+-- The launcher of pg_cron hears of a job by a message of PostgreSQL's. When catalogues change very much at once, as in
+-- a first migration, and it is slow to take that in, PostgreSQL drops its messages and tells it to forget all that it
+-- knew instead. pg_cron 1.4 does not listen to that: a job that was scheduled meanwhile does not exist for it until the
+-- next one is, or until a restart. So the job is announced again for as long as nobody comes for it.
+create or replace function api.cron_call() returns boolean
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    v_calls bigint := 0;
+begin
+    if not exists (select from pollux.maintainer where name = 'pg_cron'
+                                                   and at > pollux.now() - interval '2 minutes')
+       and pollux.cron_scheduled() then
+        execute $call$select count(cron.schedule(jobname, schedule, command)) from cron.job
+                      where active and jobname = 'pollux maintain' and database = current_database()$call$
+        into v_calls;
+    end if;
+    return v_calls > 0;
+exception when others then
+    return false;
+end
+$$;
+comment on function api.cron_call() is
+    'Announces the job of pg_cron anew if it is scheduled, yet pg_cron has not come by for two minutes. Whether it was.';
+
 ------------------------------------------------------------------------------------------------ what they do
 
 create or replace function pollux.sweep() returns integer
