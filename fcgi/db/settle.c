@@ -172,6 +172,17 @@ static bool exchange(char *const *texts, size_t n, struct fault *f)
     return f->kind == FAULT_NONE;
 }
 
+/* Whether what failed will do later, as it is: the database is away, busy, full, or somebody holds a lock for long.
+ * The same classes of errors as in pollux.exchange_again(). */
+static bool will_do_later(void)
+{
+    static const char *const classes[] = {"08", "25", "40", "53", "55", "57", "58", "F0"};
+    bool later = db_lost(settle.db);
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        later |= strncmp(db_sqlstate(settle.db), classes[i], 2) == 0;
+    return later;
+}
+
 /* Settles a batch that failed as a whole one by one; those that the database refuses are kept aside. */
 static bool settle_singly(const struct batch *b)
 {
@@ -179,7 +190,7 @@ static bool settle_singly(const struct batch *b)
         struct fault f = {0};
         if (exchange(&b->texts[i], 1, &f))
             continue;
-        if (db_lost(settle.db))
+        if (will_do_later())
             return false;
         log_error("a settlement was refused: %s", *f.meant ? f.meant : f.said);
         spool(&b->texts[i], 1, "rejected");
@@ -195,8 +206,7 @@ static bool settle_batch(const struct batch *b)
         note_back();
         return true;
     }
-    if (!db_lost(settle.db) && strncmp(db_sqlstate(settle.db), "53", 2) != 0 &&
-        strncmp(db_sqlstate(settle.db), "40", 2) != 0)
+    if (!will_do_later())
         return settle_singly(b);
     note_away(&f);
     return false;

@@ -132,6 +132,24 @@ test('a worker killed and PostgreSQL restarted at once', async () => {
   assert.equal(found.requests.total + start.requests.total, new Set(await ids()).size, 'no id twice');
 });
 
+test('a lock that somebody holds on the log for long delays settlements; none is put aside', async () => {
+  const asPostgres = (query) => pollux.sql(query, 'postgres');
+  const patience = async (value) => {
+    await asPostgres(`alter role pollux_app set lock_timeout = '${value}'`);
+    await asPostgres(`select pg_terminate_backend(pid) from pg_stat_activity where usename = 'pollux_app'`);
+  };
+  await patience('200ms');
+  try {
+    const answers = pooled(10, 10, () => pollux.send(unary, { body }));
+    await asPostgres('begin; lock table pollux.request in access exclusive mode; select pg_sleep(2); commit');
+    assert.ok((await answers).every((answer) => answer.status === 200));
+    const found = await sums(pollux, start);
+    assert.deepEqual([found.requests.ok, found.attempts.ok, found.counted], [10, 10, 10], JSON.stringify(found));
+  } finally {
+    await patience('10s');
+  }
+});
+
 const ids = async () => (await pollux.sql('select id from report.requests')).map((row) => row.id);
 
 test('stop with live streams: they finish, everything is settled, and the next start finds it', async () => {
