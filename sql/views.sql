@@ -93,7 +93,7 @@ comment on view report.quota is
     'margin included) and of the day; limits that are unknown are null.';
 
 create or replace view report.models as
-select nullif(s.model, '') as model, m.name is not null as configured, s.confirmed, m.upstream_name, m.rpm,
+select nullif(coalesce(s.model, m.name), '') as model, m.name is not null as configured, s.confirmed, m.upstream_name, m.rpm,
        m.tpm, m.rpd, m.max_concurrency,
        array(select a.alias from pollux.model_alias a where a.model = m.name order by a.alias) as aliases,
        q.projects, q.ready, q.spent, q.resting, q.gone as out, coalesce(q.requests_today, 0) as requests_today

@@ -97,7 +97,7 @@ bool admin_reset_all(struct db *db, json_t **ret, struct fault *f)
 
 bool admin_client_add(struct db *db, json_t **ret, struct fault *f, const struct admin_client *c)
 {
-    static const char sql[] = "select admin.client_add($1, $2, $3, $4::int, $5::bigint, $6::bigint, " TEXTS(
+    static const char sql[] = "select admin.client_add($1, $2, $3, $4::bigint, $5::bigint, $6::bigint, " TEXTS(
         7) ", coalesce($8::timestamptz, pollux.now() + $9::interval))";
     return CALL(db, ret, f, sql, c->name, c->hash, c->hint, c->rpm, c->tpm, c->daily_tokens, c->models,
                 c->expires, c->expires_in);

@@ -104,8 +104,10 @@ $$;
 comment on function pollux.client_json(pollux.client) is
     'A client as the command line sees it; no token, no hash.';
 
+drop function if exists admin.client_add(text, text, text, integer, bigint, bigint, text[], timestamptz);
+
 create or replace function admin.client_add(
-    p_name text, p_hash text, p_hint text, p_rpm integer, p_tpm bigint, p_daily_tokens bigint,
+    p_name text, p_hash text, p_hint text, p_rpm bigint, p_tpm bigint, p_daily_tokens bigint,
     p_models text[], p_expires timestamptz
 ) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -117,6 +119,9 @@ begin
             using errcode = 'invalid_parameter_value';
     elsif exists (select from pollux.client where name = p_name) then
         raise exception 'there is a client named "%" already', p_name using errcode = 'unique_violation';
+    elsif p_rpm > 2147483647 then
+        raise exception 'rpm must be a whole number from 0 to 2147483647, or null'
+            using errcode = 'invalid_parameter_value';
     elsif p_expires <= pollux.now() then
         raise exception 'that is in the past: %', p_expires using errcode = 'invalid_parameter_value';
     end if;
@@ -127,7 +132,7 @@ begin
     return pollux.client_json(c);
 end
 $$;
-comment on function admin.client_add(text, text, text, integer, bigint, bigint, text[], timestamptz) is
+comment on function admin.client_add(text, text, text, bigint, bigint, bigint, text[], timestamptz) is
     'Adds a client by the hexadecimal SHA-256 of its token. Answers it as in client_list.';
 
 create or replace function admin.client_list() returns jsonb

@@ -58,7 +58,9 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
             select id, host, pid, version, state, open_requests, started_at, beat_at from report.workers
             where state = 'alive') w),
         'models', (select coalesce(json_agg(m order by m.requests_today desc, m.model), '[]') from (
-            select model, projects, ready, spent, resting, requests_today from report.models limit 20) m))
+            select model, coalesce(projects, 0) as projects, coalesce(ready, 0) as ready, coalesce(spent, 0) as spent,
+                   coalesce(resting, 0) as resting, requests_today
+            from report.models where model is not null order by requests_today desc, model limit 20) m))
 $$;
 comment on function admin.status() is
     'An object of single values, groups of values (credentials, last_hour) and lists (workers, models); '

@@ -39,6 +39,7 @@ select test.is('listed', (select string_agg(m ->> 'id', ' ') from jsonb_array_el
 
 select test.is('a client with a name that is taken', test.error($$select admin.client_add('app', '00', 'x', null, null, null, null, null)$$), 'there is a client named "app" already');
 select test.is('without a name', test.error($$select admin.client_add('', '00', 'x', null, null, null, null, null)$$), 'a client needs a name of 1 to 100 characters');
+select test.is('with more requests a minute than there can be', test.error($$select admin.client_add('e', '00', 'x', 99999999999, null, null, null, null)$$), 'rpm must be a whole number from 0 to 2147483647, or null');
 select test.is('that is expired', test.error($$select admin.client_add('e', '00', 'x', null, null, null, null, '2020-01-01')$$) <> '', true);
 select test.is('listed without its token or hash', (select string_agg(k, ' ' order by k) from jsonb_object_keys(admin.client_list() -> 0) k),
     'created_at daily_tokens expires_at hint id models name revoked_at rpm state tokens_today tpm');
@@ -92,6 +93,10 @@ select test.is('a time zone', admin.setting_set('time_zone', 'Europe/Berlin') ->
 select test.is('that is none', test.error($$select admin.setting_set('time_zone', 'Berlin')$$), 'setting "time_zone": "Berlin" is no time zone: write a name such as Europe/Berlin, America/New_York or UTC');
 select test.is('an UPDATE goes through the same check', test.error($$update pollux.setting set value = 'x' where name = 'wait_limit_ms'$$), 'setting "wait_limit_ms" must be a whole number from 0 to 600000 (ms)');
 select test.is('every preset is a value that is allowed', (select string_agg(s.name, ' ') from pollux.setting s where pollux.setting_read(s, s.preset) <> s.preset), null);
+select admin.model_set('nobody-asked', '{"rpm": 1}');
+select test.is('a model that nobody has asked for has a name', (select string_agg(model || ' ' || configured || ' ' || requests_today, ',') from report.models where model = 'nobody-asked'), 'nobody-asked true 0');
+select test.is('also in the status, where no model is without one', (select array[bool_and(m ->> 'model' is not null and m ->> 'ready' is not null)::text, (count(*) filter (where m ->> 'model' = 'nobody-asked'))::text] from json_array_elements(admin.status() -> 'models') m), '{true,1}');
+select admin.model_remove('nobody-asked');
 select test.is('status', (select count(*) > 10 from json_object_keys(admin.status())), true);
 
 select api.upload_open('\x01', 'https://upstream/x', 3, 3, 1, 1);
