@@ -477,7 +477,7 @@ begin
         p_seat.reason := 'exhausted';
         p_seat.retry_ms := pollux.ms_until(greatest(v_at, p_at), p_at);
     elsif exists (select from pollux.quota where model = p_model and ready_at = 'infinity'
-                         and reason = 'limit_0'
+                         and reason in ('limit_0', 'spent_rpm', 'spent_tpm')
                   and (p_seat.pin is null or project_id = p_seat.pin)) then
         p_seat.reason := 'model_unavailable';
     else

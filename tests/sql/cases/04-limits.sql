@@ -26,6 +26,11 @@ select test.later('32 seconds');
 select test.is('then five again', test.go(16, 'r'), 5::bigint);
 delete from pollux.waiter;
 
+select admin.model_set('zero', '{"rpm": 0}');
+select test.is('a limit of no requests at all is not a lack of credentials', test.ask1('zero') ->> 'reason', 'model_unavailable');
+select admin.model_set('zero', '{"rpm": 1}');
+select test.is('and ends with it', test.go(2, 'zero'), 1::bigint);
+delete from pollux.waiter;
 select admin.model_set('d', '{"rpd": 20}');
 select test.at('2030-11-03 10:00 America/Los_Angeles');
 select test.is('20 a day', test.go(30, 'd'), 20::bigint);
