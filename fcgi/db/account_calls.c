@@ -4,6 +4,8 @@
 #include "db/ledger.h"
 #include "base/auto.h"
 
+#include <string.h>
+
 enum { NUMBER_MAX = 24 };
 
 /* A number as a parameter. */
@@ -120,10 +122,22 @@ bool account_calls_login_start(struct db *db, json_t **ret, struct fault *f, con
     return CALL("select api.login_start($1::jsonb)", text);
 }
 
+/* Ids come from outside here: one that cannot be any is one that there is not. */
+static const char *login_id(const char *id)
+{
+    static const char shape[] = "00000000-0000-0000-0000-000000000000";
+    if (id == NULL)
+        return NULL;
+    for (size_t i = 0; i < sizeof shape; i++)
+        if (shape[i] == '0' ? id[i] == '\0' || strchr("0123456789abcdefABCDEF", id[i]) == NULL : id[i] != shape[i])
+            return shape;
+    return id;
+}
+
 bool account_calls_login_take(struct db *db, json_t **ret, struct fault *f, const char *id, const char *state_hash,
                               const char *browser_hash)
 {
-    return CALL("select api.login_take($1::uuid, $2, $3)", id, state_hash, browser_hash);
+    return CALL("select api.login_take($1::uuid, $2, $3)", login_id(id), state_hash, browser_hash);
 }
 
 bool account_calls_login_end(struct db *db, json_t **ret, struct fault *f, const char *id, int64_t credential,
@@ -136,7 +150,7 @@ bool account_calls_login_end(struct db *db, json_t **ret, struct fault *f, const
 
 bool account_calls_login_status(struct db *db, json_t **ret, struct fault *f, const char *id)
 {
-    return CALL("select api.login_status($1::uuid)", id);
+    return CALL("select api.login_status($1::uuid)", login_id(id));
 }
 
 bool account_calls_client_set(struct db *db, json_t **ret, struct fault *f, const char *client_id, const char *secret)

@@ -500,7 +500,7 @@ describe('logins through the administration', () => {
       assert.ok([401, 403].includes((await admin('/admin/cli-auth/import', { token, body: { refresh_token: 'x' } })).status));
     }
     assert.equal((await admin('/admin/cli-auth/status?session=00000000-0000-0000-0000-000000000000', { token: tokens.viewer })).status, 404);
-    assert.equal((await admin('/admin/cli-auth/status?session=nonsense', { token: tokens.viewer })).status, 400);
+    assert.equal((await admin('/admin/cli-auth/status?session=nonsense', { token: tokens.viewer })).status, 404);
     assert.equal((await admin('/admin/cli-auth/status', { token: pollux.token })).status, 403);
   });
 
