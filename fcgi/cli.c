@@ -33,7 +33,7 @@
     "lie between keys. Without --project each key is a project of its own, which is\n"                    \
     "right unless several keys belong to one Google Cloud project: those share its\n"                     \
     "quota. A key that is known already stays as it is.\n"                                                \
-    "\nJSON: {\"new\", \"known\", \"malformed\", \"ids\": [of the new ones],\n"                           \
+    "\nJSON: {\"new\", \"known\", \"malformed\", \"ids\": [of all good ones, in their order],\n"                           \
     "\"malformed_lines\": [the first ten: {\"file\", \"line\", \"text\" (masked), \"reason\"}]}.\n"       \
     "Fails only when there was no good key among malformed ones."
 

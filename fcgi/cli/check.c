@@ -297,6 +297,8 @@ static void check_maintenance(struct doctor *d)
 {
     static const char sql[] =
         "select json_build_object('by', pollux.maintained_by(), 'cron', pollux.cron_scheduled(), "
+        "'young', greatest(pg_postmaster_start_time(), (select max(applied_at) from pollux.migration))"
+        " > pollux.now() - interval '5 minutes', "
         "'late', (select string_agg(name, ', ') from report.jobs where late), "
         "'failed', (select name || ' failed: ' || result from report.jobs where failed limit 1))";
     struct fault f = {0};
@@ -316,6 +318,8 @@ static void check_maintenance(struct doctor *d)
               "nobody does it; late: %s", *text_at(r, "late") != '\0' ? text_at(r, "late") : "nothing yet");
     else if (*text_at(r, "late") != '\0')
         found(d, WARN, "maintenance", "report.jobs tells more", "by %s, but late: %s", by, text_at(r, "late"));
+    else if (workers && json_is_true(json_object_get(r, "cron")) && json_is_true(json_object_get(r, "young")))
+        found(d, OK, "maintenance", "", "by the workers, until pg_cron comes by for the first time");
     else if (workers && json_is_true(json_object_get(r, "cron")))
         found(d, WARN, "maintenance", "restart PostgreSQL: the launcher of pg_cron does not run",
               "by the workers, since pg_cron has not come by for five minutes");

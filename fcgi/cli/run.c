@@ -20,6 +20,15 @@ struct db *cli_db(struct cli *cli)
     return cli->db;
 }
 
+#define MOMENT "write a moment like 2027-01-31, or 2027-01-31T12:00:00Z"
+
+/* PostgreSQL's own hint on these is about a setting of its sessions. */
+static bool is_bad_moment(const struct cli *cli)
+{
+    return cli->db != NULL
+           && (strcmp(db_sqlstate(cli->db), "22007") == 0 || strcmp(db_sqlstate(cli->db), "22008") == 0);
+}
+
 /* What to do about it, by the server's own code; "" when the message says it. */
 static const char *advice(const struct cli *cli)
 {
@@ -32,6 +41,8 @@ static const char *advice(const struct cli *cli)
         {"42883", "the database is older than this program: run `pollux migrate`"},
         {"42P01", "the database is older than this program: run `pollux migrate`"},
         {"42703", "the database is older than this program: run `pollux migrate`"},
+        {"22007", MOMENT},
+        {"22008", MOMENT},
         {"42501", "the role of POLLUX_DATABASE_OWNER may not do this: give that of the owner (pollux_owner)"},
     };
     if (cli->db == NULL)
@@ -72,7 +83,7 @@ int cli_failure(const char *why, ...)
 int cli_failed(struct cli *cli)
 {
     cli_say("%s", cli->fault.meant[0] != '\0' ? cli->fault.meant : cli->fault.said);
-    const char *what = cli->fault.hint[0] != '\0' ? cli->fault.hint : advice(cli);
+    const char *what = cli->fault.hint[0] != '\0' && !is_bad_moment(cli) ? cli->fault.hint : advice(cli);
     if (*what != '\0')
         cli_say("%s", what);
     return CLI_FAILED;

@@ -65,6 +65,13 @@ test('status and check speak of this instance', async () => {
   assert.ok(Object.keys(await pollux.cli('status')).length > 2);
   const checks = await pollux.cli('check');
   assert.deepEqual(checks.filter((one) => one.state === 'fail'), []);
+  assert.equal(checks.find((one) => one.check === 'maintenance').state, 'ok', 'nothing is wrong before pg_cron had its first minute');
+});
+test('a date that is none is refused with an example of one', async () => {
+  const said = await pollux.command('client', 'add', 'x', '--expires', '2026-13-45');
+  assert.equal(said.code, 1);
+  assert.match(said.err, /2026-13-45[^]*write a moment like 2027-01-31/);
+  assert.doesNotMatch(said.err, /datestyle/);
 });
 test('a changed setting is taken up while it runs', async () => {
   for (const strategy of ['token-bucket', 'round-robin', 'priority', 'remaining']) {
