@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* json.c: reads JSON that came from outside, writes what goes to the ledger; see json.h. */
 #include "base/json.h"
+#include "base/auto.h"
 #include "base/utf8.h"
 
+#include <stdio.h>
 #include <string.h>
 
 bool json_depth_ok(const char *text, size_t n)
@@ -25,17 +27,155 @@ bool json_depth_ok(const char *text, size_t n)
     return true;
 }
 
-json_t *json_read(const char *text, size_t n)
+static json_t *load(const char *text, size_t n, json_error_t *error)
 {
     if (!json_depth_ok(text, n))
         return NULL;
-    json_t *value = json_loadb(text, n, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    json_t *value = json_loadb(text, n, JSON_DECODE_ANY | JSON_ALLOW_NUL, error);
     if (value == NULL)
-        value = json_loadb(text, n, JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL);
+        value = json_loadb(text, n, JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, error);
     return value;
 }
 
+json_t *json_read(const char *text, size_t n)
+{
+    return load(text, n, NULL);
+}
+
+json_t *json_read_where(const char *text, size_t n, char where[static JSON_WHERE])
+{
+    json_error_t error = {.line = -1};
+    json_t *value = load(text, n, &error);
+    *where = '\0';
+    if (value == NULL && error.line >= 0)
+        snprintf(where, JSON_WHERE, "line %d, column %d", error.line, error.column);
+    return value;
+}
+
+/* ------------------------------------------------------------------ mending */
+
+/* The unit that "\uXXXX" at `s` (with `n` bytes left) stands for, -1 if it is no such thing. */
+static int escaped_unit(const char *s, size_t n)
+{
+    int unit = 0;
+    if (n < 6 || s[0] != '\\' || s[1] != 'u')
+        return -1;
+    for (int i = 2; i < 6; i++) {
+        const char *hex = "0123456789abcdef", *digit = strchr(hex, s[i] | (s[i] >= 'A' ? 0x20 : 0));
+        if (digit == NULL || *digit == '\0')
+            return -1;
+        unit = unit * 16 + (int)(digit - hex);
+    }
+    return unit;
+}
+
+/* How many bytes at `s` can stay as they are: an escape, a pair of them, or a character; 0 if none can. */
+static size_t sound_run(const char *s, size_t n)
+{
+    if (s[0] != '\\')
+        return utf8_length(s, n);
+    int unit = escaped_unit(s, n);
+    if (unit < 0)
+        return n < 2 ? n : 2;
+    int next = unit >= 0xd800 && unit < 0xdc00 ? escaped_unit(s + 6, n - 6) : -1;
+    if (next >= 0xdc00 && next < 0xe000)
+        return 12;
+    return unit >= 0xd800 && unit < 0xe000 ? 0 : 6;
+}
+
+static void mend(const char *text, size_t n, struct buf *out)
+{
+    for (size_t i = 0; i < n;) {
+        size_t run = sound_run(text + i, n - i);
+        if (run > 0)
+            buf_add(out, text + i, run);
+        else
+            buf_puts(out, "\xef\xbf\xbd");
+        i += run > 0 ? run : text[i] == '\\' ? 6 : 1;
+    }
+}
+
+json_t *json_read_mended(const char *text, size_t n)
+{
+    json_t *value = json_read(text, n);
+    if (value != NULL || n == 0)
+        return value;
+    auto_buf mended = {0};
+    mend(text, n, &mended);
+    return json_read(buf_str(&mended), mended.n);
+}
+
 /* ------------------------------------------------------------------ writing */
+
+enum { NUMBER_MAX = 32 };
+
+/* Writes the number with so many digits, as Jansson would. */
+static size_t format_real(char out[static NUMBER_MAX], int digits, double value)
+{
+    int n = snprintf(out, NUMBER_MAX, "%.*g", digits, value);
+    char *e = strchr(out, 'e');
+    if (e == NULL && strchr(out, '.') == NULL)
+        return (size_t)(n + snprintf(out + n, NUMBER_MAX - (size_t)n, ".0"));
+    if (e != NULL) {
+        char *from = e + 1 + (e[1] == '+' || e[1] == '-'), *to = e + 1 + (e[1] == '-');
+        from += strspn(from, "0");
+        memmove(to, from, strlen(from) + 1);
+    }
+    return strlen(out);
+}
+
+/* Puts the n characters of a number as few as will do; how many that is. */
+static size_t shorten_real(char *number, size_t n)
+{
+    char given[NUMBER_MAX] = "", out[NUMBER_MAX];
+    if (n >= sizeof given)
+        return n;
+    memcpy(given, number, n);
+    double value = strtod(given, NULL);
+    for (int digits = 15; digits < 17; digits++) {
+        size_t length = format_real(out, digits, value);
+        if (length >= n || strtod(out, NULL) != value)
+            continue;
+        memcpy(number, out, length);
+        return length;
+    }
+    return n;
+}
+
+/* The length of the string that begins at `at`, both quotes included. */
+static size_t string_length(const char *at)
+{
+    size_t n = 1;
+    while (at[n += strcspn(at + n, "\"\\")] == '\\')
+        n += 2;
+    return n + 1;
+}
+
+/* In place: nothing gets longer. `text` is what Jansson wrote. */
+static void shorten_reals(char *text)
+{
+    char *to = text;
+    for (const char *at = text; *at != '\0';) {
+        size_t keep = strcspn(at, "\"-0123456789");
+        if (at[keep] == '"')
+            keep += string_length(at + keep);
+        size_t n = strspn(at + keep, "+-.0123456789eE");
+        bool noisy = n > 15 && strcspn(at + keep, ".eE") < n;
+        if (to != at)
+            memmove(to, at, keep + n);
+        at += keep + n;
+        to += keep + (noisy ? shorten_real(to + keep, n) : n);
+    }
+    *to = '\0';
+}
+
+char *json_write(const json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
+    if (text != NULL)
+        shorten_reals(text);
+    return text;
+}
 
 /* How many bytes from here on can be written as they are. */
 static size_t plain_run(const char *text, size_t n)

@@ -29,6 +29,18 @@ bool json_depth_ok(const char *text, size_t n);
  * accepted, and integers beyond 64 bits become reals. */
 json_t *json_read(const char *text, size_t n);
 
+/* The same, and where it is no JSON, in words: "line 1, column 7". `where` is "" when it nests too deeply. */
+enum { JSON_WHERE = 48 };
+json_t *json_read_where(const char *text, size_t n, char where[static JSON_WHERE]);
+
+/* The same for what an upstream said, which nobody can be asked to say again: bytes that are no UTF-8 and halves
+ * of surrogate pairs become U+FFFD. */
+json_t *json_read_mended(const char *text, size_t n);
+
+/* Compact JSON of any value, each real number by the fewest digits that read back as the same: new, for free();
+ * NULL when it holds text that is not valid UTF-8. */
+char *json_write(const json_t *value);
+
 /* Members of an object, each followed by a comma: begin with json_open(), end with json_close(), which takes
  * the last comma back. Names are written as they are. NULL texts become null; broken UTF-8 becomes U+FFFD. */
 void json_open(struct buf *out);

@@ -11,6 +11,7 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/conf.h"
+#include "base/json.h"
 #include "db/account_calls.h"
 #include "translate/codeassist.h"
 #include "translate/error.h"
@@ -91,7 +92,7 @@ static bool wrap_body(struct journey *j)
     json_auto_t *request = codeassist_request(j->wrapped, native, j->permit.upstream_model, j->account.project,
                                               j->req->id);
     free(j->wrapped_body);
-    j->wrapped_body = request != NULL ? json_dumps(request, TRANSLATE_DUMP) : NULL;
+    j->wrapped_body = request != NULL ? json_write(request) : NULL;
     if (j->wrapped_body != NULL)
         return true;
     fault_set(&j->fault, FAULT_BAD_REQUEST, "the request body is not a JSON object");
@@ -136,7 +137,7 @@ json_t *accounts_event(const struct journey *j, struct event *e, json_t *event, 
     if (event == NULL || json_object_get(event, "response") == NULL)
         return event;
     json_t *plain = codeassist_answer(j->wrapped, event, "");
-    auto_str text = json_dumps(plain, TRANSLATE_DUMP);
+    auto_str text = json_write(plain);
     json_decref(event);
     if (text != NULL) {
         replace(raw, e, text);
@@ -153,7 +154,7 @@ void accounts_whole(struct journey *j)
         return;
     const char *model = *j->permit.upstream_model != '\0' ? j->permit.upstream_model : j->model;
     json_auto_t *plain = codeassist_answer(j->wrapped, answer, model);
-    auto_str text = plain != NULL ? json_dumps(plain, TRANSLATE_DUMP) : NULL;
+    auto_str text = plain != NULL ? json_write(plain) : NULL;
     buf_clear(&j->answer);
     if (text != NULL) {
         buf_puts(&j->answer, text);

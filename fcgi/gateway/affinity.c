@@ -76,14 +76,14 @@ static const char *const wanted_keys[] = {
     "fileUri",  "file_uri",  "cachedContent",           "cached_content",
     "fileName", "file_name", "previous_interaction_id", NULL};
 
-void affinity_of_body(struct journey *j)
+void affinity_of_request(struct journey *j)
 {
     bool any = false;
     for (const char *const *k = wanted_keys; *k != NULL && !any; k++)
-        any = j->body.n > 0 && memmem(j->body.p, j->body.n, *k, strlen(*k)) != NULL;
+        any = j->sending_n > 0 && memmem(j->sending, j->sending_n, *k, strlen(*k)) != NULL;
     if (!any)
         return;
-    json_auto_t *body = gemini_parse(buf_str(&j->body), j->body.n);
+    json_auto_t *body = gemini_parse(j->sending, j->sending_n);
     walk(body, wanted_keys, note_wanted, j, 0);
 }
 

@@ -142,7 +142,7 @@ static bool emit_chunks(struct journey *j, json_t *chunks)
     size_t i;
     json_t *chunk;
     json_array_foreach (chunks, i, chunk) {
-        auto_str text = json_dumps(chunk, TRANSLATE_DUMP);
+        auto_str text = json_write(chunk);
         ok = ok && text != NULL && (sse_event(&j->sse, text, strlen(text)) || judge_gone(j));
     }
     if (json_array_size(chunks) > 0 && j->first_byte_at == 0)
@@ -205,8 +205,12 @@ static bool collect(struct journey *j, const struct event *e, const json_t *even
 static bool forward(struct journey *j, const struct event *e, json_t *event)
 {
     bool native = j->mode == ANSWER_STREAM;
-    if (j->committed && native)
-        return emit(j, e->raw, e->raw_n);
+    if (j->committed && native) {
+        if (e->kind != EVENT_CLOSE && j->held.n == 0)
+            return emit(j, e->raw, e->raw_n);
+        buf_add(&j->held, e->raw, e->raw_n); /* the array's end, until it is clear that all went well */
+        return true;
+    }
     if (j->committed)
         return event == NULL || emit_chunks(j, chat_event(j->chat, event));
     if (native)
@@ -214,6 +218,7 @@ static bool forward(struct journey *j, const struct event *e, json_t *event)
     else if (event != NULL)
         json_array_append(j->held_events, event);
     bool worth = gemini_meaningful(j->seen) || (j->seen & GEMINI_THOUGHTS) != 0;
+    worth |= j->opaque && event != NULL;
     return worth ? commit(j) : true;
 }
 
@@ -221,7 +226,8 @@ static bool forward(struct journey *j, const struct event *e, json_t *event)
 static bool on_error_event(struct journey *j, const struct event *e, const json_t *event)
 {
     struct outcome o = {0};
-    outcome_of_error_object(event, strcmp(j->permit.kind, "account") == 0, &o);
+    if (!outcome_of_error_object(event, strcmp(j->permit.kind, "account") == 0, &o))
+        outcome_of_empty(&o); /* an "error" that says nothing */
     judge(j, o);
     if (!j->committed) {
         buf_clear(&j->answer);
@@ -236,12 +242,26 @@ static bool on_error_event(struct journey *j, const struct event *e, const json_
     return false;
 }
 
+/* An event that cannot be read: natively it goes on as it came, and behind the end it does not matter; else nothing
+ * can be made of the stream any more. */
+static bool on_garbled_event(struct journey *j, const struct event *e)
+{
+    if (j->mode == ANSWER_STREAM || gemini_ended(j->seen))
+        return j->collected != NULL || forward(j, e, NULL);
+    struct outcome o;
+    outcome_of_truncated(&o);
+    snprintf(o.error, sizeof o.error, "an event of the stream is no JSON");
+    return judge(j, o);
+}
+
 static bool on_event(struct journey *j, struct event *e)
 {
     if (e->kind != EVENT_DATA && e->kind != EVENT_BARE)
         return j->collected != NULL || forward(j, e, NULL);
     auto_buf unwrapped = {0};
     json_auto_t *event = gemini_parse(e->json, e->json_n);
+    if (event == NULL)
+        return on_garbled_event(j, e);
     if (j->wrapped != CODEASSIST_NONE)
         event = accounts_event(j, e, event, &unwrapped);
     enum gemini_content look = gemini_look(event);
@@ -266,6 +286,17 @@ static bool on_stream_data(struct journey *j, const char *bytes, size_t n)
     return judge(j, o);
 }
 
+/* An answer of nothing. When it names a reason of its own for its end (a malformed function call, say), the prompt is
+ * as likely at fault as the upstream: nobody rests for it. */
+static void judge_empty(const struct journey *j, struct outcome *o)
+{
+    outcome_of_empty(o);
+    if ((j->seen & GEMINI_ODD) == 0)
+        return;
+    o->scope = SCOPE_NONE;
+    o->rest = REST_NONE;
+}
+
 static bool stream_ended(const struct journey *j)
 {
     return j->mode == ANSWER_CHAT_STREAM && j->committed ? chat_finished(j->chat) : gemini_ended(j->seen);
@@ -285,10 +316,10 @@ static void finish_collected(struct journey *j)
     if (!gemini_ended(j->seen))
         outcome_of_truncated(&o);
     else if (!gemini_meaningful(j->seen))
-        outcome_of_empty(&o);
+        judge_empty(j, &o);
     judge(j, o);
     json_auto_t *answer = collect_answer(j->collected);
-    auto_str text = json_dumps(answer, TRANSLATE_DUMP);
+    auto_str text = json_write(answer);
     buf_clear(&j->answer);
     buf_puts(&j->answer, text != NULL ? text : "{}");
     j->answer_ours = true;
@@ -305,13 +336,17 @@ static void finish_stream(struct journey *j)
         return;
     }
     struct outcome o = {.kind = OUTCOME_OK, .status = j->call.status};
-    if (!stream_ended(j))
+    if (!stream_ended(j) && !(j->opaque && j->committed))
         outcome_of_truncated(&o);
     if (!j->committed && (o.kind == OUTCOME_OK || j->seen == GEMINI_NOTHING))
-        outcome_of_empty(&o);
+        judge_empty(j, &o);
     judge(j, o);
-    if (o.kind == OUTCOME_OK && j->mode == ANSWER_CHAT_STREAM)
+    if (o.kind != OUTCOME_OK)
+        return;
+    if (j->mode == ANSWER_CHAT_STREAM)
         end_chat(j);
+    else if (j->held.n > 0)
+        emit(j, buf_str(&j->held), j->held.n);
 }
 
 /* A whole answer for who wants a stream: natively one event, or an array of one. */
@@ -366,6 +401,13 @@ static bool type_is(const struct journey *j, const char *type)
     return strncasecmp(j->answer_type, type, strlen(type)) == 0;
 }
 
+/* What came compressed has been inflated: it is longer than its header says. */
+static bool tells_length(const struct journey *j)
+{
+    auto_buf encoding = {0};
+    return !upstream_header_get(&j->call, "Content-Encoding", &encoding);
+}
+
 static void begin_passing(struct journey *j)
 {
     j->passing = j->committed = true;
@@ -373,7 +415,8 @@ static void begin_passing(struct journey *j)
     j->first_byte_at = clock_ms();
     response_begin(j->req, j->call.status);
     answer_headers(j);
-    answer_header(j, "Content-Length");
+    if (tells_length(j))
+        answer_header(j, "Content-Length");
     response_header(j->req, "X-Accel-Buffering", "no");
 }
 
@@ -484,7 +527,7 @@ static void judge_generated(struct journey *j)
         j->usage_known = true;
     j->seen = gemini_look(answer);
     if (!gemini_meaningful(j->seen))
-        outcome_of_empty(&j->judged);
+        judge_empty(j, &j->judged);
 }
 
 /* What happens on the way through a credential's own proxy is no fault of the credential, and another one goes
@@ -507,8 +550,9 @@ static void judge_call(struct journey *j, enum upstream_end end)
     if (j->judged_set)
         return;
     bool good = j->call.status >= 200 && j->call.status < 300;
-    bool elsewhere = j->mode == ANSWER_PASS && j->call.status >= 300 && j->call.status < 400;
-    if (end != UPSTREAM_DONE) {
+    bool fetches = strcmp(j->call.method, "GET") == 0 || strcmp(j->call.method, "HEAD") == 0;
+    bool elsewhere = j->mode == ANSWER_PASS && fetches && j->call.status / 100 == 3;
+    if (end != UPSTREAM_DONE && !(j->streaming && stream_ended(j))) {
         outcome_of_transport(end, &j->judged);
         if (*j->call.error != '\0')
             snprintf(j->judged.error, sizeof j->judged.error, "%s", j->call.error);
@@ -522,7 +566,9 @@ static void judge_call(struct journey *j, enum upstream_end end)
         if (good && j->wrapped != CODEASSIST_NONE)
             accounts_whole(j);
         outcome_of_answer(j->call.status, buf_str(&j->answer), j->answer.n, account, &j->judged);
-        if (j->judged.kind == OUTCOME_OK && j->generates)
+        if (!good)
+            outcome_retry_after(&j->judged, upstream_retry_after_ms(&j->call));
+        if (j->judged.kind == OUTCOME_OK && j->generates && !j->opaque)
             judge_generated(j);
     }
 }
@@ -533,8 +579,13 @@ static void tell_of_break(struct journey *j)
     const struct outcome *o = &j->judged;
     bool told = o->kind == OUTCOME_OK || o->kind == OUTCOME_CLIENT_GONE || !j->streaming;
     bool upstream_said = o->status >= 400; /* its own error event was passed on */
-    if (!j->committed || told || upstream_said)
+    if (!j->committed || told)
         return;
+    if (upstream_said) {
+        if (j->mode == ANSWER_STREAM && j->events.form == EVENTS_ARRAY)
+            emit(j, "]", 1);
+        return;
+    }
     struct fault f = {0};
     bool late = o->kind == OUTCOME_TIMEOUT_IDLE || o->kind == OUTCOME_TIMEOUT_TOTAL;
     fault_set(&f, late ? FAULT_TIMEOUT : FAULT_UPSTREAM,
@@ -626,9 +677,11 @@ static void take_traits(struct journey *j)
 {
     traits_read(&j->traits, j->permit.traits);
     j->asks_stream = wants_stream(j);
-    if (j->generates && j->traits.stream == STREAM_COLLECT && j->mode == ANSWER_WHOLE)
+    if (!j->generates || j->opaque)
+        return;
+    if (j->traits.stream == STREAM_COLLECT && j->mode == ANSWER_WHOLE)
         j->asks_stream = true;
-    if (j->generates && j->traits.stream == STREAM_WHOLE)
+    if (j->traits.stream == STREAM_WHOLE)
         j->asks_stream = false;
 }
 

@@ -5,6 +5,7 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/conf.h"
+#include "base/json.h"
 #include "translate/base64.h"
 #include "translate/embed.h"
 #include "translate/error.h"
@@ -18,7 +19,10 @@ static bool read_json(struct journey *j)
 {
     if (!journey_body(j, (size_t)conf.body_max))
         return false;
-    j->chat_body = gemini_parse(buf_str(&j->body), j->body.n);
+    char where[JSON_WHERE];
+    j->chat_body = json_read_where(buf_str(&j->body), j->body.n, where);
+    if (*where != '\0')
+        return fault_set(&j->fault, FAULT_BAD_REQUEST, "the request body is not valid JSON (%s)", where);
     if (!json_is_object(j->chat_body))
         return fault_set(&j->fault, FAULT_BAD_REQUEST, "the request body is not a JSON object");
     auto_str model = chat_model(j->chat_body, &j->fault);
@@ -27,6 +31,8 @@ static bool read_json(struct journey *j)
     if (strlen(model) >= sizeof j->model)
         return fault_param(&j->fault, "model", "the model's name is too long");
     snprintf(j->model, sizeof j->model, "%s", model);
+    if (strncmp(model, "tunedModels/", 12) == 0) /* it is somebody's */
+        journey_resource(j, model);
     return true;
 }
 
@@ -75,12 +81,20 @@ static bool translate(struct journey *j, const char *upstream_model, struct faul
     if (request == NULL)
         return false;
     free(j->sending_owned);
-    j->sending_owned = json_dumps(request, TRANSLATE_DUMP);
+    j->sending_owned = json_write(request);
     j->sending = j->sending_owned;
     j->sending_n = j->sending != NULL ? strlen(j->sending) : 0;
     if (j->sending == NULL)
         return fault_set(f, FAULT_BAD_REQUEST, "the request holds text that is not valid UTF-8");
     return true;
+}
+
+static void put_model(struct buf *url, const char *model)
+{
+    auto_buf resource = {0};
+    uri_model_resource(&resource, model);
+    buf_puts(url, "/v1beta/");
+    uri_path_encode(url, buf_str(&resource));
 }
 
 static bool prepare_chat(struct journey *j, struct buf *url, struct fault *f)
@@ -89,8 +103,7 @@ static bool prepare_chat(struct journey *j, struct buf *url, struct fault *f)
     chat_traits(j->chat, &j->traits);
     if (!journey_prepared(j, model, j->permit.traits) && !translate(j, model, f))
         return false;
-    buf_puts(url, "/v1beta/models/");
-    uri_path_encode(url, model);
+    put_model(url, model);
     buf_puts(url, j->asks_stream ? ":streamGenerateContent?alt=sse" : ":generateContent");
     return true;
 }
@@ -113,9 +126,11 @@ static bool read_chat(struct journey *j)
     j->method = "POST";
     j->metered = j->generates = true;
     j->prepare = prepare_chat;
-    affinity_of_body(j);
     journey_prepared(j, j->model, "");
-    return translate(j, j->model, &j->fault); /* what is wrong is said before anything is reserved */
+    if (!translate(j, j->model, &j->fault)) /* what is wrong is said before anything is reserved */
+        return false;
+    affinity_of_request(j);
+    return true;
 }
 
 static void answer_chat(struct journey *j)
@@ -153,11 +168,10 @@ static bool prepare_embed(struct journey *j, struct buf *url, struct fault *f)
     if (request == NULL)
         return false;
     free(j->sending_owned);
-    j->sending_owned = json_dumps(request, TRANSLATE_DUMP);
+    j->sending_owned = json_write(request);
     j->sending = j->sending_owned;
     j->sending_n = j->sending != NULL ? strlen(j->sending) : 0;
-    buf_puts(url, "/v1beta/models/");
-    uri_path_encode(url, j->permit.upstream_model);
+    put_model(url, j->permit.upstream_model);
     buf_puts(url, ":batchEmbedContents");
     return j->sending != NULL ||
            fault_set(f, FAULT_BAD_REQUEST, "the request holds text that is not valid UTF-8");

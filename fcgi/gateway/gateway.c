@@ -31,6 +31,7 @@
 
 enum {
     BARE_STOPS = 5, /* so often a STOP without content is tried elsewhere; then it is the answer */
+    ODD_ENDS = 2,   /* and so often an end for another reason, as a malformed function call is */
     OVERLOADS = 2,  /* failures of a model after which its stand-in is asked, if it has one */
     TWICE = 2,      /* what follows the request to a second project, or keeps us from connecting at all, is
                        nobody's      fault there */
@@ -155,7 +156,8 @@ static bool accept_bare_stop(struct journey *j)
 {
     if (j->judged.kind != OUTCOME_EMPTY || !gemini_ended(j->seen))
         return false;
-    return ++j->bare_stops >= BARE_STOPS || j->bare_stops > j->retries;
+    int most = (j->seen & GEMINI_ODD) != 0 ? ODD_ENDS : BARE_STOPS;
+    return ++j->bare_stops >= most || j->bare_stops > j->retries;
 }
 
 /* Failures of the model or the network: another key may fare better, but need not. */
@@ -376,6 +378,10 @@ bool gateway_run(struct journey *j)
     }
     if (j->fault.kind != FAULT_NONE)
         return false;
+    if (j->judged.kind == OUTCOME_CALLER && j->judged.status / 100 == 3)
+        return fault_set(&j->fault, FAULT_UPSTREAM,
+                         "the upstream answered with a redirect (%d); the operator checks POLLUX_UPSTREAM",
+                         j->judged.status);
     if (j->committed || j->judged.kind == OUTCOME_OK || j->judged.kind == OUTCOME_CALLER) {
         journey_tell_model(j);
         return true; /* an answer, be it the caller's own mistake */

@@ -147,7 +147,7 @@ static void retry_headers(struct request *r, enum dialect dialect, const struct 
     snprintf(text, sizeof text, "%lld", (long long)s);
     if (wait && (dialect == DIALECT_NATIVE || s <= 60))
         response_header(r, "Retry-After", text);
-    else if (f->kind == FAULT_EXHAUSTED || f->kind == FAULT_BUDGET)
+    else if ((f->kind == FAULT_EXHAUSTED && f->retry_after_ms != 0) || f->kind == FAULT_BUDGET)
         response_header(r, "X-Should-Retry", "false");
 }
 
@@ -170,7 +170,7 @@ void answer_fault(struct request *r, enum dialect dialect, const struct fault *f
 
 void answer_json(struct journey *j, int status, json_t *value)
 {
-    auto_str text = json_dumps(value, TRANSLATE_DUMP);
+    auto_str text = json_write(value);
     json_decref(value);
     if (text == NULL) {
         fault_set(&j->fault, FAULT_UPSTREAM, "the upstream's answer could not be translated");

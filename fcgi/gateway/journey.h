@@ -61,6 +61,7 @@ struct journey {
     int64_t est_tokens; /* of the prompt; 0 when not metered */
     bool wants_events;  /* a native stream was asked for as events (alt=sse) */
     bool generates;     /* an answer without content is worth another try */
+    bool opaque;        /* but here it cannot be known: the client masks the answer, or wants it in another form */
     bool stream;        /* for the log */
     enum answer_mode mode;
     char *resources[RESOURCES_MAX]; /* owned */
@@ -234,8 +235,8 @@ void answer_fault(struct request *r, enum dialect dialect, const struct fault *f
 /* Sends a JSON value: new reference taken. */
 void answer_json(struct journey *j, int status, json_t *value);
 
-/* Names of resources in a request body whose project must serve it. (affinity.c) */
-void affinity_of_body(struct journey *j);
+/* Names of resources in the body to be sent whose project must serve it. (affinity.c) */
+void affinity_of_request(struct journey *j);
 
 /* Names of resources that an answer brought into being or showed: remembered for the project of the permit,
  * before the client hears of them. (affinity.c) */

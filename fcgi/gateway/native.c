@@ -87,8 +87,11 @@ static bool prepare(struct journey *j, struct buf *url, struct fault *f)
 {
     (void)f;
     struct uri_call call = *(const struct uri_call *)j->prepare_ctx;
-    if (*call.model != '\0' && strcmp(j->permit.upstream_model, j->model) != 0 && *j->permit.upstream_model)
-        snprintf(call.resource, sizeof call.resource, "models/%s", j->permit.upstream_model);
+    if (*call.model != '\0' && strcmp(j->permit.upstream_model, j->model) != 0 && *j->permit.upstream_model) {
+        auto_buf resource = {0};
+        uri_model_resource(&resource, j->permit.upstream_model);
+        snprintf(call.resource, sizeof call.resource, "%s", buf_str(&resource));
+    }
     if (asks_otherwise(j))
         snprintf(call.verb, sizeof call.verb, "%s",
                  j->asks_stream ? "streamGenerateContent" : "generateContent");
@@ -122,12 +125,34 @@ static bool has_body(const char *method)
     return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
 }
 
+/* Appends the form that the client wants of the answer: "sse", "json", "media", "proto"; nothing if it does not say. */
+static void alt_of(const struct journey *j, struct buf *alt)
+{
+    if (uri_query_get(buf_str(&j->uri->query), "alt", alt) == 0)
+        uri_query_get(buf_str(&j->uri->query), "$alt", alt);
+}
+
 static bool wants_events(const struct journey *j)
 {
     auto_buf alt = {0};
-    if (uri_query_get(buf_str(&j->uri->query), "alt", &alt) == 0)
-        uri_query_get(buf_str(&j->uri->query), "$alt", &alt);
+    alt_of(j, &alt);
     return strcmp(buf_str(&alt), "sse") == 0;
+}
+
+/* Whether the answer will not be JSON, nor events where a stream was asked for. */
+static bool is_other_form(const struct journey *j)
+{
+    auto_buf alt = {0};
+    alt_of(j, &alt);
+    return alt.n > 0 && strcmp(buf_str(&alt), "json") != 0 && !j->wants_events;
+}
+
+/* Whether the client wants to see only some members of the answer. */
+static bool is_masked(const struct journey *j)
+{
+    const char *query = buf_str(&j->uri->query);
+    return uri_query_get(query, "fields", NULL) > 0 || uri_query_get(query, "$fields", NULL) > 0 ||
+           request_header(j->req, "x-goog-field-mask") != NULL;
 }
 
 /* Caches, interactions and some others name their model in the body: it is one that the client has to be
@@ -152,6 +177,9 @@ static bool read_native(struct journey *j, struct uri_call *call)
     j->mode = v->mode;
     j->stream = v->mode == ANSWER_STREAM;
     j->wants_events = j->stream && wants_events(j);
+    j->opaque = is_masked(j) || is_other_form(j);
+    if (j->stream && is_other_form(j))
+        j->mode = ANSWER_PASS;
     j->bearer = strncmp(call->resource, "openai/", 7) == 0;
     bool of_model = *call->model != '\0' && *call->verb != '\0' && strcmp(j->method, "POST") == 0;
     bool lists = strcmp(j->method, "GET") == 0 && models_is_listing(call);
@@ -159,7 +187,8 @@ static bool read_native(struct journey *j, struct uri_call *call)
         return false;
     bool below_model =
         *call->model != '\0' && strchr(call->resource + strcspn(call->resource, "/") + 1, '/') != NULL;
-    if (*call->model == '\0' || below_model) /* models/x/operations/y, say, is somebody's */
+    bool tuned = strncmp(call->model, "tunedModels/", 12) == 0;
+    if (*call->model == '\0' || below_model || tuned) /* models/x/operations/y, say, is somebody's */
         resources_of_path(j, call);
     if (!has_body(j->method))
         return true;
@@ -167,7 +196,7 @@ static bool read_native(struct journey *j, struct uri_call *call)
         return false;
     j->sending = buf_str(&j->body);
     j->sending_n = j->body.n;
-    affinity_of_body(j);
+    affinity_of_request(j);
     if (*j->model == '\0')
         model_of_body(j);
     return true;
@@ -210,7 +239,7 @@ static void follow_redirects(struct journey *j)
 
 static void answer_native(struct journey *j, const struct uri_call *call)
 {
-    if (is_redirect(j->answer_status) && strcmp(j->method, "GET") == 0)
+    if (is_redirect(j->answer_status))
         follow_redirects(j);
     if (j->fault.kind != FAULT_NONE)
         return;

@@ -31,18 +31,44 @@ static bool put(struct sse *s, const char *bytes, size_t n)
     return response_write(s->r, bytes, n) && response_flush(s->r);
 }
 
+/* Where the first data line begins, `n` if there is none. */
+static size_t data_line(const char *bytes, size_t n)
+{
+    for (size_t at = 0; at + 5 <= n; at++) {
+        bool begins = at == 0 || bytes[at - 1] == '\n' || bytes[at - 1] == '\r';
+        if (begins && memcmp(bytes + at, prefix, 5) == 0)
+            return at;
+    }
+    return n;
+}
+
+/* The prefix has gone already: what follows is the rest of the first data line. Comments, blank lines and other
+ * fields that stand before it can no longer be sent. */
+static bool complete(struct sse *s, const char *bytes, size_t n)
+{
+    size_t at = data_line(bytes, n);
+    if (at == n)
+        return true;
+    s->pending = false;
+    at += at + 5 < n && bytes[at + 5] == ' ' ? PREFIX_N : 5;
+    return put(s, bytes + at, n - at);
+}
+
+/* JSON outside of data lines, as some errors come. */
+static bool is_bare(const char *bytes, size_t n)
+{
+    return n > 0 && (bytes[0] == '{' || bytes[0] == '[');
+}
+
 bool sse_raw(struct sse *s, const char *bytes, size_t n)
 {
     sse_open(s);
-    if (s->pending) {
-        s->pending = false;
-        size_t skip = n >= 5 && memcmp(bytes, prefix, 5) == 0 ? 5 : 0;
-        if (skip == 5 && n > 5 && bytes[5] == ' ')
-            skip = PREFIX_N;
-        bytes += skip;
-        n -= skip;
-    }
-    return put(s, bytes, n);
+    if (!s->pending)
+        return put(s, bytes, n);
+    if (!is_bare(bytes, n))
+        return complete(s, bytes, n);
+    s->pending = false;
+    return put(s, bytes, n) && put(s, "\r\n\r\n", 4);
 }
 
 bool sse_event(struct sse *s, const char *payload, size_t n)

@@ -129,6 +129,14 @@ static bool strip_prefix(struct buf *path, const char *prefix)
     return true;
 }
 
+static bool malformed(const char *path, size_t n, struct fault *f)
+{
+    if (memmem(path, n, "//", 2) != NULL)
+        return fault_set(f, FAULT_BAD_REQUEST,
+                         "The request's path holds \"//\": does the base URL end with a slash too many?");
+    return fault_set(f, FAULT_BAD_REQUEST, "The request's path is malformed.");
+}
+
 static bool parse_into(const char *request_uri, const char *prefix, struct uri *ret, struct fault *f)
 {
     if (strnlen(request_uri, URI_MAX + 1) > URI_MAX)
@@ -137,7 +145,7 @@ static bool parse_into(const char *request_uri, const char *prefix, struct uri *
     size_t n = strcspn(path, "?");
     bool host_only = path > request_uri && n == 0;
     if (!(host_only ? decode_path("/", 1, &ret->path) : decode_path(path, n, &ret->path)))
-        return fault_set(f, FAULT_BAD_REQUEST, "The request's path is malformed.");
+        return malformed(path, n, f);
     if (!strip_prefix(&ret->path, prefix))
         return fault_set(f, FAULT_NOT_FOUND, "There is nothing at this path.");
     const char *query = path[n] == '?' ? path + n + 1 : "";
@@ -222,6 +230,13 @@ bool uri_model_ok(const char *name)
 {
     name += home_length(name);
     return name_segment_ok(name, strlen(name));
+}
+
+void uri_model_resource(struct buf *out, const char *model)
+{
+    if (home_length(model) == 0)
+        buf_puts(out, "models/");
+    buf_puts(out, model);
 }
 
 static bool model_verb(const char *verb)

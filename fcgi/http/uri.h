@@ -52,6 +52,9 @@ void uri_call_path(struct buf *out, const struct uri_call *call);
  * allowed are letters, digits, dot, underscore and hyphen. */
 bool uri_model_name(const char *given, char name[static URI_MODEL_MAX]);
 
+/* Appends the resource of a model, not encoded: "models/x" for x; a name with its collection is one already. */
+void uri_model_resource(struct buf *out, const char *model);
+
 /* Is this a model's name, with or without its collection? */
 bool uri_model_ok(const char *name);
 

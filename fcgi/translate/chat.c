@@ -108,11 +108,22 @@ static bool read_flag(const json_t *object, const char *key, bool *flag, const c
     return true;
 }
 
+static bool asks_for_sound(const json_t *body)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach(json_object_get(body, "modalities"), i, one) {
+        if (json_is_string(one) && strcmp(json_string_value(one), "audio") == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool read_audio(struct chat *c, const json_t *body, struct fault *f)
 {
     const char *format = shape_text(json_object_get(body, "audio"), "format");
     c->pcm = format != NULL && strcmp(format, "pcm16") == 0;
-    if (format != NULL && !c->pcm && strcmp(format, "wav") != 0)
+    if (format != NULL && !c->pcm && strcmp(format, "wav") != 0 && asks_for_sound(body))
         return fault_param(f, "audio.format",
                            "Only the audio formats 'wav' and 'pcm16' can be produced.");
     return true;

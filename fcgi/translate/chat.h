@@ -14,7 +14,7 @@
  *
  * Requests and answers may share values (by reference count) with what they
  * were made from: treat them as read-only, serialise them, drop them.
- * Numbers: write them with TRANSLATE_DUMP, or floats get 17 digits of noise.
+ * json_write() of base/json.h writes their numbers without noise and without loss.
  */
 #ifndef POLLUX_TRANSLATE_CHAT_H
 #define POLLUX_TRANSLATE_CHAT_H
@@ -26,9 +26,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* Flags for json_dumps() of everything that this room makes. */
-#define TRANSLATE_DUMP (JSON_COMPACT | JSON_REAL_PRECISION(15))
 
 struct chat;
 

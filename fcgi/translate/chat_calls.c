@@ -9,6 +9,7 @@
  * the messages up to the next model turn with calls.
  */
 #include "base/auto.h"
+#include "base/json.h"
 #include "translate/chat_own.h"
 #include "translate/shape.h"
 
@@ -138,7 +139,7 @@ static json_t *response_copy(const json_t *value, int depth)
     if (!json_is_object(value) && !json_is_array(value))
         return json_incref((json_t *)value);
     if (depth > RESULT_DEPTH_MAX) {
-        auto_str text = shape_dump(value);
+        auto_str text = json_write(value);
         return text != NULL ? shape_string(text, strlen(text)) : json_null();
     }
     size_t i;

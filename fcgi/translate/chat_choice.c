@@ -7,6 +7,7 @@
  * functions make the smaller objects around them.
  */
 #include "base/auto.h"
+#include "base/json.h"
 #include "translate/base64.h"
 #include "translate/chat_own.h"
 #include "translate/media.h"
@@ -81,7 +82,7 @@ static json_t *made_id(struct chat *c)
 
 static json_t *call_arguments(const json_t *args)
 {
-    auto_str text = json_is_object(args) ? shape_dump(args) : NULL;
+    auto_str text = json_is_object(args) ? json_write(args) : NULL;
     return text != NULL ? shape_string(text, strlen(text)) : json_string("{}");
 }
 
@@ -109,10 +110,10 @@ static void add_text(struct buf *out, const json_t *text)
         buf_add(out, json_string_value(text), json_string_length(text));
 }
 
-/* "PYTHON" -> "python"; nothing that could leave the fence. */
-static void add_fence(struct buf *out, const char *language, const json_t *text)
+/* "PYTHON" -> "python"; nothing that could leave the fence. It begins a line, also in a stream. */
+static void add_fence(const struct choice *choice, struct buf *out, const char *language, const json_t *text)
 {
-    if (out->n > 0 && out->p[out->n - 1] != '\n')
+    if (out->n > 0 ? out->p[out->n - 1] != '\n' : choice->in_line)
         buf_putc(out, '\n');
     buf_puts(out, "```");
     for (; language != NULL && isalnum((unsigned char)*language); language++)
@@ -159,9 +160,9 @@ static void take_part(struct chat *c, struct choice *choice, const json_t *part,
     if (json_is_object(data) && !thought)
         take_data(said, data);
     if (json_is_object(code))
-        add_fence(&said->text, shape_text(code, "language"), json_object_get(code, "code"));
-    if (json_is_object(result))
-        add_fence(&said->text, NULL, json_object_get(result, "output"));
+        add_fence(choice, &said->text, shape_text(code, "language"), json_object_get(code, "code"));
+    if (json_string_length(json_object_get(result, "output")) > 0)
+        add_fence(choice, &said->text, NULL, json_object_get(result, "output"));
 }
 
 void chat_said(struct chat *c, struct choice *choice, const json_t *candidate, struct said *said)
@@ -174,6 +175,8 @@ void chat_said(struct chat *c, struct choice *choice, const json_t *candidate, s
             said->starts[i] = said->text.n;
         take_part(c, choice, part, said);
     }
+    if (said->text.n > 0)
+        choice->in_line = said->text.p[said->text.n - 1] != '\n';
     const char *reason = shape_text(candidate, "finishReason");
     if (reason != NULL && strcmp(reason, "FINISH_REASON_UNSPECIFIED") != 0)
         snprintf(choice->finish, sizeof choice->finish, "%s", reason);

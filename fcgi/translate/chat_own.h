@@ -26,6 +26,7 @@ struct choice {
     bool opened;        /* seen; in a stream, its role was sent */
     char finish[48];    /* Gemini's finish reason, "" while there is none */
     size_t calls;       /* tool calls so far: the index of the next one */
+    bool in_line;       /* the text of the events before does not end a line */
     struct buf text;    /* what was said so far, kept only for the offsets of citations */
     struct fence fence; /* of JSON that was asked for in words */
 };

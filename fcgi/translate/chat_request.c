@@ -6,6 +6,7 @@
  * does one of them. Fields that OpenAI has and Gemini has not are ignored.
  */
 #include "base/auto.h"
+#include "base/json.h"
 #include "translate/chat_own.h"
 #include "translate/schema.h"
 #include "translate/shape.h"
@@ -214,7 +215,7 @@ static void describe_json(struct draft *d, const json_t *schema)
 {
     auto_buf words = {0};
     buf_puts(&words, "Answer with one JSON value only: no Markdown fence around it, no other words.");
-    auto_str text = schema != NULL ? shape_dump(schema) : NULL;
+    auto_str text = schema != NULL ? json_write(schema) : NULL;
     if (text != NULL)
         buf_printf(&words, " It must follow this JSON Schema:\n%s", text);
     json_array_append_new(d->system, json_pack("{s:o}", "text", shape_string(words.p, words.n)));

@@ -162,12 +162,15 @@ static enum fault_kind kind_of(const json_t *error, int code, const char *messag
     case 402:
     case 429:
         return FAULT_EXHAUSTED;
+    case 409:
+        return FAULT_CONFLICT;
     case 413:
         return FAULT_TOO_LARGE;
     case 500:
         return FAULT_INTERNAL;
     case 503:
         return FAULT_UNAVAILABLE;
+    case 408:
     case 499:
     case 504:
         return FAULT_TIMEOUT;

@@ -2,7 +2,6 @@
 /* native.c: looking into Gemini answers; see native.h. */
 #include "translate/native.h"
 #include "base/json.h"
-#include "base/json.h"
 #include "translate/shape.h"
 
 #include <string.h>
@@ -51,7 +50,8 @@ static unsigned look_at_candidate(const json_t *candidate)
     const char *reason = shape_text(candidate, "finishReason");
     if (reason == NULL || *reason == '\0' || strcmp(reason, "FINISH_REASON_UNSPECIFIED") == 0)
         return seen;
-    return seen | GEMINI_FINISH | (explains(reason) ? GEMINI_EXPLAINED : 0);
+    bool plain = strcmp(reason, "STOP") == 0;
+    return seen | GEMINI_FINISH | (explains(reason) ? GEMINI_EXPLAINED : plain ? 0 : GEMINI_ODD);
 }
 
 static bool is_block(const json_t *feedback)
@@ -148,5 +148,5 @@ bool gemini_usage(const json_t *answer, struct usage *u)
 
 json_t *gemini_parse(const char *text, size_t n)
 {
-    return json_read(text, n);
+    return json_read_mended(text, n);
 }

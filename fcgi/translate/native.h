@@ -33,6 +33,7 @@ enum gemini_content {
     GEMINI_BLOCKED = 1 << 4,   /* the prompt was blocked */
     GEMINI_ERROR = 1 << 5,     /* an error object */
     GEMINI_USAGE = 1 << 6,     /* usageMetadata */
+    GEMINI_ODD = 1 << 7,       /* a finish reason that is no STOP and explains nothing: MALFORMED_FUNCTION_CALL... */
 };
 
 /* What there is in one answer or event. */
@@ -52,7 +53,7 @@ bool gemini_usage(const json_t *answer, struct usage *u);
 /* The error object of {"error":{...}} or [{"error":{...}}]: borrowed, NULL if there is none. */
 const json_t *gemini_error(const json_t *answer);
 
-/* json_read() of base/json.h: new, or NULL. */
+/* json_read_mended() of base/json.h: new, or NULL. */
 json_t *gemini_parse(const char *text, size_t n);
 
 #endif

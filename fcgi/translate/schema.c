@@ -10,6 +10,7 @@
 #include "translate/schema.h"
 #include "translate/shape.h"
 #include "base/auto.h"
+#include "base/json.h"
 
 #include <math.h>
 #include <string.h>
@@ -77,7 +78,7 @@ static const json_t *resolved(const struct cleaning *k, const json_t *schema)
 
 static void note(json_t *out, const char *words, const json_t *value)
 {
-    auto_str text = shape_dump(value);
+    auto_str text = json_write(value);
     if (text == NULL || strlen(text) > 200)
         return;
     auto_buf said = {0};
@@ -119,7 +120,7 @@ static void copy_enum(json_t *out, const json_t *values)
             if (json_string_length(value) > 0)
                 json_array_append(strings, value);
         } else {
-            auto_str text = shape_dump(value);
+            auto_str text = json_write(value);
             if (text != NULL)
                 json_array_append_new(strings, shape_string(text, strlen(text)));
         }

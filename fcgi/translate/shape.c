@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* shape.c: small readers of JSON values; see shape.h. */
 #include "translate/shape.h"
-#include "base/json.h"
 #include "base/auto.h"
 #include "base/utf8.h"
 
@@ -84,20 +83,4 @@ json_t *shape_string(const char *text, size_t n)
         i += length > 0 ? length : 1;
     }
     return json_stringn_nocheck(buf_str(&clean), clean.n);
-}
-
-static bool reads_back(const char *text, const json_t *value)
-{
-    json_auto_t *again = json_read(text, strlen(text));
-    return again != NULL && json_equal(again, value);
-}
-
-char *shape_dump(const json_t *value)
-{
-    const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
-    char *text = json_dumps(value, flags | JSON_REAL_PRECISION(15));
-    if (text == NULL || strchr(text, '.') == NULL || reads_back(text, value))
-        return text;
-    free(text);
-    return json_dumps(value, flags | JSON_REAL_PRECISION(17));
 }

@@ -34,8 +34,4 @@ void shape_share(json_t *object, const char *key, json_t *value);
 /* A string value of n bytes that may hold NUL, with invalid UTF-8 replaced: new, never NULL. */
 json_t *shape_string(const char *text, size_t n);
 
-/* The same text as compact JSON whose numbers are written as short as they can be read back: new, for
- * free(). NULL when it cannot be written. */
-char *shape_dump(const json_t *value);
-
 #endif

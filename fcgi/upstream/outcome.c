@@ -9,7 +9,6 @@
  * is learned, and the longest rest wins.
  */
 #include "upstream/outcome.h"
-#include "base/json.h"
 #include "base/auto.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -439,6 +438,18 @@ void outcome_of_answer(int http_status, const char *body, size_t n, bool account
     }
     struct answer a = answer_of(error, http_status, account);
     judge(&a, ret);
+}
+
+void outcome_retry_after(struct outcome *o, int64_t ms)
+{
+    if (ms <= 0 || o->retry_after_ms != 0 || o->rule != 0)
+        return;
+    if (o->kind == OUTCOME_QUOTA_BARE && strcmp(o->reason, "bare") == 0) {
+        set_quota_ms(o, ms > LONG_MS ? OUTCOME_QUOTA_DAY : OUTCOME_QUOTA_MINUTE, ms, "retry_info");
+        set_error(o);
+    } else if (o->kind == OUTCOME_OVERLOADED) {
+        o->retry_after_ms = ms;
+    }
 }
 
 /* ------------------------------------------------------ without answer ---- */

@@ -73,6 +73,10 @@ void outcome_of_answer(int http_status, const char *body, size_t n, bool account
  * unchanged, if it is none. `root` is borrowed. */
 bool outcome_of_error_object(const json_t *root, bool account, struct outcome *ret);
 
+/* What the answer's header Retry-After says (upstream_retry_after_ms()): it counts where the body is silent about
+ * time. Of no effect on what is neither a limit nor an overload. */
+void outcome_retry_after(struct outcome *o, int64_t ms);
+
 /* A 2xx without candidate, text, call or reason. */
 void outcome_of_empty(struct outcome *ret);
 

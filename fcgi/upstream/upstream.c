@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 enum {
     IDLE_HANDLES = 256,        /* handles (and their connections) that wait to be used again */
@@ -236,6 +237,7 @@ static void set_options(CURL *h, struct upstream_call *c, struct flight *fl, str
     curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L); /* libcurl would take our headers along */
     curl_easy_setopt(h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1); /* one stream a handle anyway */
+    curl_easy_setopt(h, CURLOPT_ACCEPT_ENCODING, "identity"); /* and what comes compressed nevertheless is inflated */
     curl_easy_setopt(h, CURLOPT_PROXY, c->proxy != NULL ? c->proxy : "");   /* "" also hides http_proxy */
     curl_easy_setopt(h, CURLOPT_NOPROXY, "");                               /* hides no_proxy */
     curl_easy_setopt(h, CURLOPT_HTTPPROXYTUNNEL, 1L); /* what a proxy says can never be taken for an answer */
@@ -337,6 +339,27 @@ bool upstream_header_get(const struct upstream_call *c, const char *name, struct
         line += strspn(line, "\r\n");
     }
     return false;
+}
+
+/* A header's date as seconds since 1970; -1 when it is not there or none. */
+static time_t date_of(const struct upstream_call *c, const char *name)
+{
+    auto_buf text = {0};
+    return upstream_header_get(c, name, &text) ? curl_getdate(buf_str(&text), NULL) : -1;
+}
+
+int64_t upstream_retry_after_ms(const struct upstream_call *c)
+{
+    const int64_t longest = 7 * 24 * 3600;
+    auto_buf text = {0};
+    if (!upstream_header_get(c, "Retry-After", &text))
+        return 0;
+    int64_t s = strtoll(buf_str(&text), NULL, 10);
+    if (strspn(buf_str(&text), "0123456789") == 0) {
+        time_t at = date_of(c, "Retry-After"), now = date_of(c, "Date");
+        s = at == -1 ? 0 : (int64_t)at - (int64_t)(now != -1 ? now : time(NULL));
+    }
+    return s <= 0 ? 0 : (s < longest ? s : longest) * 1000;
 }
 
 void upstream_call_free(struct upstream_call *c)

@@ -65,6 +65,10 @@ enum upstream_end upstream_perform(struct upstream_call *c);
  */
 bool upstream_header_get(const struct upstream_call *c, const char *name, struct buf *value);
 
+/* How long the answer's Retry-After says to wait, in ms; 0 when it does not say. A date counts from the answer's own
+ * Date, whatever the clock here shows. */
+int64_t upstream_retry_after_ms(const struct upstream_call *c);
+
 /* Frees what the call holds; not the caller's body. */
 void upstream_call_free(struct upstream_call *c);
 

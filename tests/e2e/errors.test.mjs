@@ -112,6 +112,18 @@ describe('who rests', () => {
     const [row] = await pollux.sql("select reason, round(extract(epoch from ready_at - clock_timestamp()) / 3600)::int as hours from pollux.quota where reason like 'rule%'");
     assert.equal(row.hours, 168);
   });
+  test('without any rule: who said in a header alone when to come back, in seconds or as a date', async () => {
+    for (const after of ['40', new Date(Date.now() + 40_000).toUTCString()]) {
+      await pollux.cli('reset', '--all');
+      upstream.forget();
+      failOnce({ status: 429, headers: { 'retry-after': after }, body: '' });
+      assert.equal((await ask()).status, 200);
+      await pollux.settled();
+      const rows = await pollux.sql('select round(extract(epoch from ready_at - clock_timestamp()))::int as seconds from pollux.quota where ready_at > clock_timestamp()');
+      assert.equal(rows.length, 1, after);
+      assert.ok(rows[0].seconds > 30 && rows[0].seconds <= 45, `${after}: ${rows[0].seconds} s`);
+    }
+  });
   test('the model, with all projects', async () => {
     upstream.says(failing(503, 'the model sleeps', 'UNAVAILABLE'));
     await pollux.setting('wait_limit_ms', 500);
@@ -128,6 +140,24 @@ describe('who rests', () => {
     assert.equal((await ask()).status, 200, 'until it is reset by hand');
     await pollux.setting('wait_limit_ms', 30000);
   });
+});
+
+test('a redirect, a status of another upstream\'s own and a late answer are failures of the upstream, in both dialects', async () => {
+  await pollux.setting('retries', 0);
+  const asks = [() => ask(), () => ask('/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse'), () => pollux.send('/v1beta/cachedContents', { body: {} }),
+    () => pollux.send('/v1/chat/completions', { body: { model: 'gemini-2.5-flash', messages: [{ role: 'user', content: 'x' }] } })];
+  for (const [answer, native, openai] of [[{ status: 302, headers: { location: 'https://elsewhere.example/' }, body: '' }, 502, 502], [failing(529, 'Overloaded', 'OVERLOADED'), 529, 502],
+    [failing(408, 'too late', 'UNKNOWN'), 408, 504], [failing(409, 'aborted', 'ABORTED'), 409, 409]]) {
+    for (const one of asks) {
+      await pollux.cli('reset', '--all');
+      upstream.says(answer);
+      const said = await one();
+      assert.equal(said.status, one === asks.at(-1) ? openai : native, `${answer.status}: ${said.text}`);
+      assert.ok(said.json().error.message.length > 0);
+    }
+  }
+  await pollux.setting('retries', 7);
+  upstream.says(good);
 });
 
 describe('editing', () => {

@@ -102,6 +102,10 @@ describe('bodies', () => {
   test('not JSON, in the OpenAI dialect', async () => {
     for (const body of ['', '{', 'hello', '[1]', 'null', '"x"', '{"model":"gemini-2.5-flash","messages":[}']) await bad('/v1/chat/completions', body);
   });
+  test('where it is not JSON is said', async () => {
+    const error = await bad('/v1/chat/completions', '{"model":"gemini-2.5-flash",\n"messages":[}');
+    assert.match(error.message, /not valid JSON \(line 2, column 13\)/);
+  });
   test('nested ten thousand deep', async () => {
     const deep = '['.repeat(10_000) + ']'.repeat(10_000);
     await bad('/v1/chat/completions', `{"model":"gemini-2.5-flash","messages":${deep}}`);

@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { startPollux } from '../lib/pollux.mjs';
-import { startScripted } from '../lib/scripted.mjs';
+import { answerOf, sse, startScripted, unary } from '../lib/scripted.mjs';
 import { keyOf, projects } from '../lib/sim.mjs';
 import { send } from '../lib/http.mjs';
 import { waitFor } from '../lib/wait.mjs';
@@ -255,30 +255,83 @@ describe('plain HTTP', () => {
     assert.equal(bytes.body.length, 65536);
     assert.equal((await usedKeys()).length, 1, 'all at the project that made it');
   });
-  test('a download that lies elsewhere is fetched from there, without the key', async () => {
-    const elsewhere = await startScripted();
-    const upstream = await startScripted();
-    const media = await startPollux({ upstream: upstream.url });
-    try {
-      await media.cli('key', 'add', 'AIzaSy-redirected-download-key');
-      upstream.says({ status: 302, headers: { location: `${elsewhere.url}/signed/video.mp4?sig=1` } });
-      elsewhere.says({ type: 'video/mp4', pieces: ['first ', 'second'] });
-      const got = await media.send('/v1beta/files/abc:download?alt=media');
-      assert.deepEqual([got.status, got.text, got.headers['content-type']], [200, 'first second', 'video/mp4']);
-      assert.equal(upstream.calls[0].key, 'AIzaSy-redirected-download-key');
-      assert.deepEqual(elsewhere.calls.map((call) => [call.path, call.key, call.headers.authorization]), [['/signed/video.mp4?sig=1', undefined, undefined]]);
-      elsewhere.says({ status: 404, body: '{"error": {"code": 404, "message": "gone", "status": "NOT_FOUND"}}' });
-      assert.equal((await media.send('/v1beta/files/abc:download?alt=media')).status, 404);
-      upstream.says({ status: 302, headers: { location: 'ftp://example.com/x' } });
-      assert.equal((await media.send('/v1beta/files/abc:download?alt=media')).status, 502);
-    } finally {
-      await media.stop();
-      await Promise.all([elsewhere.stop(), upstream.stop()]);
-    }
-  });
   test('a route that nobody has heard of yet is forwarded as it is', async () => {
     const answer = await pollux.send('/v1beta/brandNewThings?x=1', { body: '{"a":1}' });
     assert.equal(answer.status, 404);
     assert.match((await pollux.sim.stats()).urls.at(-1), /^\/v1beta\/brandNewThings\?x=1$/);
+  });
+});
+
+// From an upstream that says one odd thing at a time.
+describe('odd answers', () => {
+  const prompt = { body };
+  let upstream;
+  let odd;
+  before(async () => {
+    upstream = await startScripted();
+    odd = await startPollux({ upstream: upstream.url });
+    await odd.cli('key', 'add', ...[1, 2, 3].map(keyOf));
+  });
+  beforeEach(() => upstream.forget());
+  after(async () => {
+    await odd?.stop();
+    await upstream?.stop();
+  });
+  test('a download that lies elsewhere is fetched from there, without the key', async () => {
+    const elsewhere = await startScripted();
+    try {
+      upstream.says({ status: 302, headers: { location: `${elsewhere.url}/signed/video.mp4?sig=1` } });
+      elsewhere.says({ type: 'video/mp4', pieces: ['first ', 'second'] });
+      const got = await odd.send('/v1beta/files/abc:download?alt=media');
+      assert.deepEqual([got.status, got.text, got.headers['content-type']], [200, 'first second', 'video/mp4']);
+      assert.match(upstream.calls[0].key, /^AIza/);
+      assert.deepEqual(elsewhere.calls.map((call) => [call.path, call.key, call.headers.authorization]), [['/signed/video.mp4?sig=1', undefined, undefined]]);
+      elsewhere.says({ status: 404, body: '{"error": {"code": 404, "message": "gone", "status": "NOT_FOUND"}}' });
+      assert.equal((await odd.send('/v1beta/files/abc:download?alt=media')).status, 404);
+      upstream.says({ status: 302, headers: { location: 'ftp://example.com/x' } });
+      assert.equal((await odd.send('/v1beta/files/abc:download?alt=media')).status, 502);
+    } finally {
+      await elsewhere.stop();
+    }
+  });
+  test('a stream that is an array stays one, whatever happens in it', async () => {
+    const element = JSON.stringify(answerOf([{ text: 'a' }], { finish: null }), null, 2);
+    const last = JSON.stringify(answerOf([{ text: 'b' }]));
+    const failure = JSON.stringify({ error: { code: 503, message: 'The model is overloaded.', status: 'UNAVAILABLE' } });
+    const whole = `[${element}\n,\r\n${last}\n]\n`;
+    upstream.says({ pieces: [...whole] });
+    assert.equal((await odd.send(stream, prompt)).text, whole, 'byte for byte');
+    for (const [what, pieces] of [['ends without a reason', [`[${element}`, '\n]\n']], ['ends in the middle', [`[${element}`, ',\r\n{"cand']], ['holds an error', [`[${element}`, `,\r\n${failure}`, ']\n']]]) {
+      upstream.says({ pieces });
+      const answer = (await odd.send(stream, prompt)).json();
+      assert.deepEqual([answer[0].candidates[0].content.parts[0].text, answer.at(-1).error.status], ['a', 'UNAVAILABLE'], what);
+    }
+  });
+  test('an answer that the client masks, or wants in another form, is not looked at for what is missing', async () => {
+    const { content } = answerOf([{ text: 'a' }]).candidates[0];
+    const masked = sse([{ candidates: [{ content }] }, { candidates: [{ content }] }]);
+    const usage = { body: '{"usageMetadata":{"totalTokenCount":7}}' };
+    const binary = { type: 'application/x-protobuf', pieces: [Buffer.from([10, 0, 1, 2]), Buffer.from([0, 255, 10])] };
+    for (const [says, path, headers] of [[masked, `${stream}?alt=sse&fields=candidates.content`], [masked, `${stream}?%24fields=candidates(content)&alt=sse`], [masked, `${stream}?alt=sse`, { 'x-goog-field-mask': 'candidates.content' }],
+      [usage, `${generate}?fields=usageMetadata`], [binary, `${stream}?alt=proto`], [binary, `${generate}?$alt=proto`], [masked, `${generate}?alt=sse`]]) {
+      upstream.forget();
+      upstream.says(says);
+      const answer = await odd.send(path, { ...prompt, headers });
+      assert.equal(answer.status, 200, answer.text);
+      assert.ok(answer.body.equals(Buffer.concat([says.body ?? says.pieces].flat().map((piece) => Buffer.from(piece)))), `${path}: ${answer.text}`);
+      assert.equal(upstream.calls.length, 1, path);
+    }
+    assert.deepEqual(await odd.sql('select reason from pollux.quota where ready_at > clock_timestamp()'), []);
+  });
+  test('a tuned model is used with the project that has it, in both dialects', async () => {
+    upstream.says({ body: '{"name":"tunedModels/mine"}' });
+    await odd.send('/v1beta/tunedModels/mine');
+    upstream.says(unary(answerOf([{ text: 'fine' }])));
+    for (let i = 0; i < 5; i++) {
+      assert.equal((await odd.send('/v1beta/tunedModels/mine:generateContent', prompt)).status, 200);
+      assert.equal((await odd.send('/v1/chat/completions', { body: { model: 'tunedModels/mine', messages: [{ role: 'user', content: 'x' }] } })).status, 200);
+    }
+    assert.equal(new Set(upstream.calls.map((call) => call.key)).size, 1);
+    assert.deepEqual([...new Set(upstream.calls.slice(1).map((call) => call.path))], ['/v1beta/tunedModels/mine:generateContent']);
   });
 });

@@ -95,6 +95,14 @@ test('image input', async () => {
   assert.equal(answer.choices[0].finish_reason, 'stop');
 });
 
+test('a file is used with the project that has it, whichever way it is named', async () => {
+  const file = await pollux.genai().files.upload({ file: new Blob(['a little text']), config: { mimeType: 'text/plain' } });
+  const parts = [{ type: 'file', file: { file_id: file.name, filename: 'a.txt' } }, { type: 'file', file: { file_id: file.uri, filename: 'a.txt' } }, { type: 'image_url', image_url: { url: file.uri } }];
+  for (const part of parts)
+    for (let i = 0; i < 5; i++)
+      assert.equal((await ask({ messages: [{ role: 'user', content: [{ type: 'text', text: 'what is it?' }, part] }] })).choices[0].finish_reason, 'stop', JSON.stringify(part));
+});
+
 test('every reasoning effort is accepted by every family', async () => {
   for (const one of models) {
     for (const effort of ['none', 'minimal', 'low', 'medium', 'high', 'xhigh']) {

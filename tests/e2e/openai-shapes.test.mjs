@@ -3,9 +3,10 @@
 // sees both sides: what went to Gemini and what came back to the client, through the official client where it can be.
 import { after, before, beforeEach, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { gzipSync } from 'node:zlib';
 import { startPollux } from '../lib/pollux.mjs';
 import { keyOf } from '../lib/sim.mjs';
-import { answerOf, either, sse, startScripted, unary } from '../lib/scripted.mjs';
+import { answerOf, either, rawChunks, rawHead, sse, startScripted, unary } from '../lib/scripted.mjs';
 import { checkChunks, checkCompletion, joinChunks } from '../lib/openai-shape.mjs';
 
 let pollux;
@@ -93,6 +94,15 @@ describe('messages', () => {
     const { sent } = await ask({ tools: [weather], messages: [user('x'), calling(['c1', '{"city":"Rome"}'], ['c2', '{"city":"Oslo"}']),
       result('c2', '{"deg":3}'), result('c1', '{"deg":20}')] });
     assert.deepEqual(sent.contents[2].parts.map((part) => part.functionResponse.response), [{ deg: 20 }, { deg: 3 }]);
+  });
+  test('numbers in arguments and results keep every digit, and get none', async () => {
+    const numbers = '{"lat":48.856613999999998,"at":1732189123.1234567,"price":0.1,"n":9007199254740993}';
+    upstream.says({ body: JSON.stringify(answerOf([{ functionCall: { name: 'weather', args: 'ARGS' } }])).replace('"ARGS"', numbers) });
+    const { answer } = await ask({ tools: [weather], messages: [user('x'), calling(['c1', numbers]), result('c1', numbers)] });
+    const same = '{"lat":48.856614,"at":1732189123.1234567,"price":0.1,"n":9007199254740993}';
+    assert.equal(answer.choices[0].message.tool_calls[0].function.arguments, same);
+    const sent = upstream.calls.at(-1).body.toString();
+    assert.equal(sent.split(same).length, 3, sent);
   });
   test('arguments "" from a client mean no arguments', async () => {
     const { sent } = await ask({ tools: [weather], messages: [user('x'), calling(['c1', '']), result('c1', 'ok')] });
@@ -194,6 +204,8 @@ describe('parameters', () => {
       await ask({ model });
       assert.match(upstream.calls.at(-1).path, /^\/v1beta\/models\/gemini-2\.5-flash:generateContent/);
     }
+    await ask({ model: 'tunedModels/mine-1' });
+    assert.match(upstream.calls.at(-1).path, /^\/v1beta\/tunedModels\/mine-1:generateContent/);
   });
 });
 
@@ -317,6 +329,18 @@ describe('answers', () => {
       assert.equal((await ask({})).answer.choices[0].finish_reason, want, reason);
     }
   });
+  test('an end for a reason of its own is asked about once more, and nobody rests for it', async () => {
+    for (const reason of ['MALFORMED_FUNCTION_CALL', 'OTHER', 'SOMETHING_NEW']) {
+      upstream.forget();
+      upstream.says(either([{ candidates: [{ finishReason: reason, index: 0 }], usageMetadata: { promptTokenCount: 3, totalTokenCount: 3 } }]));
+      const { answer } = await ask({ tools: [weather] });
+      assert.deepEqual([answer.choices[0].message.content, answer.choices[0].finish_reason], ['', 'stop'], reason);
+      assert.equal((await askStream({ tools: [weather] })).whole.finish, 'stop');
+      assert.equal(upstream.calls.length, 4, `${reason}: two calls each`);
+    }
+    await pollux.settled();
+    assert.deepEqual(await pollux.sql('select reason from pollux.quota where ready_at > clock_timestamp()'), []);
+  });
   test('text parts are joined with nothing between them, thoughts apart', async () => {
     upstream.says(either([answerOf([{ text: 'hm', thought: true }, { text: 'one ' }, { text: 'two' }])]));
     const { message } = (await ask({})).answer.choices[0];
@@ -361,6 +385,46 @@ describe('streams', () => {
       });
     }
   }
+  // How an answer is wrapped says nothing about what is in it. Natively these bytes arrive as they are.
+  const plain = bytes('\r\n');
+  const chunked = ['Transfer-Encoding: chunked'];
+  const head = rawHead(chunked);
+  const tooLong = rawHead([`Content-Length: ${plain.length + 9}`]);
+  const bom = Buffer.concat([Buffer.from('\ufeff'), plain]);
+  const lines = Buffer.from(events.map((event) => `: one\r\n\r\nevent: message\r\nid: 7\r\n${JSON.stringify(event, null, 1).replace(/^/gm, 'data: ')}\r\nretry: 9\r\n\r\n`).join(''));
+  for (const [what, raw, { arrives = plain, destroy = false } = {}] of [
+    ['behind interim answers', ['HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n', head, rawChunks([plain])]],
+    ['by HTTP/1.0, to the end of the connection', [rawHead([], '1.0'), plain]],
+    ['with chunk extensions and a trailer', [head, rawChunks(cut(plain, 40)).toString('latin1').replace('28\r\n', '28;a=b\r\n').replace(/\r\n$/, 'X-Late: 1\r\n\r\n')].map((piece) => Buffer.from(piece, 'latin1'))],
+    ['compressed though nobody asked', [rawHead([...chunked, 'Content-Encoding: gzip']), ...cut(rawChunks(cut(gzipSync(plain), 9)), 11)]],
+    ['without a type', [head.replace(/Content-Type.*\r\n/, ''), rawChunks([plain])]],
+    ['with another type', [head.replace('text/event-stream', 'application/json'), rawChunks([plain])]],
+    ['behind a byte order mark', [head, rawChunks(cut(bom, 1))], { arrives: bom }],
+    ['between comments and fields, over several lines', [head, rawChunks(cut(lines, 5))], { arrives: lines }],
+    ['without the last chunk, behind its finish reason', [head, rawChunks([plain], '')]],
+    ['and reset behind its finish reason', [head, rawChunks([plain], '')], { destroy: true }],
+    ['shorter than its Content-Length, behind its finish reason', [tooLong, plain]],
+  ]) {
+    test(`a stream ${what}`, async () => {
+      upstream.says({ raw, destroy, pause: destroy ? 20 : 0 });
+      const native = await pollux.send('/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse', { body: { contents: [{ role: 'user', parts: [{ text: 'x' }] }] } });
+      assert.equal(native.body.toString(), arrives.toString());
+      assert.match(native.headers['content-type'], /^text\/event-stream/);
+      const { whole } = await askStream({});
+      assert.deepEqual([whole.text, whole.finish], ['grüße, 世界 🎉', 'stop']);
+      assert.equal(upstream.calls.length, 2, 'each was asked once');
+    });
+  }
+  test('a whole answer that came compressed though nobody asked', async () => {
+    const text = gzipSync(JSON.stringify(answerOf([{ text: 'fine' }])));
+    upstream.says({ headers: { 'content-type': 'application/json', 'content-encoding': 'gzip' }, body: text });
+    assert.equal((await ask({})).answer.choices[0].message.content, 'fine');
+    const native = await pollux.send('/v1beta/models/gemini-2.5-flash:generateContent', { body: { contents: [] } });
+    assert.equal(native.json().candidates[0].content.parts[0].text, 'fine');
+    upstream.says({ headers: { 'content-type': 'video/mp4', 'content-encoding': 'gzip', 'content-length': String(text.length) }, body: text });
+    const media = await pollux.send('/v1beta/files/x:download?alt=media');
+    assert.equal(JSON.parse(media.text).candidates.length, 1);
+  });
   test('one event of 5 MB', async () => {
     const text = 'ü'.repeat(2_500_000);
     upstream.says(sse([answerOf([{ text }])]));
@@ -384,6 +448,22 @@ describe('streams', () => {
       await failsInMidStream();
     });
   }
+  test('an event that cannot be read is no event that may be left out', async () => {
+    const garbled = 'data: {"candidates": [nonsense}\r\n\r\n';
+    upstream.says({ type: 'text/event-stream', pieces: [begun, garbled, `data: ${JSON.stringify(events[1])}\r\n\r\n`] });
+    await failsInMidStream();
+    upstream.forget();
+    upstream.says(() => (upstream.calls.length === 1 ? { type: 'text/event-stream', pieces: [garbled, bytes('\n')] } : sse(events)));
+    assert.equal((await askStream({})).whole.text, 'grüße, 世界 🎉', 'before the first word it is hidden');
+    assert.equal(upstream.calls.length, 2);
+  });
+  test('halves of surrogate pairs and bytes that are no UTF-8 cost a character, not the answer', async () => {
+    upstream.says(sse([answerOf([{ text: 'a\ud83c' }], { finish: null }), answerOf([{ text: 'b' }])]));
+    assert.equal((await askStream({})).whole.text, 'a\ufffdb');
+    const body = JSON.stringify(answerOf([{ text: 'a@b' }]));
+    upstream.says({ body: Buffer.from(body.replace('@', '\xff'), 'latin1') });
+    assert.equal((await ask({})).answer.choices[0].message.content, 'a\ufffdb');
+  });
   test('an upstream that breaks off without a reason is an error too', async () => {
     upstream.says({ type: 'text/event-stream', pieces: [begun] });
     await failsInMidStream();

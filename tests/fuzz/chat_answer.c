@@ -43,7 +43,7 @@ static void check_completion(const json_t *completion)
 {
     size_t i;
     json_t *choice;
-    auto_str text = json_dumps(completion, TRANSLATE_DUMP);
+    auto_str text = json_write(completion);
     must(text != NULL);
     must(json_array_size(json_object_get(completion, "choices")) > 0);
     json_array_foreach(json_object_get(completion, "choices"), i, choice) {
@@ -60,7 +60,7 @@ static void check_chunks(json_t *chunks, bool last)
     size_t i;
     json_t *chunk;
     json_array_foreach(chunks, i, chunk) {
-        auto_str text = json_dumps(chunk, TRANSLATE_DUMP);
+        auto_str text = json_write(chunk);
         must(text != NULL);
         const json_t *choice = json_array_get(json_object_get(chunk, "choices"), 0);
         const json_t *reason = json_object_get(choice, "finish_reason");

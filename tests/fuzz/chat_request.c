@@ -48,7 +48,7 @@ static void check_turns(const json_t *contents)
 
 static void check_request(const json_t *request)
 {
-    auto_str text = json_dumps(request, TRANSLATE_DUMP);
+    auto_str text = json_write(request);
     must(text != NULL);
     check_turns(json_object_get(request, "contents"));
     const json_t *thinking =

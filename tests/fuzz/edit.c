@@ -61,7 +61,7 @@ static void check_collect(const char *text, size_t n)
     if (events != NULL)
         collect_add(c, events);
     json_auto_t *answer = collect_answer(c);
-    auto_str dumped = json_dumps(answer, TRANSLATE_DUMP);
+    auto_str dumped = json_write(answer);
     must(json_is_object(answer) && dumped != NULL);
     collect_free(c);
 }

@@ -186,7 +186,7 @@ static json_t *run_schema(const json_t *input, const json_t *options)
 static json_t *run_look(const json_t *input, const json_t *options)
 {
     static const char *const names[] = {"thoughts", "content", "finish", "explained",
-                                        "blocked",  "error",   "usage"};
+                                        "blocked",  "error",   "usage",  "odd"};
     (void)options;
     struct usage u = {0};
     json_t *out = json_array(), *answer;
@@ -359,7 +359,7 @@ static void print_json(const char *title, const json_t *value)
 /* What came out, as a client would read it: written and parsed again. */
 static json_t *as_read(json_t *value)
 {
-    auto_str text = json_dumps(value, TRANSLATE_DUMP | JSON_ENCODE_ANY);
+    auto_str text = json_write(value);
     json_decref(value);
     return text != NULL ? json_loads(text, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL;
 }

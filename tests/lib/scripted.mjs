@@ -5,7 +5,8 @@ import http from 'node:http';
 
 // {url, calls, says(answer), stop()}. An answer is {status, headers, body, pieces, pause, destroy} or a function of the
 // call that gives one; `pieces` are written one after the other with `pause` ms between; `destroy` cuts the connection
-// at the end instead of closing it well.
+// at the end instead of closing it well. {raw, pause, destroy}: the pieces are the whole answer, head and framing
+// included, and the connection ends with them.
 export async function startScripted() {
   let answer = { status: 500, body: 'nothing was scripted' };
   const self = { calls: [], says: (next) => { answer = next; }, forget: () => { self.calls.length = 0; } };
@@ -30,8 +31,10 @@ export async function startScripted() {
   return self;
 }
 
-async function write(response, { status = 200, headers, type = 'application/json; charset=UTF-8', body, pieces, pause = 0, destroy = false }) {
+async function write(response, answer) {
+  const { status = 200, headers, type = 'application/json; charset=UTF-8', body, pieces, pause = 0, destroy = false } = answer;
   response.socket.setNoDelay(true);
+  if (answer.raw) return writeRaw(response.socket, answer);
   response.writeHead(status, headers ?? { 'content-type': type });
   response.flushHeaders();
   for (const piece of pieces ?? [body ?? '']) {
@@ -43,6 +46,21 @@ async function write(response, { status = 200, headers, type = 'application/json
   if (destroy) response.socket.resetAndDestroy();
   else response.end();
 }
+
+async function writeRaw(socket, { raw, pause = 0, destroy = false }) {
+  for (const piece of raw) {
+    await new Promise((resolve) => { socket.write(piece, resolve); });
+    await new Promise((resolve) => { setTimeout(resolve, pause); });
+    if (socket.destroyed) return;
+  }
+  if (destroy) socket.resetAndDestroy();
+  else socket.end();
+}
+
+// A response as raw text: its head, and a body in chunks of these pieces, with or without the last one.
+export const rawHead = (lines, version = '1.1') => [`HTTP/${version} 200 OK`, 'Content-Type: text/event-stream', ...lines, '', ''].join('\r\n');
+export const rawChunks = (pieces, end = '0\r\n\r\n') => Buffer.concat([...pieces.map((piece) => Buffer.concat([
+  Buffer.from(`${Buffer.byteLength(piece).toString(16)}\r\n`), Buffer.from(piece), Buffer.from('\r\n')])), Buffer.from(end)]);
 
 // Answers in the two shapes of generate calls.
 export const unary = (object, status = 200) => ({ status, body: typeof object === 'string' ? object : JSON.stringify(object, null, 2) });

@@ -33,6 +33,57 @@ static void odd_values_are_read(void)
     CHECK(json_read("{\"a\":1", 6) == NULL);
 }
 
+static const char *mended(const char *text)
+{
+    static char said[64];
+    json_auto_t *value = json_read_mended(text, strlen(text));
+    snprintf(said, sizeof said, "%s", value != NULL ? json_string_value(value) : "NULL");
+    return said;
+}
+
+static void halves_of_characters_are_mended_where_that_is_wanted(void)
+{
+    CHECK(json_read("\"a\\ud83c\"", 9) == NULL);
+    CHECK_STR(mended("\"a\\ud83c\""), "a\xef\xbf\xbd");
+    CHECK_STR(mended("\"\\uDF89b\""), "\xef\xbf\xbd" "b");
+    CHECK_STR(mended("\"\\ud83c\\n\\ud83c\\udf89\\ud83c\\u0041\""), "\xef\xbf\xbd\n\xf0\x9f\x8e\x89\xef\xbf\xbd" "A");
+    CHECK_STR(mended("\"\\\\ud83c \xff\xc3\""), "\\ud83c \xef\xbf\xbd\xef\xbf\xbd");
+    CHECK_STR(mended("\"\\ud83c"), "NULL");
+    CHECK_STR(mended("\"\\ud8"), "NULL");
+    CHECK_STR(mended("\"\\"), "NULL");
+    CHECK_STR(mended(""), "NULL");
+}
+
+static const char *rewritten(const char *text)
+{
+    static char said[256];
+    json_auto_t *value = json_read(text, strlen(text));
+    auto_str again = json_write(value);
+    snprintf(said, sizeof said, "%s", again != NULL ? again : "NULL");
+    return said;
+}
+
+static void numbers_are_written_without_noise_and_without_loss(void)
+{
+    CHECK_STR(rewritten("[0.1, 0.2, 3.0, -0.0, 1e21, 1e-7, -1.5e+300]"), "[0.1,0.2,3.0,-0.0,1e21,1e-7,-1.5e300]");
+    CHECK_STR(rewritten("{\"a\": 0.30000000000000004, \"b\": 0.1}"), "{\"a\":0.30000000000000004,\"b\":0.1}");
+    CHECK_STR(rewritten("[1732189123.1234567, 0.3333333333333333, 5e-324]"), "[1732189123.1234567,0.3333333333333333,4.94065645841247e-324]");
+    CHECK_STR(rewritten("[12345678901234567, -9223372036854775808, true, null]"), "[12345678901234567,-9223372036854775808,true,null]");
+    CHECK_STR(rewritten("[\"0.10000000000000001 \\\" 0.10000000000000001\\\\\", 0.1, \"\"]"),
+              "[\"0.10000000000000001 \\\" 0.10000000000000001\\\\\",0.1,\"\"]");
+    CHECK_STR(rewritten("0.1"), "0.1");
+}
+
+static void where_it_is_no_json_is_said(void)
+{
+    char where[JSON_WHERE];
+    json_auto_t *good = json_read_where("[1]", 3, where);
+    CHECK(good != NULL);
+    CHECK_STR(where, "");
+    CHECK(json_read_where("{\n\"a\": x}", 9, where) == NULL);
+    CHECK_STR(where, "line 2, column 6");
+}
+
 static void what_is_written_reads_back(void)
 {
     auto_buf out = {0};
@@ -67,6 +118,9 @@ int main(void)
 {
     RUN(nesting_is_bounded);
     RUN(odd_values_are_read);
+    RUN(halves_of_characters_are_mended_where_that_is_wanted);
+    RUN(numbers_are_written_without_noise_and_without_loss);
+    RUN(where_it_is_no_json_is_said);
     RUN(what_is_written_reads_back);
     RUN(an_object_may_be_empty);
     return check_end();

@@ -62,11 +62,11 @@ static void bytes_that_are_no_utf8_are_replaced(void)
 static void numbers_are_written_as_short_as_they_read_back(void)
 {
     json_auto_t *value = json_loads("{\"a\":0.1,\"b\":0.30000000000000004,\"c\":5}", 0, NULL);
-    auto_str text = shape_dump(value);
+    auto_str text = json_write(value);
     json_auto_t *again = json_loads(text, 0, NULL);
     CHECK(json_equal(value, again));
     json_auto_t *simple = json_real(0.1);
-    auto_str short_text = shape_dump(simple);
+    auto_str short_text = json_write(simple);
     CHECK_STR(short_text, "0.1");
 }
 

@@ -319,6 +319,29 @@ static void a_bare_429_rests_a_little(void)
             "overloaded quota/backoff capacity another again");
 }
 
+/* The answer's header Retry-After, in ms. */
+static void after(int64_t ms, int status, const char *body, const char *should, int64_t told)
+{
+    struct outcome o;
+    auto_buf line = {0};
+    check_note(body);
+    outcome_of_answer(status, body, strlen(body), false, &o);
+    outcome_retry_after(&o, ms);
+    show(&o, &line);
+    CHECK_STR(buf_str(&line), should);
+    CHECK(o.retry_after_ms == told);
+}
+
+static void a_retry_after_counts_where_the_body_is_silent(void)
+{
+    after(7000, 429, "", "quota_minute quota/ms 7000 retry_info another", 7000);
+    after(3600000, 429, "<html>429</html>", "quota_day quota/ms 3600000 retry_info another", 3600000);
+    after(0, 429, "", "quota_bare quota/backoff bare another", 0);
+    after(7000, 429, QUOTA("x", RETRY("56s")), "quota_minute quota/ms 56000 retry_info another", 56000);
+    after(7000, 503, "", "overloaded quota/backoff overloaded another again", 7000);
+    after(7000, 400, "", "caller -/-", 0);
+}
+
 static void overload_is_the_models_fault(void)
 {
     KEY(503, PLAIN("503", "UNAVAILABLE", "The model is overloaded."),
@@ -528,6 +551,7 @@ int main(void)
     RUN(a_tools_limit_is_not_the_models);
     RUN(delays_are_found_wherever_they_stand);
     RUN(a_bare_429_rests_a_little);
+    RUN(a_retry_after_counts_where_the_body_is_silent);
     RUN(overload_is_the_models_fault);
     RUN(an_error_inside_a_200_is_an_error);
     RUN(texts_hold_no_secret_and_no_control_characters);
