@@ -31,6 +31,7 @@ static const char *const forwarded[] = {
     "range",
     "x-goog-api-client",
     "x-goog-field-mask",
+    "x-goog-fieldmask",
     "x-goog-upload-command",
     "x-goog-upload-offset",
     "x-goog-upload-protocol",

@@ -152,7 +152,7 @@ static bool is_masked(const struct journey *j)
 {
     const char *query = buf_str(&j->uri->query);
     return uri_query_get(query, "fields", NULL) > 0 || uri_query_get(query, "$fields", NULL) > 0 ||
-           request_header(j->req, "x-goog-field-mask") != NULL;
+           request_header(j->req, "x-goog-fieldmask") != NULL || request_header(j->req, "x-goog-field-mask") != NULL;
 }
 
 /* Caches, interactions and some others name their model in the body: it is one that the client has to be

@@ -312,7 +312,7 @@ describe('odd answers', () => {
     const masked = sse([{ candidates: [{ content }] }, { candidates: [{ content }] }]);
     const usage = { body: '{"usageMetadata":{"totalTokenCount":7}}' };
     const binary = { type: 'application/x-protobuf', pieces: [Buffer.from([10, 0, 1, 2]), Buffer.from([0, 255, 10])] };
-    for (const [says, path, headers] of [[masked, `${stream}?alt=sse&fields=candidates.content`], [masked, `${stream}?%24fields=candidates(content)&alt=sse`], [masked, `${stream}?alt=sse`, { 'x-goog-field-mask': 'candidates.content' }],
+    for (const [says, path, headers] of [[masked, `${stream}?alt=sse&fields=candidates.content`], [masked, `${stream}?%24fields=candidates(content)&alt=sse`], [masked, `${stream}?alt=sse`, { 'X-Goog-FieldMask': 'candidates.content' }],
       [usage, `${generate}?fields=usageMetadata`], [binary, `${stream}?alt=proto`], [binary, `${generate}?$alt=proto`], [masked, `${generate}?alt=sse`]]) {
       upstream.forget();
       upstream.says(says);
