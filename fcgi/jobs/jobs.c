@@ -225,6 +225,7 @@ static int busy_places(void)
 
 static bool start_job(json_t *job)
 {
+    auto_lock(&jobs.lock);
     struct place *p = jobs.places;
     while (p < jobs.places + PLACES && p->state != FREE)
         p++;
@@ -234,7 +235,6 @@ static bool start_job(json_t *job)
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK);
     p->job = json_incref(job);
-    auto_lock(&jobs.lock);
     bool ok = pthread_create(&p->thread, &attr, place_main, p) == 0;
     pthread_attr_destroy(&attr);
     p->state = ok ? BUSY : FREE;
