@@ -51,7 +51,7 @@ object    = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 # the arrows between the rooms hold at link time too. Those rooms that call others get all of them.
 unit_tests := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*.c tests/golden/*.c tests/month/*.c))
 fuzz_tests := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c))
-callers    := gateway admin jobs cli account
+callers    := gateway admin jobs cli account doctor
 
 V ?= 0
 quiet = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $@;)

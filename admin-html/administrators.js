@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: MIT
 // administrators.js: who may enter, with what role.
-import { list, patch, post, remove, segment } from './api.js';
+import { get, list, patch, post, remove, segment } from './api.js';
 import { attempt, confirmAct, openDialog, toast } from './dialog.js';
-import { data, el, fill } from './dom.js';
+import { data, el, fill, mono, morph } from './dom.js';
 import { field, form } from './form.js';
+import { tokenBox } from './start.js';
 import { number, when } from './format.js';
 import { t } from './i18n.js';
 import { may, page, session } from './shell.js';
-import { table } from './table.js';
+import { plainTable, table } from './table.js';
 import { stateTag } from './words.js';
 
 const roles = [['viewer', t('viewer: sees everything')], ['operator', t('operator: also changes what serves requests')], ['owner', t('owner: also decides who may enter')]];
-const names = { viewer: t('viewer'), operator: t('operator'), owner: t('owner') };
+const names = { metrics: t('metrics'), viewer: t('viewer'), operator: t('operator'), owner: t('owner') };
 
-const frame = await page({ title: t('Administrators'), lede: t('Who may enter this console.'), tools: () => [
+const frame = await page({ title: t('Administrators'), lede: t('Who may enter this console, and what programs may administer.'), tools: () => [
   may('owner') && el('button', { class: 'btn primary', type: 'button', onclick: add }, t('Add an administrator'))] });
 
 let people;
+const tokens = el('div', { class: 'card' });
 if (may('owner')) show();
 else fill(frame.body, el('div', { class: 'empty' }, el('p', {}, t('Only owners see who may enter.'))));
 
@@ -34,7 +36,8 @@ function show() {
   ],
   load: (asked) => list('administrators', asked),
   });
-  fill(frame.body, people.node);
+  fill(frame.body, people.node, tokens);
+  showTokens();
 }
 
 function actions(row) {
@@ -82,4 +85,45 @@ async function removeOne(row) {
   await remove(`administrators/${segment(row.id)}`);
   toast(t('Removed.'));
   people.refresh();
+}
+
+// ---------------------------------------------------------------- tokens of programs
+
+async function showTokens() {
+  const { items } = await get('tokens');
+  morph(tokens, el('div', { class: 'card-head' }, el('h2', {}, t('Tokens for programs')), el('button', { class: 'btn small', type: 'button', onclick: addToken }, t('Make a token'))),
+    el('p', { class: 'muted small' }, t('For scripts and Prometheus, at /metrics and below /admin/. They open neither this console nor the models.')),
+    plainTable({
+      label: t('Tokens for programs'), rows: items, empty: t('No program has a token yet.'),
+      columns: [
+        { label: t('Name'), narrow: 'title', show: (row) => data(row.name, 60) },
+        { label: t('Role'), show: (row) => names[row.role] ?? row.role },
+        { label: t('Token ends with'), show: (row) => mono(row.hint) },
+        { label: t('State'), show: (row) => stateTag(row.state) },
+        { label: t('Expires'), show: (row) => (row.expires_at ? when(row.expires_at) : el('span', { class: 'muted' }, t('never'))) },
+        { label: t('Last used'), show: (row) => when(row.last_used_at, 'relative') },
+        { label: t('Actions'), show: (row) => row.state === 'active' && el('button', { class: 'btn small danger', type: 'button', onclick: (event) => attempt(() => revokeToken(row), event.currentTarget) }, t('Revoke')) },
+      ] }));
+}
+
+async function addToken() {
+  const made = await openDialog(t('Make a token'), (close) => form({
+    cancel: () => close(), act: t('Make a token'),
+    fields: [{ name: 'name', label: t('Name'), required: true, autofocus: true, help: t('Of the program that will use it.') },
+      { name: 'role', label: t('Role'), type: 'select', value: 'viewer', options: [['metrics', t('metrics: reads /metrics and /status.txt')], ...roles] },
+      { name: 'expires_at', label: t('Expires'), type: 'moment', help: t('Empty: never.') }],
+    submit: async (given) => close(await post('tokens', given)),
+  }));
+  if (!made) return;
+  await showTokens();
+  await openDialog(t('The token of {name}', { name: made.name }), (close) => el('div', { class: 'form' }, tokenBox(made.token),
+    el('div', { class: 'actions' }, el('button', { class: 'btn primary', type: 'button', onclick: () => close() }, t('Done')))), { wide: true });
+}
+
+async function revokeToken(row) {
+  const sure = await confirmAct({ title: t('Revoke this token?'), act: t('Revoke'), text: el('p', {}, t('Programs that use it are refused from the next second on. A revoked token cannot be made valid again.')) });
+  if (!sure) return;
+  await remove(`tokens/${segment(row.id)}`);
+  toast(t('Revoked.'));
+  await showTokens();
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 // api.js: the only fetch() of the console. Paths are relative to the page, so that the console works below any prefix.
 // The rules of the server stand in fcgi/admin/console.h.
-import { t } from './i18n.js';
+import { server, t } from './i18n.js';
 
-// What the server refuses: status, message and hint in its words, field if one is to blame, retry: seconds, if it says when to
+// What the server refuses: status, message and hint in its words (in Chinese where zh.js has them), field if one is to blame, retry: seconds, if it says when to
 // come again.
 export class ApiError extends Error {
   constructor(status, error, retry) {
-    super(error?.message ?? t('The server answered with status {status}.', { status }));
+    super(server(error?.message) || t('The server answered with status {status}.', { status }));
     this.name = 'ApiError';
     this.status = status;
-    this.hint = error?.hint ?? '';
+    this.hint = server(error?.hint);
     this.field = error?.field;
     this.retry = retry;
   }

@@ -20,9 +20,10 @@ function load() {
 
 const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-// chart makes one: {label, series: [{name, color: token, area, format}], height, days: one point a day}. Answers {node, show(times, lists)}: times in ms,
-// a list of numbers (or nulls) for each series.
-export function chart({ label, series, height = 200, days = false }) {
+// chart makes one: {label, series: [{name, color: token, area, format}], height, days: one point a day, steps: no curve
+// between two points, most: of the scale, x: {name, say(at)} where the points are no moments}. Answers {node, show(times,
+// lists)}: times in ms, a list of numbers (or nulls) for each series.
+export function chart({ label, series, height = 200, days = false, steps = false, most, x }) {
   const canvas = el('canvas', { role: 'img', 'aria-label': label });
   const drawing = el('div', { class: 'chart', style: { height: `${height}px` } }, canvas);
   const sheet = el('div', { class: 'chart-table', hidden: true, tabindex: 0, role: 'region', 'aria-label': label });
@@ -32,7 +33,7 @@ export function chart({ label, series, height = 200, days = false }) {
   let last = null;
   // A date without a time is read as midnight UTC: its noon is that date in every zone.
   const noon = days ? 12 * 3600_000 : 0;
-  const moment = (at) => (days ? day(at + noon) : dayTime(at));
+  const moment = (at) => (x ? x.say(at) : days ? day(at + noon) : dayTime(at));
 
   function flip() {
     const table = sheet.hidden;
@@ -66,7 +67,7 @@ export function chart({ label, series, height = 200, days = false }) {
   const far = () => days || last.times.length > 1 && last.times.at(-1) - last.times[0] > 2 * 86400_000;
   function tick(value) {
     const at = last.times[value];
-    return at === undefined ? '' : far() ? day(at + noon) : hourMinute(at);
+    return at === undefined ? '' : x ? x.say(at) : far() ? day(at + noon) : hourMinute(at);
   }
 
   // A point without neighbours has no line: then it is a dot.
@@ -82,7 +83,7 @@ export function chart({ label, series, height = 200, days = false }) {
       type: 'line',
       data: { labels: last.times, datasets: series.map((one, i) => ({
         label: one.name, data: last.lists[i], borderColor: token(one.color), backgroundColor: one.area ? soft(token(one.color)) : 'transparent',
-        fill: one.area ? 'origin' : false, borderWidth: one.area ? 2 : 1.5, pointRadius: alone, pointHitRadius: 12, pointBackgroundColor: token(one.color), tension: 0.3, cubicInterpolationMode: 'monotone', spanGaps: false,
+        fill: one.area ? 'origin' : false, borderWidth: one.area ? 2 : 1.5, pointRadius: alone, pointHitRadius: 12, pointBackgroundColor: token(one.color), stepped: steps ? 'after' : false, tension: steps ? 0 : 0.3, cubicInterpolationMode: 'monotone', spanGaps: false,
       })) },
       options: {
         animation: false, responsive: true, maintainAspectRatio: false, interaction: { mode: 'index', intersect: false },
@@ -93,7 +94,7 @@ export function chart({ label, series, height = 200, days = false }) {
           } } },
         scales: {
           x: { grid: { display: false }, border: { display: false }, ticks: { callback: tick, color: faint, font, maxRotation: 0, autoSkip: true, maxTicksLimit: 7 } },
-          y: { beginAtZero: true, grid: { color: token('line'), drawBorder: false }, ticks: { color: faint, font, maxTicksLimit: 4, callback: (value) => write(series[0], value) } },
+          y: { beginAtZero: true, max: most, grid: { color: token('line'), drawBorder: false }, ticks: { color: faint, font, maxTicksLimit: 4, callback: (value) => write(series[0], value) } },
         },
       },
     };
@@ -103,7 +104,7 @@ export function chart({ label, series, height = 200, days = false }) {
 
   function showTable() {
     fill(sheet, el('table', {},
-      el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, t('Time')), series.map((one) => el('th', { class: 'r', scope: 'col' }, one.name)))),
+      el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, x ? x.name : t('Time')), series.map((one) => el('th', { class: 'r', scope: 'col' }, one.name)))),
       el('tbody', {}, last.times.map((at, i) => el('tr', {}, el('td', {}, moment(at)), last.lists.map((list, k) => el('td', { class: 'r' }, write(series[k], list[i]))))).reverse())));
   }
 

@@ -5,7 +5,7 @@ import { get, patch, post, remove, segment } from './api.js';
 import { attempt, confirmAct, openDialog, toast, trouble } from './dialog.js';
 import { data, el, fill, mono, morph } from './dom.js';
 import { form } from './form.js';
-import { duration, full, number, percent, until, when } from './format.js';
+import { day, dayTime, duration, full, number, percent, span, until, when } from './format.js';
 import { plural, t } from './i18n.js';
 import { every, may, page } from './shell.js';
 import { plainTable } from './table.js';
@@ -32,6 +32,7 @@ function draw() {
   morph(frame.body,
     el('div', { class: 'grid', 'data-key': 'top' }, el('div', { class: 'card w6' }, stateCard()), el('div', { class: 'card w6' }, factsCard())),
     el('div', { class: 'card', 'data-key': 'quota' }, el('div', { class: 'card-head' }, el('h2', {}, t('Quota of its project, by model'))), quotaTable()),
+    el('div', { class: 'card', 'data-key': 'life' }, el('div', { class: 'card-head' }, el('h2', {}, t('Its life so far')), el('span', { class: 'small muted' }, survival())), life()),
     one.health.length > 0 && el('div', { class: 'card', 'data-key': 'health' }, el('div', { class: 'card-head' }, el('h2', {}, t('How it did, by model'))), health()),
     el('div', { class: 'grid', 'data-key': 'past' },
       el('div', { class: 'card w6' }, el('div', { class: 'card-head' }, el('h2', {}, t('History of its state'))), history()),
@@ -41,9 +42,10 @@ function draw() {
 function tools() {
   if (!may('operator')) return [];
   const button = (label, run, look = '') => el('button', { class: `btn ${look}`, type: 'button', onclick: (event) => attempt(run, event.currentTarget) }, label);
-  if (one.state === 'removed') return [button(t('Bring back'), () => act('restore', t('It is back.')))];
+  if (one.state === 'removed') return [button(t('Bring back'), () => act('restore', t('It is back.'))), button(t('Delete for good'), purge, 'danger')];
   return [
-    button(t('Test now'), () => act('test', t('A test is under way.'))),
+    one.account ? button(t('New access token'), async () => { await post(`accounts/${segment(id)}/refresh`); toast(t('Google is asked for it now.')); await refresh(); })
+      : button(t('Test now'), () => act('test', t('A test is under way.'))),
     one.state === 'disabled' ? button(t('Enable'), () => act('enable', t('It is used again.'), 'disable')) : button(t('Disable'), () => act('disable', t('It is not used any more.'), 'enable')),
     ['resting', 'dead'].includes(one.state) && button(t('Reset cool-down'), () => act('reset', t('It is used again.'))),
     button(t('Edit'), edit), button(t('Remove'), removeIt, 'danger'),
@@ -62,6 +64,14 @@ async function removeIt() {
   await remove(path);
   toast(t('It was removed.'), { undo: async () => { await post(`${path}/restore`); refresh(); } });
   await refresh();
+}
+
+async function purge() {
+  const sure = await confirmAct({ title: t('Delete this credential for good?'), act: t('Delete for good'), text: el('p', {}, t('Its secret is deleted and cannot be brought back. What was counted of it stays.')) });
+  if (!sure) return;
+  await post(`${path}/purge`);
+  toast(t('It was deleted.'));
+  location.href = 'credentials.html?state=removed';
 }
 
 function edit() {
@@ -119,7 +129,6 @@ function factsCard() {
     fact(t('Requests today'), number(one.requests_today)),
     fact(t('Shares its project with'), one.shares_project_with > 0 && plural(one.shares_project_with, '{n} other', '{n} others')),
     fact(t('Last used'), one.last_used_at && when(one.last_used_at)), fact(t('Added'), when(one.created_at)),
-    fact(t('Survival'), survival()),
     fact(t('Tags'), one.tags?.length > 0 && one.tags.map((tag) => [el('span', { class: 'tag' }, data(tag, 40)), ' '])),
     fact(t('Proxy'), one.proxy && mono(one.proxy)), fact(t('Notes'), one.notes && el('div', { class: 'answer-small' }, data(one.notes, 2000))))];
 }
@@ -144,8 +153,37 @@ function quotaTable() {
       { label: t('Tokens this minute'), align: 'r', narrow: 'hide', show: (row) => bar(row.tokens_this_minute, row.tpm) },
       { label: t('Today'), align: 'r', show: (row) => bar(row.requests_today, row.rpd) },
       { label: t('Limit from'), show: (row) => (row.rpm ?? row.tpm ?? row.rpd ? sourceOf(row.learned_at ? 'learned' : 'configured') : t('not known')) },
-    ],
+      { label: t('Actions'), show: (row) => row.model && el('button', { class: 'btn small', type: 'button', title: t('Test it with this model'), onclick: (event) => attempt(async () => { await post(`${path}/test`, { model: row.model }); toast(t('A test is under way.')); await refresh(); }, event.currentTarget) }, t('Test')) },
+    ].filter((column) => column.label !== t('Actions') || (may('operator') && one.kind === 'api_key' && one.state !== 'removed')),
   });
+}
+
+// ---------------------------------------------------------------- its life: which state, from when to when
+
+const looks = { ready: 'fill-ok', resting: 'fill-rest', dead: 'fill-bad', disabled: 'fill-off', removed: 'fill-off' };
+
+// Spans of one state; the last one lasts until now.
+function spans() {
+  const turns = (one.life ?? []).map((turn) => ({ state: turn.state, from: Date.parse(turn.at) }));
+  const merged = turns.filter((turn, i) => i === 0 || turn.state !== turns[i - 1].state);
+  return merged.map((turn, i) => ({ ...turn, to: merged[i + 1]?.from ?? Date.now() }));
+}
+
+function life() {
+  const all = spans();
+  if (all.length === 0) return el('p', { class: 'muted' }, t('Nothing has changed since it was added.'));
+  const [begin, end] = [all[0].from, Math.max(all.at(-1).to, all[0].from + 1)];
+  const total = {};
+  for (const part of all) total[part.state] = (total[part.state] ?? 0) + part.to - part.from;
+  const mark = end - begin > 2 * 86400_000 ? day : dayTime;
+  return el('div', {},
+    el('div', { class: 'survival', role: 'img', 'aria-label': Object.entries(total).map(([state, ms]) => `${turnWord(state)}: ${span(ms)}`).join(', ') },
+      all.map((part) => el('i', { class: looks[part.state] ?? 'fill-off', style: { flex: String(Math.max((part.to - part.from) / (end - begin), 0.002)) }, title: `${turnWord(part.state)}: ${full(part.from)} – ${full(part.to)} (${span(part.to - part.from)})` }))),
+    el('div', { class: 'scale small faint' }, el('span', {}, mark(begin)), el('span', {}, t('now'))),
+    el('div', { class: 'legend' }, Object.entries(total).map(([state, ms]) => el('span', {}, el('i', { class: `dot ${looks[state] ?? 'fill-off'}` }), el('b', {}, `${percent(ms, end - begin)} %`), ` ${turnWord(state)}, ${span(ms)}`))),
+    el('details', {}, el('summary', { class: 'small' }, t('Table')), el('div', { class: 'chart-table', role: 'region', tabindex: 0, 'aria-label': t('Its life so far') }, el('table', {},
+      el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, t('State')), el('th', { scope: 'col' }, t('From')), el('th', { scope: 'col', class: 'r' }, t('For')))),
+      el('tbody', {}, all.map((part) => el('tr', {}, el('td', {}, turnWord(part.state)), el('td', {}, when(part.from, 'full')), el('td', { class: 'r' }, span(part.to - part.from)))).reverse())))));
 }
 
 const health = () => plainTable({

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: MIT
 // credentials.js: keys and accounts in one list, however many: search, filters, order, and what can be done to many.
-import { fullList, get, inParts } from './api.js';
-import { confirmAct, openDialog, toast } from './dialog.js';
-import { data, el, fill, mono } from './dom.js';
+import { fullList, get, inParts, post } from './api.js';
+import { chart } from './chart.js';
+import { attempt, confirmAct, openDialog, toast } from './dialog.js';
+import { data, el, fill, mono, morph } from './dom.js';
 import { field, form } from './form.js';
-import { number, until, when } from './format.js';
+import { number, percent, span, until, when } from './format.js';
 import { plural, t } from './i18n.js';
 import { addKeys } from './keys.js';
-import { may, notice, page } from './shell.js';
-import { table } from './table.js';
+import { every, may, notice, page } from './shell.js';
+import { plainTable, table } from './table.js';
 import { kindOf, reasonOf, stateTag } from './words.js';
 
 const frame = await page({ title: t('Credentials'), lede: t('Keys and accounts that answer for your applications.'), tools: () => [
   may('operator') && el('a', { class: 'btn', href: 'api/credentials/export', download: 'pollux-credentials.csv', title: t('Everything but the secrets, as CSV') }, t('Export')),
+  may('operator') && el('button', { class: 'btn', type: 'button', title: t('Ends everything automatic: verdicts, rests, failures, learned limits'), onclick: (event) => attempt(resetAll, event.currentTarget) }, t('Reset all')),
   may('operator') && el('button', { class: 'btn', type: 'button', onclick: removeBroken }, t('Remove broken')),
   may('operator') && el('a', { class: 'btn', href: 'accounts.html' }, t('Add an account')),
   may('operator') && el('button', { class: 'btn primary', type: 'button', onclick: add }, t('Add keys')),
@@ -22,7 +24,7 @@ const credentials = table({
   label: t('Credentials'), selectAll: true,
   filters: [
     { name: 'q', label: t('Search label, project, ending'), type: 'search' },
-    { name: 'state', label: t('Any state'), type: 'select', options: [['ready', t('ready')], ['resting', t('resting')], ['dead', t('broken')], ['disabled', t('off')]] },
+    { name: 'state', label: t('Any state'), type: 'select', options: [['ready', t('ready')], ['resting', t('resting')], ['dead', t('broken')], ['disabled', t('off')], ['removed', t('in the archive')]] },
     { name: 'kind', label: t('Any kind'), type: 'select', options: [['api_key', t('key')], ['account', t('account')]] },
     { name: 'project', label: t('Project') },
     { name: 'model', label: t('Resting for model') },
@@ -54,11 +56,17 @@ const credentials = table({
     { label: t('Reset cool-down'), run: (selection) => bulk('reset', selection, t('Resetting'), (n) => plural(n, '{n} credential is used again.', '{n} credentials are used again.')) },
     { label: t('Change'), run: change },
     { label: t('Remove'), danger: true, run: removeSelected },
-  ] : [],
+  ].map((action) => ({ ...action, when: (filters) => filters.state !== 'removed' })).concat([
+    { label: t('Bring back'), run: (selection) => bulk('restore', selection, t('Bringing back'), (n) => plural(n, '{n} credential is back.', '{n} credentials are back.')) },
+    { label: t('Delete for good'), danger: true, run: purgeSelected },
+  ].map((action) => ({ ...action, when: (filters) => filters.state === 'removed' }))) : [],
   empty: () => el('div', { class: 'empty' }, el('p', {}, t('No credential yet. Paste API keys of Google AI Studio, one for each project, or log an account in.')),
     may('operator') && el('button', { class: 'btn primary', type: 'button', onclick: add }, t('Add keys'))),
 });
-fill(frame.body, credentials.node);
+const curve = chart({ label: t('How long credentials live'), height: 180, steps: true, most: 1, series: [{ name: t('alive'), color: 'accent', area: true, format: (share) => `${number(100 * share, 1)} %` }], x: { name: t('After'), say: (ms) => span(ms) } });
+const survival = el('section', { class: 'grid', hidden: true, 'aria-label': t('Survival') });
+fill(frame.body, credentials.node, survival);
+every(60_000, showSurvival);
 if (location.hash === '#add' && may('operator')) add();
 
 async function add() {
@@ -140,6 +148,42 @@ async function removeSelected(selection) {
 async function restore(ids) {
   await withParts(t('Undoing'), { action: 'restore', ids }, ids.length);
   credentials.refresh();
+}
+
+async function purgeSelected(selection) {
+  const sure = await confirmAct({
+    title: plural(selection.count, 'Delete {n} credential for good?', 'Delete {n} credentials for good?'), act: t('Delete for good'),
+    text: el('p', {}, t('Their secrets are deleted and cannot be brought back. What was counted of them stays.')),
+  });
+  if (!sure) return;
+  const done = await withParts(t('Removing'), { action: 'purge', ...which(selection) }, selection.count);
+  if (done === null) return;
+  toast(plural(done, '{n} credential was deleted.', '{n} credentials were deleted.'));
+  selection.done();
+}
+
+async function resetAll() {
+  const sure = await confirmAct({ title: t('Reset everything automatic?'), act: t('Reset all'), danger: false,
+    text: el('p', {}, t('Broken credentials are tried again, rests and failures end, learned limits are forgotten. What you switched off stays off; what was counted stays. It cannot be undone.')) });
+  if (!sure) return;
+  const done = await post('pool/reset');
+  toast(t('Credentials used again: {credentials}; rests that ended: {rows}.', { credentials: number(done.credentials), rows: number(done.rows) }));
+  credentials.refresh();
+}
+
+// ---------------------------------------------------------------- how long they live
+
+async function showSurvival() {
+  const seen = await get('credentials/survival').catch(() => null);
+  if (!seen || seen.added === 0) return;
+  survival.hidden = false;
+  if (!survival.firstChild) fill(survival, el('div', { class: 'card w8' }), el('div', { class: 'card w4' }));
+  morph(survival.firstChild, el('div', { class: 'card-head' }, el('h2', {}, t('How long credentials live')), el('span', { class: 'small muted' }, t('of {n} that were ever added', { n: number(seen.added) }))), curve.node);
+  morph(survival.lastChild, el('div', { class: 'card-head' }, el('h2', {}, t('What ended them')), el('span', { class: 'small muted' }, plural(seen.died, '{n} of them', '{n} of them'))), plainTable({
+    label: t('What ended them'), rows: seen.reasons, key: (row) => row.reason, empty: t('Google has refused none so far.'),
+    columns: [{ label: t('Reason'), narrow: 'title', wrap: true, show: (row) => reasonOf(row.reason) }, { label: t('Credentials'), align: 'r', show: (row) => number(row.count) }, { label: t('Share'), align: 'r', show: (row) => `${percent(row.count, seen.died)} %` }],
+  }));
+  curve.show(seen.points.map((point) => point.step * seen.step_s * 1000), [seen.points.map((point) => point.alive)]);
 }
 
 async function removeBroken() {

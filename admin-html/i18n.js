@@ -25,7 +25,7 @@ export function chooseLanguage(name) {
 
 function lookUp(sentence) {
   if (!words) return sentence;
-  if (sentence in words) return words[sentence];
+  if (Object.hasOwn(words, sentence)) return words[sentence];
   missing.add(sentence);
   return sentence;
 }
@@ -47,12 +47,26 @@ export function rich(sentence, values) {
   return lookUp(sentence).split(/\{(\w+)\}/).map((part, i) => (i % 2 ? values[part] ?? `{${part}}` : part));
 }
 
-// server says what the server said: its sentences (help of settings, names of states) where zh.js knows them, and as
-// they are where it does not.
+// server says what the server said: its sentences (help of settings, results of jobs, names of states) where zh.js knows
+// them, and as they are where it does not. Numbers and what stands in quotation marks may be any: '{1} of {2}' stands for
+// '3 of 4'. A list with commas is said piece by piece.
 export function server(sentence) {
   if (sentence === null || sentence === undefined) return '';
-  return words?.[sentence] ?? String(sentence);
+  const text = String(sentence);
+  if (!words) return text;
+  const pieces = text.split(', ').map(known);
+  return known(text) ?? (pieces.every((piece) => piece !== undefined) ? pieces.join('，') : text);
 }
+
+function known(text) {
+  const own = (key) => (Object.hasOwn(words, key) ? words[key] : undefined);
+  const found = [];
+  const pattern = text.replace(/"[^"]*"|\d+(?:\.\d+)?/g, (part) => `{${found.push(part)}}`);
+  return own(text) ?? own(pattern)?.replace(/\{(\d+)\}/g, (_, n) => found[n - 1]);
+}
+
+// filled says a sentence of the server that comes apart: its text with {names}, and their values.
+export const filled = (text, values) => server(text).replace(/\{(\w+)\}/g, (whole, name) => (name in values ? server(values[name]) : whole));
 
 // named says a word that the server uses as a code, such as a state: its entry in the table, or the code itself.
 export function named(table, code) {

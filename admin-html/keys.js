@@ -32,10 +32,11 @@ export function keysForm({ done, cancel, autofocus = true }) {
   const area = field({ name: 'keys', label: t('API keys'), type: 'textarea', rows: 7, autofocus, placeholder: 'AIzaSy...\nAIzaSy...',
     help: t('One or many, separated by lines, blanks or commas. They are sealed before they are stored and never shown again.') });
   const file = field({ name: 'files', label: t('or from files'), type: 'file', multiple: true, accept: '.txt,.csv,.json,.env,text/*' });
-  const more = el('details', {}, el('summary', {}, t('Project, label, priority')), el('div', { class: 'form cols' },
+  const more = el('details', {}, el('summary', {}, t('Project, label, priority, proxy')), el('div', { class: 'form cols' },
     field({ name: 'project', label: t('Google Cloud project'), help: t('Keys of one project share its quota. Empty: each key is its own project.') }),
     field({ name: 'label', label: t('Label') }),
-    field({ name: 'priority', label: t('Priority'), type: 'number', min: 0, max: 1000000, placeholder: '100', help: t('Lower is earlier.') })));
+    field({ name: 'priority', label: t('Priority'), type: 'number', min: 0, max: 1000000, placeholder: '100', help: t('Lower is earlier.') }),
+    field({ name: 'proxy', label: t('Proxy of their own'), placeholder: 'socks5h://127.0.0.1:1080', help: t('http, https, socks5 or socks5h. Empty: the one of all.') })));
   const input = area.querySelector('textarea');
   input.addEventListener('input', () => { clearTimeout(timer); timer = setTimeout(look, 300); });
   file.querySelector('input').addEventListener('change', readFiles);
@@ -73,7 +74,7 @@ export function keysForm({ done, cancel, autofocus = true }) {
   async function save(given, place) {
     const portions = portionsOf(input.value);
     if (portions.length === 0) throw Object.assign(new Error(t('Paste at least one key.')), { field: 'keys' });
-    const options = { project: given.project, label: given.label, priority: given.priority };
+    const options = { project: given.project, label: given.label, priority: given.priority, proxy: given.proxy };
     const result = { added: 0, known: 0, malformed: 0, ids: [] };
     const step = async ([text]) => {
       const answer = await post('credentials', { keys: text, ...options });

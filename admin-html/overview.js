@@ -60,11 +60,12 @@ const cardHead = (title, href, text) => el('div', { class: 'card-head' }, el('h2
 // ---------------------------------------------------------------- the sentence under the title
 
 function sentence() {
-  const { credentials: c } = now;
+  const { credentials: c, warnings } = now;
   const need = c.broken > 0 ? ` ${plural(c.broken, '{n} credential needs you.', '{n} credentials need you.')}` : '';
   if (c.ready === 0) return t('Nothing can be served right now.') + need;
-  if (now.warnings.some((warning) => warning.level === 'bad')) return t('Served, but not well.') + need;
-  return t('All well.') + need;
+  if (warnings.some((warning) => warning.level === 'bad')) return t('Served, but not well.') + need;
+  if (warnings.length === 0) return t('All well.');
+  return t('Everything is served.') + (need || ` ${plural(warnings.length, '{n} thing wants a look.', '{n} things want a look.')}`);
 }
 
 function tools() {

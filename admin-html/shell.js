@@ -15,6 +15,7 @@ const pages = [
   { file: 'models.html', name: 'Models', key: 'm', also: ['model.html'] },
   { file: 'clients.html', name: 'Clients', key: 't', also: ['client.html'] },
   { file: 'requests.html', name: 'Requests', key: 'r', also: ['request.html'] },
+  { file: 'usage.html', name: 'Usage', key: 'e' },
   { file: 'playground.html', name: 'Playground', key: 'p' },
   { group: 'Operate' },
   { file: 'jobs.html', name: 'Jobs', key: 'j' },

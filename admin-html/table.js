@@ -12,7 +12,7 @@ import { trouble } from './dialog.js';
 //   href       row => address of the thing that the row names
 //   filters    [{name, label, type: 'search' | 'select', options}]; names are also those in the address
 //   sort       {by, descending} to begin with
-//   actions    [{label, danger, run(selection)}]; selection is {ids, all, filters}: some rows, or all that match
+//   actions    [{label, danger, run(selection), when(filters)}]; selection is {ids, all, filters}: some rows, or all that match
 //   empty      () => node for a list that has nothing at all; noMatch for filters that leave nothing
 //   id         row => its id (row.id)
 export function table(options) {
@@ -204,7 +204,7 @@ export function table(options) {
     const more = !state.all && state.page?.next && state.rows.every((row) => state.selected.has(idOf(row)));
     morph(bar, el('span', { class: 'count', role: 'status' }, plural(n, '{n} selected', '{n} selected')),
       more && options.selectAll && el('button', { class: 'plain', type: 'button', onclick: () => { state.all = true; show(); } }, t('Select all that match')),
-      actions.map((action) => el('button', { class: `btn small ${action.danger ? 'danger' : ''}`, type: 'button', onclick: (event) => action.run(selection(), event.currentTarget) }, action.label)),
+      actions.filter((action) => action.when?.(activeFilters()) ?? true).map((action) => el('button', { class: `btn small ${action.danger ? 'danger' : ''}`, type: 'button', onclick: (event) => action.run(selection(), event.currentTarget) }, action.label)),
       el('button', { class: 'btn small', type: 'button', onclick: () => clear() }, t('Cancel')));
   }
 

@@ -53,7 +53,9 @@
 #define KEY_OPTIONS                                                                                       \
     {.name = "project", .value = "NAME", .help = "the project all these keys belong to"},                 \
     {.name = "label", .value = "TEXT", .help = "a note to recognise them by"},                            \
-    {.name = "priority", .value = "N", .help = "lower goes first with the strategy `priority` [100]"}
+    {.name = "priority", .value = "N", .help = "lower goes first with the strategy `priority` [100]"},    \
+    {.name = "proxy", .value = "URL",                                                                     \
+     .help = "proxy of all calls with them: http, https, socks5 or socks5h"}
 
 #define ADMIN_SHAPE                                                                                       \
     "{\"id\", \"name\", \"role\", \"state\", \"created_at\",\n\"password_at\", \"login_at\", \"sessions\"}"
@@ -102,7 +104,9 @@ static const struct cli_command commands[] = {
      .options = {{.name = "proxy", .value = "URL",
                   .help = "proxy of all calls with it: http, https, socks5 or socks5h; `none`; `-`: from standard input"},
                  {.name = "priority", .value = "N", .help = "lower goes first with the strategy `priority`"},
-                 {.name = "label", .value = "TEXT", .help = "a note to recognise it by"},
+                 {.name = "label", .value = "TEXT", .help = "a name to recognise it by"},
+                 {.name = "tags", .value = "A,B", .help = "words to find it by; replaces those it had"},
+                 {.name = "notes", .value = "TEXT", .help = "whatever else there is to say"},
                  {.name = "project", .value = "NAME", .help = "the project it belongs to"}},
      .summary = "Changes what is said of a key; `none` clears.",
      .help = "What is not given stays as it is. User and password of a proxy are sealed like keys\n"
@@ -133,6 +137,15 @@ static const struct cli_command commands[] = {
              "several hosts each reads its own folder; a key counts as there while any has it.\n\n"
              "JSON: {\"new\", \"back\", \"gone\", \"files\", \"keys\", \"malformed\", \"whole\": could all be read,\n"
              "\"errors\": [the first ten: {\"file\", \"line\", \"text\" (masked), \"error\"}]}."},
+    {.noun = "key", .verb = "folders", .run = key_folders,
+     .summary = "Lists the folders with keys of all hosts.",
+     .help = "JSON: an array of {\"place\": host:/path, \"synced_at\", \"tried_at\", \"next_at\", \"files\", \"keys\",\n"
+             "\"malformed\", \"errors\", \"credentials\", \"late\"}."},
+    {.noun = "key", .verb = "forget-folder", .run = key_forget_folder, .arguments = "PLACE", .least = 1, .most = 1,
+     .summary = "Forgets a folder with keys that is no more.",
+     .help = "For a host that was taken down: keys that only this folder held are disabled. One that is\n"
+             "still there comes back with its next reading. PLACE is as `key folders` shows it.\n\n"
+             "JSON: {\"place\", \"gone\": how many keys were disabled}."},
     {.noun = "key", .verb = "reset", .run = key_reset, .arguments = "ID", .least = 1, .most = 1,
      .summary = "Forgets that a key was dead, failing or resting; learned limits too.",
      .help = "What was counted stays. A key that you disabled stays so: `key enable`.\n\n"
@@ -305,6 +318,9 @@ static const struct cli_command commands[] = {
     {.noun = "setting", .verb = "set", .run = setting_set, .arguments = "NAME VALUE", .least = 2, .most = 2,
      .summary = "Changes a setting; the workers take it up within a second.",
      .help = "JSON: {\"name\", \"value\", ...} as it is now."},
+    {.noun = "setting", .verb = "reset", .run = setting_reset, .arguments = "NAME", .least = 1, .most = 1,
+     .summary = "Puts a setting back to its default.",
+     .help = "JSON: {\"name\", \"value\", ...} as it is now."},
 
     {.noun = "admin", .verb = "add", .run = admin_add, .arguments = "NAME", .least = 1, .most = 1,
      .options = {{.name = "role", .value = "ROLE", .help = "viewer, operator or owner [owner]"}, STDIN_OPTION},
@@ -368,7 +384,8 @@ static const struct cli_command commands[] = {
      .options = {{.name = "offline", .help = "leave the upstream alone"}},
      .summary = "Looks for what may be wrong with this instance, and says what to do.",
      .help = "No quota is spent. Fails if any line does.\n\n"
-             "JSON: an array of {\"check\", \"state\": ok, warn or fail, \"detail\", \"advice\"}."},
+             "JSON: an array of {\"check\", \"state\": ok, warn or fail, \"detail\", \"advice\",\n"
+             "\"text\", \"values\"}; detail is text with its {names} replaced by the values."},
     {.noun = "version", .run = show_version, .bare = true, .summary = "Says which version this is."},
     {.noun = "help", .run = show_help, .arguments = "[COMMAND]", .most = 3, .bare = true,
      .summary = "Explains a command."},

@@ -232,10 +232,24 @@ select w.id, w.host, w.pid, w.version,
        case when w.left_at is not null then 'left' when w.swept_at is not null then 'dead'
             when w.beat_at < pollux.now() - interval '15 seconds' then 'silent' else 'alive' end as state,
        (select count(*) from pollux.open_request o where o.worker = w.id) as open_requests,
-       w.started_at, w.beat_at, w.left_at, w.swept_at
+       w.started_at, w.beat_at, w.left_at, w.swept_at, w.cpu_percent, w.cpu_ms, w.memory_bytes, w.threads
 from pollux.worker w;
 comment on view report.workers is
-    'Worker processes of the last day: alive, silent, dead (what they had open is lost), left.';
+    'Worker processes of the last day: alive, silent, dead (what they had open is lost), left. cpu_percent: of one '
+    'processor, in the last seconds; cpu_ms: since its start.';
+
+create or replace view report.hosts as
+select l.host, n.workers, n.open_requests, n.cpu_percent, n.memory_bytes, l.host_load as load, l.host_cpus as cpus,
+       l.host_memory_bytes, l.host_free_bytes, l.vitals_at as seen_at
+from (select distinct on (host) * from pollux.worker where vitals_at is not null
+      order by host, vitals_at desc) l
+join (select host, count(*) filter (where state = 'alive') as workers, sum(open_requests) as open_requests,
+             sum(cpu_percent) filter (where state = 'alive') as cpu_percent,
+             sum(memory_bytes) filter (where state = 'alive') as memory_bytes
+      from report.workers group by host) n on n.host is not distinct from l.host;
+comment on view report.hosts is
+    'Machines that workers ran on in the last day: how many are alive, what these use together, and the machine: load of '
+    'a minute, processors, memory, how much of it new programs could have.';
 
 create or replace view report.affinities as
 select a.resource, p.name as project, a.credential_id, c.name as client, a.created_at, a.expires_at

@@ -74,8 +74,13 @@ bool secrets_keys(struct call *c);
 /* "proxy" (an address, or empty for none) becomes what the database keeps of it: {"sealed", "hint"} or null. */
 bool secrets_proxy(struct call *c);
 
-/* Makes a client token: "_hash" and "_hint"; the token itself is shown in the answer. */
+/* Makes a client token: "_hash" and "_hint"; the token itself is shown in the answer. The second: a token for
+ * programs that administer. */
 bool secrets_client_token(struct call *c);
+bool secrets_admin_token(struct call *c);
+
+/* "secret" of an OAuth client, whose "client_id" stands beside it, becomes what the database keeps of it. */
+bool secrets_oauth_client(struct call *c);
 
 /* "password" becomes what the database keeps of it; the second makes one, and shows it, when there is none. */
 bool secrets_password(struct call *c);
@@ -84,6 +89,10 @@ bool secrets_new_password(struct call *c);
 /* ---- console_policy.c ---- */
 
 void console_policy_test(struct call *c);
+
+/* ---- console_check.c ---- */
+
+void console_check(struct call *c);
 
 /* ---- console.c ---- */
 

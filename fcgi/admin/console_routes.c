@@ -29,6 +29,7 @@ static const struct console_route routes[] = {
      .body_max = KEYS_MAX},
     {.method = "POST", .path = "/credentials/bulk", .action = "credential_bulk"},
     {.method = "GET", .path = "/credentials/export", .action = "credential_export", .serve = console_csv},
+    {.method = "GET", .path = "/credentials/survival", .action = "credential_survival"},
     {.method = "GET", .path = "/credentials/{id}", .action = "credential_get"},
     {.method = "PATCH", .path = "/credentials/{id}", .action = "credential_set", .prepare = secrets_proxy},
     {.method = "DELETE", .path = "/credentials/{id}", .action = "credential_remove"},
@@ -38,6 +39,8 @@ static const struct console_route routes[] = {
     {.method = "POST", .path = "/credentials/{id}/reset", .action = "credential_reset"},
     {.method = "POST", .path = "/credentials/{id}/test", .action = "credential_test"},
     {.method = "POST", .path = "/credentials/{id}/restore", .action = "credential_restore"},
+    {.method = "POST", .path = "/credentials/{id}/purge", .action = "credential_purge"},
+    {.method = "POST", .path = "/pool/reset", .action = "pool_reset"},
 
     {.method = "GET", .path = "/clients", .action = "client_list"},
     {.method = "POST", .path = "/clients", .action = "client_add", .prepare = secrets_client_token},
@@ -57,6 +60,9 @@ static const struct console_route routes[] = {
     {.method = "GET", .path = "/requests/open", .action = "request_open"},
     {.method = "GET", .path = "/requests/{id}", .action = "request_get"},
 
+    {.method = "GET", .path = "/usage", .action = "usage_list"},
+    {.method = "GET", .path = "/usage/export", .action = "usage_export", .serve = console_csv},
+
     {.method = "GET", .path = "/jobs", .action = "job_list"},
     {.method = "POST", .path = "/jobs/{name}/run", .action = "job_run"},
 
@@ -71,10 +77,23 @@ static const struct console_route routes[] = {
      .prepare = secrets_new_password},
     {.method = "DELETE", .path = "/administrators/{id}", .action = "admin_remove"},
 
+    {.method = "GET", .path = "/tokens", .action = "token_list"},
+    {.method = "POST", .path = "/tokens", .action = "token_add", .prepare = secrets_admin_token},
+    {.method = "DELETE", .path = "/tokens/{id}", .action = "token_revoke"},
+
     {.method = "GET", .path = "/audit", .action = "audit_list"},
     {.method = "GET", .path = "/events", .action = "event_list"},
     {.method = "GET", .path = "/system", .action = "system_get"},
+    {.method = "GET", .path = "/system/check", .action = "check_run", .serve = console_check},
+    {.method = "POST", .path = "/folders/sync", .action = "folder_sync"},
+    {.method = "POST", .path = "/folders/forget", .action = "folder_forget"},
+
     {.method = "GET", .path = "/accounts", .action = "account_list"}, /* logins: /admin/cli-auth/ */
+    {.method = "POST", .path = "/accounts/client", .action = "oauth_client_set", .prepare = secrets_oauth_client},
+    {.method = "DELETE", .path = "/accounts/client", .action = "oauth_client_remove"},
+    {.method = "GET", .path = "/accounts/projects", .action = "account_map_list"},
+    {.method = "POST", .path = "/accounts/projects", .action = "account_map_set"},
+    {.method = "POST", .path = "/accounts/{id}/refresh", .action = "account_refresh"},
 
     {.method = "GET", .path = "/policy", .action = "policy_list"},
     {.method = "POST", .path = "/policy", .action = "policy_add"},

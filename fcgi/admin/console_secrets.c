@@ -6,6 +6,7 @@
  * sealed, of tokens and passwords a hash. Each function here is the `prepare` of
  * some rows of console_routes.c.
  */
+#include "account/seal.h"
 #include "admin/console_own.h"
 #include "base/auto.h"
 #include "base/keytext.h"
@@ -13,6 +14,7 @@
 #include "db/console_calls.h"
 #include "vault/vault.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { MALFORMED_SHOWN = 20, KEYS_MOST = 5000 };
@@ -21,18 +23,31 @@ enum { MALFORMED_SHOWN = 20, KEYS_MOST = 5000 };
 
 /* What came of reading a list of keys. */
 struct reading {
+    const char *proxy;      /* of all these keys, or NULL; borrowed */
     json_t *sealed;         /* [{"fingerprint", "sealed", "hint"}] */
     json_t *malformed;      /* [{"text" (masked), "reason"}], the first of them */
     json_int_t malformed_n;
 };
+
+/* A proxy as the database keeps it of a credential: new. */
+static json_t *seal_proxy(const char *url, const char *fingerprint)
+{
+    auto_buf sealed = {0}, shown = {0};
+    vault_proxy_seal(url, fingerprint, &sealed);
+    proxy_shown(url, &shown);
+    return json_pack("{s:s,s:s}", "sealed", buf_str(&sealed), "hint", buf_str(&shown));
+}
 
 static void seal_key(struct reading *k, const char *word, size_t n)
 {
     char fingerprint[VAULT_HEX_MAX];
     auto_buf sealed = {0};
     vault_credential_seal(word, n, fingerprint, &sealed);
-    json_array_append_new(k->sealed, json_pack("{s:s,s:s,s:s%}", "fingerprint", fingerprint, "sealed",
-                                               buf_str(&sealed), "hint", word + n - 4, (size_t)4));
+    json_t *key = json_pack("{s:s,s:s,s:s%}", "fingerprint", fingerprint, "sealed", buf_str(&sealed), "hint",
+                            word + n - 4, (size_t)4);
+    if (k->proxy != NULL)
+        json_object_set_new(key, "proxy", seal_proxy(k->proxy, fingerprint));
+    json_array_append_new(k->sealed, key);
 }
 
 static void read_word(struct reading *k, const char *word, size_t n)
@@ -79,11 +94,30 @@ static bool read_keys(struct call *c, struct reading *k)
     return fault_param(&c->fault, "keys", "more than %d keys in one call: send them in parts", KEYS_MOST);
 }
 
+/* An address, if there is one: borrowed from the params, in which it stays. */
+static bool read_proxy(struct call *c, const char **ret)
+{
+    const json_t *given = json_object_get(c->params, "proxy");
+    *ret = NULL;
+    if (given == NULL || json_is_null(given))
+        return true;
+    if (!json_is_string(given))
+        return fault_param(&c->fault, "proxy", "\"proxy\" must be an address such as socks5h://127.0.0.1:1080");
+    if (*json_string_value(given) == '\0')
+        return true;
+    *ret = json_string_value(given);
+    if (proxy_check("the proxy", *ret, &c->fault))
+        return true;
+    snprintf(c->fault.param, sizeof c->fault.param, "proxy");
+    return false;
+}
+
 bool secrets_keys(struct call *c)
 {
     struct reading k = {.sealed = json_array(), .malformed = json_array()};
-    bool ok = read_keys(c, &k);
+    bool ok = read_proxy(c, &k.proxy) && read_keys(c, &k);
     json_object_del(c->params, "keys");
+    json_object_del(c->params, "proxy");
     json_object_set_new(c->params, "sealed", k.sealed);
     c->shown = json_pack("{s:o,s:I}", "malformed", k.malformed, "malformed_count", k.malformed_n);
     return ok;
@@ -93,41 +127,58 @@ bool secrets_keys(struct call *c)
 
 bool secrets_proxy(struct call *c)
 {
-    json_t *given = json_object_get(c->params, "proxy");
-    if (given == NULL || json_is_null(given))
-        return true;
-    if (!json_is_string(given))
-        return fault_param(&c->fault, "proxy", "\"proxy\" must be an address such as socks5h://127.0.0.1:1080");
-    auto_secret url = {0};
-    auto_buf sealed = {0}, shown = {0};
+    const char *url, *id = json_string_value(json_object_get(c->params, "id"));
     json_auto_t *fingerprint = NULL;
-    buf_puts(&url, json_string_value(given));
-    json_object_set_new(c->params, "proxy", json_null());
-    if (url.n == 0)
+    if (json_object_get(c->params, "proxy") == NULL)
         return true;
-    const char *id = json_string_value(json_object_get(c->params, "id"));
-    if (!proxy_check("the proxy", buf_str(&url), &c->fault) ||
-        !console_fingerprint(c->session, id, &fingerprint, &c->fault))
+    if (!read_proxy(c, &url))
+        return false;
+    if (url == NULL)
+        return json_object_set_new(c->params, "proxy", json_null()) == 0;
+    if (!console_fingerprint(c->session, id, &fingerprint, &c->fault))
         return false;
     if (!json_is_string(fingerprint))
         return fault_set(&c->fault, FAULT_NOT_FOUND, "there is no credential with this id");
-    vault_proxy_seal(buf_str(&url), json_string_value(fingerprint), &sealed);
-    proxy_shown(buf_str(&url), &shown);
-    json_object_set_new(c->params, "proxy", json_pack("{s:s,s:s}", "sealed", buf_str(&sealed), "hint", buf_str(&shown)));
-    return true;
+    return json_object_set_new(c->params, "proxy", seal_proxy(url, json_string_value(fingerprint))) == 0;
 }
 
 /* ------------------------------------------------------------------ tokens */
 
-bool secrets_client_token(struct call *c)
+/* Its hash goes to the database, the token itself into the answer; it is wiped here. */
+static bool hand_out(struct call *c, char token[static VAULT_TOKEN_MAX])
 {
-    char token[VAULT_TOKEN_MAX], hash[VAULT_HEX_MAX];
-    vault_token_new(token);
+    char hash[VAULT_HEX_MAX];
     vault_token_hash_hex(token, hash);
     json_object_set_new(c->params, "_hash", json_string(hash));
     json_object_set_new(c->params, "_hint", json_string(token + strlen(token) - 4));
     c->shown = json_pack("{s:s}", "token", token);
-    vault_wipe(token, sizeof token);
+    vault_wipe(token, VAULT_TOKEN_MAX);
+    return true;
+}
+
+bool secrets_client_token(struct call *c)
+{
+    char token[VAULT_TOKEN_MAX];
+    vault_token_new(token);
+    return hand_out(c, token);
+}
+
+bool secrets_admin_token(struct call *c)
+{
+    char token[VAULT_TOKEN_MAX];
+    vault_admin_token_new(token);
+    return hand_out(c, token);
+}
+
+/* ------------------------------------------------------------------ an OAuth client */
+
+bool secrets_oauth_client(struct call *c)
+{
+    const char *id = console_text(c, "client_id"), *secret = console_text(c, "secret");
+    if (c->fault.kind != FAULT_NONE)
+        return false;
+    json_object_set_new(c->params, "_secret", seal(SEAL_CLIENT, id, secret));
+    json_object_del(c->params, "secret");
     return true;
 }
 

@@ -227,23 +227,30 @@ static void add_html(struct buf *out, const char *text)
     }
 }
 
+/* In the console's clothes, if that is installed beside us; readable without. */
 static void page(struct request *r, int status, const char *title, const char *text, const char *more)
 {
     auto_buf html = {0};
-    buf_puts(&html, "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Pollux</title><h1>");
+    buf_printf(&html,
+               "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">"
+               "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>Pollux</title>"
+               "<link rel=\"icon\" href=\"%s/admin/icon.svg\"><link rel=\"stylesheet\" href=\"%s/admin/style.css\">"
+               "<div class=\"door\"><main class=\"card\"><h1>",
+               conf.prefix, conf.prefix);
     add_html(&html, title);
     buf_puts(&html, "</h1><p>");
     add_html(&html, text);
-    buf_puts(&html, "</p><p>");
+    buf_puts(&html, "</p><p class=\"muted\">");
     add_html(&html, more);
-    buf_puts(&html, "</p></html>\n");
+    buf_printf(&html, "</p><p><a class=\"btn\" href=\"%s/admin/accounts.html\">Accounts</a></p></main></div></html>\n",
+               conf.prefix);
     char length[24];
     snprintf(length, sizeof length, "%zu", html.n);
     response_begin(r, status);
     response_header(r, "Content-Type", "text/html; charset=utf-8");
     response_header(r, "Content-Length", length);
     response_header(r, "Cache-Control", "no-store");
-    response_header(r, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+    response_header(r, "Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'");
     response_header(r, "X-Content-Type-Options", "nosniff");
     response_header(r, "Referrer-Policy", "no-referrer");
     response_write(r, html.p, html.n);

@@ -183,6 +183,8 @@ int key_test(struct cli *cli);
 int key_sync(struct cli *cli);
 int key_reset(struct cli *cli);
 int key_restore(struct cli *cli);
+int key_folders(struct cli *cli);
+int key_forget_folder(struct cli *cli);
 
 int account_client(struct cli *cli);
 int account_login(struct cli *cli);
@@ -223,6 +225,7 @@ int token_revoke(struct cli *cli);
 
 int setting_list(struct cli *cli);
 int setting_set(struct cli *cli);
+int setting_reset(struct cli *cli);
 
 int admin_add(struct cli *cli);
 int admin_list(struct cli *cli);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* health.c: pollux key test, key sync, key reset, model reset, reset --all. */
+/* health.c: pollux key test, sync, folders, forget-folder, reset, model reset, reset --all. */
 #include "cli/cli.h"
 
 #include "base/auto.h"
@@ -168,6 +168,38 @@ int key_sync(struct cli *cli)
     if (!have_done(cli, buf_str(&list)) || !admin_job_get(cli->db, &job, &cli->fault, number))
         return cli_failed(cli);
     return report_sync(cli, job);
+}
+
+static const struct cli_column folder_columns[] = {
+    {.title = "PLACE", .field = "place"},
+    {.title = "LAST READ", .field = "synced_at", .format = CLI_TIME, .absent = "never"},
+    {.title = "FILES", .field = "files", .format = CLI_NUMBER},
+    {.title = "KEYS", .field = "keys", .format = CLI_NUMBER},
+    {.title = "MALFORMED", .field = "malformed", .format = CLI_NUMBER},
+    {0},
+};
+
+int key_folders(struct cli *cli)
+{
+    json_auto_t *rows = NULL;
+    if (cli_db(cli) == NULL || !admin_keys_folder_list(cli->db, &rows, &cli->fault))
+        return cli_failed(cli);
+    return cli_rows(cli, folder_columns, rows, "No folder with keys was ever read: see POLLUX_KEYS_DIR.");
+}
+
+int key_forget_folder(struct cli *cli)
+{
+    json_auto_t *done = NULL;
+    if (cli_db(cli) == NULL || !admin_keys_folder_forget(cli->db, &done, &cli->fault, cli->arguments[0]))
+        return cli_failed(cli);
+    if (json_is_null(done))
+        return cli_failure("there is no folder `%s`: `pollux key folders` shows them", cli->arguments[0]);
+    if (cli->json)
+        cli_json(done);
+    else
+        printf("Forgotten; keys that were only there and are disabled now: %lld.\n",
+               (long long)json_integer_value(json_object_get(done, "gone")));
+    return CLI_OK;
 }
 
 /* ---- resetting ---- */

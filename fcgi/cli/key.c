@@ -4,7 +4,6 @@
 
 #include "base/auto.h"
 #include "base/conf.h"
-#include "base/proxy.h"
 #include "db/admin_calls.h"
 #include "vault/vault.h"
 
@@ -190,45 +189,28 @@ int key_disable(struct cli *cli)
 
 /* ---- set ---- */
 
-/* The proxy that was given, on the command line (which everybody can read: not for long) or on standard input. */
-static bool read_proxy(struct cli *cli, struct buf *url)
-{
-    char *given = (char *)cli_option(cli, "proxy"); /* argv is ours to write */
-    if (strcmp(given, "-") != 0) {
-        buf_puts(url, given);
-        memset(given, '*', strlen(given));
-    } else {
-        char line[600];
-        if (fgets(line, sizeof line, stdin) == NULL)
-            return fault_set(&cli->fault, FAULT_BAD_REQUEST, "standard input holds no proxy");
-        buf_add(url, line, strcspn(line, "\r\n"));
-        vault_wipe(line, sizeof line);
-    }
-    return proxy_check("--proxy", buf_str(url), &cli->fault);
-}
-
 /* {"sealed", "hint"} under the name of the credential: new; json null if the id is unknown, NULL with cli->fault. */
 static json_t *seal_proxy(struct cli *cli)
 {
     auto_secret url = {0};
-    auto_buf sealed = {0}, shown = {0};
     json_auto_t *fingerprint = NULL;
-    if (!read_proxy(cli, &url) || !vault_open(conf.master_key_file, &cli->fault))
+    if (!keys_proxy(cli, &url) || !vault_open(conf.master_key_file, &cli->fault))
         return NULL;
     if (!admin_credential_fingerprint(cli->db, &fingerprint, &cli->fault, cli->arguments[0]))
         return NULL;
-    if (!json_is_string(fingerprint))
-        return json_null();
-    vault_proxy_seal(buf_str(&url), json_string_value(fingerprint), &sealed);
-    proxy_shown(buf_str(&url), &shown);
-    return json_pack("{s:s, s:s}", "sealed", buf_str(&sealed), "hint", buf_str(&shown));
+    return json_is_string(fingerprint) ? keys_proxy_seal(buf_str(&url), json_string_value(fingerprint)) : json_null();
 }
 
 static bool read_changes(struct cli *cli, json_t *patch)
 {
-    const char *label = cli_option(cli, "label"), *project = cli_option(cli, "project");
+    const char *label = cli_option(cli, "label"), *project = cli_option(cli, "project"), *notes = cli_option(cli, "notes");
+    json_t *tags = cli_list(cli, "tags");
+    if (tags != NULL)
+        json_object_set_new(patch, "tags", tags);
     if (label != NULL)
         json_object_set_new(patch, "label", strcmp(label, "none") == 0 ? json_null() : json_string(label));
+    if (notes != NULL)
+        json_object_set_new(patch, "notes", strcmp(notes, "none") == 0 ? json_null() : json_string(notes));
     if (project != NULL)
         json_object_set_new(patch, "project", json_string(project));
     return cli_limit(cli, "priority", patch, "priority");

@@ -11,6 +11,7 @@
 #include "base/auto.h"
 #include "base/conf.h"
 #include "base/keytext.h"
+#include "base/proxy.h"
 #include "db/admin_calls.h"
 #include "vault/vault.h"
 
@@ -35,6 +36,7 @@ struct seen {
 
 struct keys {
     struct cli *cli;                /* borrowed */
+    struct buf proxy;               /* of all of them, or empty; wiped in the end */
     struct seen seen;
     struct buf batch;               /* JSON text of what is to be stored next, without its last bracket */
     int batched;
@@ -104,6 +106,15 @@ static bool store(struct keys *k)
     return true;
 }
 
+static void add_proxy(struct keys *k, const char *fingerprint)
+{
+    if (k->proxy.n == 0)
+        return;
+    json_auto_t *proxy = keys_proxy_seal(buf_str(&k->proxy), fingerprint);
+    auto_str text = json_dumps(proxy, JSON_COMPACT);
+    buf_printf(&k->batch, ",\"proxy\":%s", text);
+}
+
 static bool add_key(struct keys *k, const char *key, size_t n)
 {
     unsigned char print[32];
@@ -115,9 +126,37 @@ static bool add_key(struct keys *k, const char *key, size_t n)
     }
     auto_buf sealed = {0};
     vault_credential_seal(key, n, fingerprint, &sealed);
-    buf_printf(&k->batch, "%c{\"fingerprint\":\"%s\",\"sealed\":\"%s\",\"hint\":\"%.4s\"}",
+    buf_printf(&k->batch, "%c{\"fingerprint\":\"%s\",\"sealed\":\"%s\",\"hint\":\"%.4s\"",
                k->batched > 0 ? ',' : '[', fingerprint, buf_str(&sealed), key + n - 4);
+    add_proxy(k, fingerprint);
+    buf_putc(&k->batch, '}');
     return ++k->batched < BATCH || store(k);
+}
+
+/* ---- a proxy of their own ---- */
+
+bool keys_proxy(struct cli *cli, struct buf *url)
+{
+    char *given = (char *)cli_option(cli, "proxy"); /* argv is ours to write */
+    if (strcmp(given, "-") != 0) {
+        buf_puts(url, given);
+        memset(given, '*', strlen(given));
+    } else {
+        char line[600];
+        if (fgets(line, sizeof line, stdin) == NULL)
+            return fault_set(&cli->fault, FAULT_BAD_REQUEST, "standard input holds no proxy");
+        buf_add(url, line, strcspn(line, "\r\n"));
+        vault_wipe(line, sizeof line);
+    }
+    return proxy_check("--proxy", buf_str(url), &cli->fault);
+}
+
+json_t *keys_proxy_seal(const char *url, const char *fingerprint)
+{
+    auto_buf sealed = {0}, shown = {0};
+    vault_proxy_seal(url, fingerprint, &sealed);
+    proxy_shown(url, &shown);
+    return json_pack("{s:s, s:s}", "sealed", buf_str(&sealed), "hint", buf_str(&shown));
 }
 
 /* ---- text ---- */
@@ -222,6 +261,13 @@ struct keys *keys_begin(struct cli *cli)
     if (!vault_open(conf.master_key_file, &cli->fault) || cli_db(cli) == NULL)
         return NULL;
     struct keys *k = xcalloc(1, sizeof *k);
+    const char *proxy = cli_option(cli, "proxy");
+    if (proxy != NULL && strcmp(proxy, "-") == 0)
+        fault_set(&cli->fault, FAULT_BAD_REQUEST, "--proxy: standard input is for keys here; `pollux key set` reads one there");
+    if (proxy != NULL && (cli->fault.kind != FAULT_NONE || !keys_proxy(cli, &k->proxy))) {
+        keys_free(k);
+        return NULL;
+    }
     k->cli = cli;
     k->ids = json_array();
     k->shown = json_array();
@@ -233,6 +279,7 @@ void keys_free(struct keys *k)
     if (k == NULL)
         return;
     buf_free(&k->batch);
+    vault_wipe_buf(&k->proxy);
     free(k->seen.slot);
     json_decref(k->ids);
     json_decref(k->shown);

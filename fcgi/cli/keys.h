@@ -3,11 +3,19 @@
 #ifndef POLLUX_CLI_KEYS_H
 #define POLLUX_CLI_KEYS_H
 
+#include "base/buf.h"
 #include "cli/cli.h"
 
 struct keys;
 
-/* Begins an import with the options of `cli` (project, label, priority) and opens the vault. New; NULL with
+/* The option --proxy, from the command line (which everybody can read: it is overwritten) or, for "-", standard input.
+ * False with cli->fault set when it is no address of a proxy. */
+bool keys_proxy(struct cli *cli, struct buf *url);
+
+/* What the database keeps of a proxy of the credential with this fingerprint, {"sealed", "hint"}: new. */
+json_t *keys_proxy_seal(const char *url, const char *fingerprint);
+
+/* Begins an import with the options of `cli` (project, label, priority, proxy) and opens the vault. New; NULL with
  * cli->fault set. */
 struct keys *keys_begin(struct cli *cli);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* setting.c: pollux setting list, set: what an operator changes while Pollux runs. */
+/* setting.c: pollux setting list, set, reset: what an operator changes while Pollux runs. */
 #include "cli/cli.h"
 
 #include "base/auto.h"
@@ -22,11 +22,9 @@ int setting_list(struct cli *cli)
     return cli_rows(cli, columns, rows, "There are no settings.");
 }
 
-int setting_set(struct cli *cli)
+static int changed(struct cli *cli, bool ok, const json_t *setting)
 {
-    json_auto_t *setting = NULL;
-    if (cli_db(cli) == NULL
-        || !admin_setting_set(cli->db, &setting, &cli->fault, cli->arguments[0], cli->arguments[1]))
+    if (!ok)
         return cli_failed(cli);
     if (json_is_null(setting))
         return cli_failure("there is no setting `%s`: `pollux setting list` shows them", cli->arguments[0]);
@@ -35,4 +33,19 @@ int setting_set(struct cli *cli)
     else
         cli_object(columns, setting);
     return CLI_OK;
+}
+
+int setting_set(struct cli *cli)
+{
+    json_auto_t *setting = NULL;
+    bool ok = cli_db(cli) != NULL
+              && admin_setting_set(cli->db, &setting, &cli->fault, cli->arguments[0], cli->arguments[1]);
+    return changed(cli, ok, setting);
+}
+
+int setting_reset(struct cli *cli)
+{
+    json_auto_t *setting = NULL;
+    bool ok = cli_db(cli) != NULL && admin_setting_reset(cli->db, &setting, &cli->fault, cli->arguments[0]);
+    return changed(cli, ok, setting);
 }

@@ -65,6 +65,16 @@ bool admin_keys_folder_sync(struct db *db, json_t **ret, struct fault *f, const 
     return CALL(db, ret, f, "select admin.keys_folder_sync($1)", place);
 }
 
+bool admin_keys_folder_list(struct db *db, json_t **ret, struct fault *f)
+{
+    return db_json(db, ret, f, "select admin.keys_folder_list()", 0, NULL);
+}
+
+bool admin_keys_folder_forget(struct db *db, json_t **ret, struct fault *f, const char *place)
+{
+    return CALL(db, ret, f, "select admin.keys_folder_forget($1)", place);
+}
+
 bool admin_job_get(struct db *db, json_t **ret, struct fault *f, const char *id)
 {
     return CALL(db, ret, f, "select admin.job_get($1::bigint)", id);
@@ -166,6 +176,11 @@ bool admin_setting_list(struct db *db, json_t **ret, struct fault *f)
 bool admin_setting_set(struct db *db, json_t **ret, struct fault *f, const char *name, const char *value)
 {
     return CALL(db, ret, f, "select admin.setting_set($1, $2)", name, value);
+}
+
+bool admin_setting_reset(struct db *db, json_t **ret, struct fault *f, const char *name)
+{
+    return CALL(db, ret, f, "select admin.setting_reset($1)", name);
 }
 
 bool admin_admin_list(struct db *db, json_t **ret, struct fault *f)

@@ -38,6 +38,10 @@ bool admin_credential_test_all(struct db *db, json_t **ret, struct fault *f, con
 /* Has a keys folder ("host:/path") read at once: the id of the job. */
 bool admin_keys_folder_sync(struct db *db, json_t **ret, struct fault *f, const char *place);
 
+/* All keys folders; and one that is no more: {"place", "gone"}, json null if it is unknown. */
+bool admin_keys_folder_list(struct db *db, json_t **ret, struct fault *f);
+bool admin_keys_folder_forget(struct db *db, json_t **ret, struct fault *f, const char *place);
+
 /* A job as it is: {"state", "result", ...}. */
 bool admin_job_get(struct db *db, json_t **ret, struct fault *f, const char *id);
 
@@ -100,6 +104,7 @@ bool admin_model_alias(struct db *db, json_t **ret, struct fault *f, const char 
 
 bool admin_setting_list(struct db *db, json_t **ret, struct fault *f);
 bool admin_setting_set(struct db *db, json_t **ret, struct fault *f, const char *name, const char *value);
+bool admin_setting_reset(struct db *db, json_t **ret, struct fault *f, const char *name);
 
 /* Administrators of the console. `password` is JSON text from vault_password_seal(); `role` and `enabled`
  * ("true", "false") may be NULL, which leaves them. Each answers the administrator. */

@@ -11,6 +11,7 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/vitals.h"
 
 #include <jansson.h>
 
@@ -27,6 +28,7 @@ enum {
     GATHER_MS = 20,
     BEAT_MS = 1000,
     FIRST_BEAT_MS = 1000,
+    VITALS_EVERY = 5, /* heartbeats */
     PAUSE_MIN_MS = 100,
     PAUSE_MAX_MS = 2000,
     STOP_MS = 3000,
@@ -49,6 +51,7 @@ static struct {
     json_t *settings;   /* object name -> value, from the last heartbeat */
     json_int_t errors;  /* version of the rules about errors that was given out; this thread's own */
     void (*on_errors)(const json_t *rules);
+    unsigned beats;     /* heartbeats so far; this thread's own */
     struct db *db;      /* this thread's own connection */
     char *worker_id, *spool_dir, *version;
     bool away; /* the database was away when last asked: said once */
@@ -292,12 +295,25 @@ static void take_errors(const json_t *errors)
     settle.errors = json_integer_value(json_object_get(errors, "version"));
 }
 
+/* What this process and its machine use: new. */
+static json_t *vitals(void)
+{
+    struct vitals v;
+    vitals_read(&v);
+    return json_pack("{s:I, s:I, s:I, s:f, s:I, s:I, s:I}", "cpu_ms", (json_int_t)v.cpu_ms, "memory_bytes",
+                     (json_int_t)v.memory_bytes, "threads", (json_int_t)v.threads, "load", v.load, "cpus",
+                     (json_int_t)v.cpus, "host_memory_bytes", (json_int_t)v.host_memory_bytes, "host_free_bytes",
+                     (json_int_t)v.host_free_bytes);
+}
+
 static bool beat(void)
 {
     char host[256] = "";
     gethostname(host, sizeof host - 1);
     json_auto_t *info = json_pack("{s:s, s:i, s:s, s:I}", "host", host, "pid", (int)getpid(), "version",
                                   settle.version, "errors", settle.errors);
+    if (settle.beats++ % VITALS_EVERY == 0)
+        json_object_set_new(info, "vitals", vitals());
     auto_str text = info != NULL ? json_dumps(info, JSON_COMPACT) : NULL;
     const char *const params[] = {settle.worker_id, text};
     json_auto_t *ret = NULL;

@@ -184,9 +184,11 @@ begin
         perform pollux.audit(null, 'account.map', v_email, null, jsonb_build_object('google_project', p_project));
     end if;
     if p_project is not null then
+        perform pollux.audit_pause(true); -- what follows from it is not told again
         perform pollux.account_move(c.id, p_project)
         from pollux.account a join pollux.credential c on c.id = a.credential_id
         where lower(a.email) = v_email and c.removed_at is null;
+        perform pollux.audit_pause(false);
     end if;
     return (select coalesce(jsonb_agg(jsonb_build_object('email', email, 'google_project', google_project)
                                       order by email), '[]') from pollux.account_project);
@@ -274,6 +276,7 @@ begin
     v_pool := pollux.account_pool(v_upstream, v_email, v_project, p ->> 'fingerprint');
     perform pollux.project_make(array[v_pool]);
     v_new := not exists (select from pollux.credential where fingerprint = v_print and removed_at is null);
+    perform pollux.audit_pause(true);
     insert into pollux.credential as c (project_id, kind, label, fingerprint, sealed, hint, created_at, dead_reason,
                                         dead_at)
     select id, 'account', nullif(p ->> 'label', ''), v_print, decode(p ->> 'sealed', 'hex'), null, pollux.now(),
@@ -284,6 +287,7 @@ begin
         removed_at = null, archived_at = null, enabled = true, dead_reason = excluded.dead_reason,
         dead_at = excluded.dead_at, probe_at = null, revived_at = pollux.now()
     returning id into v_id;
+    perform pollux.audit_pause(false);
     insert into pollux.account as a (credential_id, oauth_client_id, email, upstream, google_project, scopes, state,
                                      access, access_expires_at, version, refreshed_at)
     values (v_id, v_client, v_email, v_upstream, v_project, p ->> 'scopes', coalesce(v_state, 'ok'),

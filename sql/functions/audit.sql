@@ -60,6 +60,14 @@ end
 $$;
 comment on function pollux.audit_row() is 'Trigger: writes down what changed in a row.';
 
+create or replace function pollux.audit_pause(p_on boolean) returns void
+language sql volatile as $$
+    select set_config('pollux.audit_rows', case when p_on then 'off' else '' end, true)
+$$;
+comment on function pollux.audit_pause(boolean) is
+    'Changed rows are not written down (true) until they are again (false) or the transaction ends: for who tells of the '
+    'whole in a row of their own.';
+
 create or replace function pollux.audit_verb(p_op text, p_keys text[], p_old jsonb, p_new jsonb) returns text
 language sql immutable as $$
     select case when p_op = 'INSERT' then 'add' when p_op = 'DELETE' then 'remove'

@@ -16,17 +16,17 @@ set check_function_bodies = off;
 
 insert into pollux.chore (position, name, every, daily_at, call, says, help)
 values
-    (1, 'sweep', '1 minute', null, 'sweep', '%s requests closed as lost',
+    (1, 'sweep', '1 minute', null, 'sweep', 'requests closed as lost: %s',
      'Closes what dead workers and broken CGI requests left open.'),
-    (2, 'probes', '1 minute', null, 'probe_enqueue', '%s enqueued',
+    (2, 'probes', '1 minute', null, 'probe_enqueue', 'enqueued: %s',
      'Enqueues the probes of credentials that are due.'),
-    (3, 'refreshes', '1 minute', null, 'account_refresh_enqueue', '%s enqueued',
+    (3, 'refreshes', '1 minute', null, 'account_refresh_enqueue', 'enqueued: %s',
      'Enqueues the refresh of access tokens that will expire.'),
     (4, 'keep_alive', '1 minute', null, 'keep_alive_enqueue', '%s',
      'Enqueues a call of /health at the public URL, if one is set.'),
-    (5, 'meter', '1 minute', null, 'meter_run', '%s groups',
+    (5, 'meter', '1 minute', null, 'meter_run', 'groups: %s',
      'Takes what ended into the counters of /metrics.'),
-    (6, 'usage', '5 minutes', null, 'usage_roll', '%s rows',
+    (6, 'usage', '5 minutes', null, 'usage_roll', 'rows: %s',
      'Sums up the hours that are over: requests, errors, tokens, times, cost.'),
     (7, 'rotation', '5 minutes', null, 'rotate', '%s',
      'Forgets models that never answered; lets rows return whose reason to stay out is over.'),
@@ -34,13 +34,13 @@ values
      'Ends what has an end: affinities, uploads, places in the queue, sessions, bans and the like.'),
     (9, 'summary', '1 hour', null, 'summary_note', '%s',
      'Notes how the pool is: an event, and a row of report.health_hourly.'),
-    (10, 'removal', '1 day', '02:00', 'credential_retire', '%s archived',
+    (10, 'removal', '1 day', '02:00', 'credential_retire', 'archived: %s',
      'Takes credentials out that have been dead for remove_dead_days; `pollux key restore` brings them back.'),
     (11, 'cleanup', '1 day', '03:00', 'clean_up', '%s',
      'Deletes what is older than its retention, and brings the planner''s statistics up to date.'),
     (12, 'partitions', '1 hour', null, 'partition_keep', '%s',
      'Makes the log''s partitions for the days to come, drops those older than retention_days.'),
-    (13, 'pulse', '1 minute', null, 'console_keep', '%s minutes',
+    (13, 'pulse', '1 minute', null, 'console_keep', 'minutes: %s',
      'For the console: sums up the log by the minute, notes when credentials were last used, counts a large pool.')
 on conflict (name) do update
 set position = excluded.position, every = excluded.every, daily_at = excluded.daily_at, call = excluded.call,
@@ -248,7 +248,7 @@ comment on function pollux.sweep() is 'Closes requests that nobody serves any mo
 
 create or replace function pollux.rotate() returns text
 language sql volatile as $$
-    select format('%s models forgotten, %s rows back', pollux.model_forget(), pollux.quota_return())
+    select format('models forgotten: %s, rows back: %s', pollux.model_forget(), pollux.quota_return())
 $$;
 comment on function pollux.rotate() is 'Forgets models, lets rows return; says how many.';
 
@@ -367,7 +367,7 @@ begin
     delete from pollux.usage_brief where hour < v_usage;
     delete from pollux.health_hour where hour < v_usage;
     analyze pollux.request, pollux.attempt;
-    return format('%s events, %s hours of usage, %s secrets of the archive, %s runs of pg_cron deleted',
+    return format('deleted: events %s, hours of usage %s, secrets of the archive %s, runs of pg_cron %s',
                   v_events, v_hours, pollux.archive_purge(), pollux.cron_forget());
 end
 $$;

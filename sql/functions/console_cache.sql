@@ -14,7 +14,7 @@ $$;
 comment on function pollux.pool_large() is 'Whether there are more than 20000 credentials or quota rows, as far as PostgreSQL knows.';
 
 create or replace function pollux.figures_kept() returns text[]
-language sql immutable as $$ select array['resting', 'capacity', 'models'] $$;
+language sql immutable as $$ select array['resting', 'capacity', 'models', 'survival'] $$;
 comment on function pollux.figures_kept() is 'The figures that take the longer the larger the pool is.';
 
 create or replace function pollux.console_count(p_name text) returns jsonb

@@ -271,6 +271,77 @@ $$;
 comment on function pollux.credential_history(pollux.credential, integer) is
     'The last changes of state of a credential, and of its project for a model.';
 
+-- Events are kept for retention_days: before the first that is left it was what that one says it was.
+create or replace function pollux.credential_life(c pollux.credential) returns jsonb
+language sql stable as $$
+    with turns as (
+        select e.id, e.at, e.detail ->> 'from' as before, e.detail ->> 'to' as state
+        from pollux.event e
+        where e.kind = 'state' and (e.detail ->> 'credential_id')::bigint = c.id and e.detail ->> 'model' is null
+        order by e.id desc limit 500
+    ), spans as (
+        select at, state from turns
+        union all
+        select c.created_at, coalesce((select before from turns order by id limit 1), pollux.credential_state(c))
+        where not exists (select from turns where at <= c.created_at)
+    )
+    select coalesce(jsonb_agg(jsonb_build_object('at', at, 'state', case when state in ('new', 'archived') then 'ready'
+                                                                         else state end) order by at), '[]')
+    from spans
+$$;
+comment on function pollux.credential_life(pollux.credential) is
+    'The states of a credential itself from its beginning on, oldest first: [{at: since when, state: ready | resting | dead '
+    '| disabled | removed}]; of more than 500 changes the last ones.';
+
+-- Product-limit estimate: of those that were seen to the end of a step, how many lived through it. Who was removed or
+-- switched off by hand, or is alive, counts for as long as it was watched.
+create or replace function pollux.count_survival() returns jsonb
+language sql stable as $$
+    with lives as materialized (
+        select greatest(extract(epoch from coalesce(case when c.dead_reason is not null then c.dead_at end, c.removed_at,
+                                                    m.now) - c.created_at), 0) as seconds,
+               c.dead_reason is not null and c.dead_at is not null as died, c.dead_reason
+        from pollux.credential c, (select pollux.now() as now) m
+    ), scale as (
+        select case when coalesce(max(seconds), 0) < 3 * 86400 then 3600 else 86400 end as step,
+               least(coalesce(max(seconds), 0) / case when coalesce(max(seconds), 0) < 3 * 86400 then 3600 else 86400 end,
+                     730)::integer as steps
+        from lives
+    ), ends as (
+        select floor(seconds / step)::integer + 1 as n, count(*) as gone, count(*) filter (where died) as died
+        from lives, scale group by 1
+    ), risk as (
+        select s.n, coalesce(e.died, 0) as died,
+               (select count(*) from lives) - coalesce(sum(e.gone) over (order by s.n rows between unbounded preceding
+                                                                         and 1 preceding), 0) as watched
+        from generate_series(1, (select steps + 1 from scale)) s(n) left join ends e using (n)
+    ), curve as (
+        select n, died, watched,
+               case when bool_or(died = watched) over w then 0
+                    else exp(sum(ln(1 - died::float8 / case when died = watched then died + 1 else watched end)) over w)
+               end as alive
+        from risk where watched > 0 window w as (order by n)
+    )
+    select jsonb_build_object(
+        'step_s', (select step from scale), 'added', (select count(*) from lives),
+        'died', (select count(*) from lives where died),
+        'points', jsonb_build_array(jsonb_build_object('step', 0, 'alive', 1, 'watched', (select count(*) from lives), 'died', 0))
+            || coalesce((select jsonb_agg(jsonb_build_object('step', n, 'alive', round(alive::numeric, 4),
+                                                             'watched', watched, 'died', died) order by n) from curve), '[]'),
+        'reasons', (select coalesce(jsonb_agg(to_jsonb(r) order by r.count desc, r.reason), '[]') from (
+            select dead_reason as reason, count(*) as count from lives where died group by 1 order by 2 desc limit 8) r))
+$$;
+comment on function pollux.count_survival() is
+    'How long credentials live until Google refuses them: {step_s: an hour, or a day once the oldest is three days old, '
+    'added, died, points: [{step: so many steps after it was added, alive: share, watched: how many were so old, died: in '
+    'that step}], reasons: [{reason, count}] of those that died}. A credential that was revived has not died.';
+
+create or replace function admin.console_credential_survival(p jsonb) returns jsonb
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    select pollux.console_cached('survival')
+$$;
+comment on function admin.console_credential_survival(jsonb) is 'What pollux.count_survival() answers.';
+
 -- There is no index by credential: it would cost every request something.
 create or replace function pollux.credential_attempts(p_id bigint, p_limit bigint) returns jsonb
 language plpgsql stable as $$
@@ -316,6 +387,7 @@ begin
     end if;
     return pollux.credential_more(c) || jsonb_build_object(
         'quota', pollux.credential_quota(c.project_id), 'history', pollux.credential_history(c, 100),
+        'life', pollux.credential_life(c),
         'attempts', pollux.credential_attempts(c.id, 20), 'health', pollux.credential_health(c.id),
         'shares_project_with', (select count(*) - 1 from pollux.credential
                                 where project_id = c.project_id and removed_at is null))
@@ -324,7 +396,7 @@ end
 $$;
 comment on function admin.console_credential_get(jsonb) is
     'p: {id}. The credential as in the list, with quota: its project''s by model, history: its last 100 changes of '
-    'state, newest first, attempts: the last 20 of them, health: how it did by model (report.health), how many '
+    'state, newest first, life: as credential_life(), attempts: the last 20 of them, health: how it did by model (report.health), how many '
     'credentials it shares its project with, and of an account what is known besides (account).';
 
 create or replace function admin.console_credential_attempts(p jsonb) returns jsonb
@@ -410,20 +482,43 @@ create or replace function pollux.credential_do(c pollux.credential, p_action te
 language plpgsql volatile as $$
 begin
     case p_action
-        when 'enable' then perform admin.credential_set_enabled(c.id, true);
-        when 'disable' then perform admin.credential_set_enabled(c.id, false);
+        when 'enable' then perform pollux.credential_switch(c, true);
+        when 'disable' then perform pollux.credential_switch(c, false);
         when 'reset' then perform admin.credential_reset(c.id);
         when 'remove' then return pollux.credential_archive(c);
         when 'restore' then return admin.credential_restore(c.id) is not null;
-        when 'test' then return admin.credential_test(c.id, null) is not null;
+        when 'purge' then return c.archived_at is not null and admin.credential_remove(c.id) is not null;
+        when 'test' then return pollux.credential_try(c, pollux.param_text(p, 'model'));
         when 'change' then perform pollux.credential_change(c, p);
     end case;
     return true;
 end
 $$;
 comment on function pollux.credential_do(pollux.credential, text, jsonb) is
-    'Does one of enable, disable, reset, remove, restore, test, change to a credential. False: there was nothing '
+    'Does one of enable, disable, reset, remove, restore, purge, test, change to a credential. False: there was nothing '
     'to do.';
+
+create or replace function pollux.credential_switch(c pollux.credential, p_on boolean) returns void
+language plpgsql volatile as $$
+begin
+    if c.kind = 'account' then
+        perform admin.account_set_enabled(c.id, p_on);
+    else
+        perform admin.credential_set_enabled(c.id, p_on);
+    end if;
+end
+$$;
+comment on function pollux.credential_switch(pollux.credential, boolean) is 'Takes a key or an account out of use, or back in.';
+
+-- A key is asked whether it works; an account shows it by getting a new access token.
+create or replace function pollux.credential_try(c pollux.credential, p_model text) returns boolean
+language sql volatile as $$
+    select case when c.removed_at is not null then false
+                when c.kind = 'account' then pollux.account_refresh_now(c.id) is not null
+                else admin.credential_test(c.id, p_model) is not null end
+$$;
+comment on function pollux.credential_try(pollux.credential, text) is
+    'Has a key or an account tested at once, a key for that model (null: one that it is used for). False: it was removed.';
 
 create or replace function pollux.credential_archive(c pollux.credential) returns boolean
 language plpgsql volatile as $$
@@ -451,7 +546,7 @@ begin
         perform pollux.refuse(409, 'there is nothing to do: the credential is not in a state for that');
     end if;
     select * into c from pollux.credential where id = v_was.id;
-    if p_action in ('reset', 'test') then
+    if p_action in ('reset', 'test', 'purge') then
         perform pollux.audit(null, 'credential.' || p_action, c.id::text, null, null);
     end if;
     return pollux.credential_more(c);
@@ -463,7 +558,7 @@ do $$
 declare
     v_action text;
 begin
-    foreach v_action in array array['enable', 'disable', 'reset', 'remove', 'restore', 'test'] loop
+    foreach v_action in array array['enable', 'disable', 'reset', 'remove', 'restore', 'purge', 'test'] loop
         execute format(
             'create or replace function admin.%I(p jsonb) returns jsonb
              language sql volatile security definer set search_path = pg_catalog, pg_temp
@@ -479,7 +574,7 @@ create or replace function admin.console_credential_bulk(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_action text := pollux.param_choice(p, 'action',
-                                         '{enable,disable,reset,remove,restore,test,change}');
+                                         '{enable,disable,reset,remove,restore,purge,test,change}');
     v_ids bigint[] := pollux.param_ids(p, 'ids');
     v_after bigint := coalesce((pollux.param_cursor(p) ->> 0)::bigint, 0);
     v_filter record;
@@ -494,7 +589,7 @@ begin
     elsif v_action is null or (v_ids is null) = (p -> 'filter' is null) then
         perform pollux.refuse(400, 'say "action" and either "ids" or "filter"');
     end if;
-    perform set_config('pollux.audit_rows', 'off', true); -- one row for all
+    perform pollux.audit_pause(true); -- one row for all
     if v_ids is not null then
         select (array_agg(id order by id))[1:200], count(*) into v_part, v_left
         from pollux.credential where id = any (v_ids) and id > v_after;
@@ -521,7 +616,7 @@ begin
 end
 $$;
 comment on function admin.console_credential_bulk(jsonb) is
-    'p: {action: enable | disable | reset | remove | restore | test | change, ids: [...] or filter: {as for the '
+    'p: {action: enable | disable | reset | remove | restore | purge | test | change, ids: [...] or filter: {as for the '
     'list}, after}; change takes what credential_set does. Does it to up to 200, and answers {done, seen, left (of a '
     'filter: at least so many), next}: repeat with after = next until that is null.';
 
@@ -544,7 +639,8 @@ language sql volatile security definer set search_path = pg_catalog, pg_temp as 
         pollux.param_number(p, 'priority', null, 0, 1000000)::integer, p -> 'sealed')
 $$;
 comment on function admin.console_credential_add(jsonb) is
-    'p: {sealed: [{fingerprint, sealed, hint}], project, label, priority}. {new, known, ids}: ids of all of them.';
+    'p: {sealed: [{fingerprint, sealed, hint, proxy: {sealed, hint} or absent}], project, label, priority}; the worker '
+    'seals keys and proxy. {new, known, ids}: ids of all of them.';
 
 ------------------------------------------------------------------------------------------------- out of here
 

@@ -190,9 +190,10 @@ language sql stable as $$
         select w.* from c, lateral (values
             ('no_credentials', 'bad', 'There is no credential yet: nothing can be served.', '{}'::jsonb, 'Add keys',
              'credentials.html#add', total = 0),
-            ('none_ready', 'bad', 'No credential is ready: {resting} rest, {broken} are broken.', v, 'See them',
+            ('none_ready', 'bad', 'No credential is ready. Resting: {resting}, broken: {broken}.', v, 'See them',
              'credentials.html', total > 0 and ready = 0),
-            ('broken', 'warn', '{broken} credentials are broken: Google refuses them.', v, 'See them',
+            ('broken', 'warn', case when broken = 1 then '{broken} credential is broken: Google refuses it.'
+                                    else '{broken} credentials are broken: Google refuses them.' end, v, 'See them',
              'credentials.html?state=dead', broken > 0),
             ('failing', case when failed * 2 > asked then 'bad' else 'warn' end,
              '{failed} of {asked} requests of the last ten minutes failed.',
@@ -204,7 +205,8 @@ language sql stable as $$
         from jsonb_array_elements(p -> 'models') m
         where (m ->> 'projects')::bigint > 0 and (m ->> 'ready')::bigint = 0 and (m ->> 'today')::bigint > 0
         union all
-        select 'lost', 'warn', '{n} requests got lost with their worker in the last hour.',
+        select 'lost', 'warn', case when count(*) = 1 then '{n} request got lost with its worker in the last hour.'
+                                    else '{n} requests got lost with their worker in the last hour.' end,
                jsonb_build_object('n', count(*)), 'See them', 'requests.html?outcome=lost', count(*) > 0
         from pollux.request
         where outcome = 'lost' and ended_at > p_now - interval '1 hour' and started_at > p_now - interval '2 days'
@@ -223,7 +225,8 @@ language sql stable as $$
                'See it', 'jobs.html', count(*) > 0
         from report.jobs where late
         union all
-        select 'silent', 'warn', '{n} workers have been silent for more than 15 seconds.',
+        select 'silent', 'warn', case when count(*) = 1 then '{n} worker has been silent for more than 15 seconds.'
+                                      else '{n} workers have been silent for more than 15 seconds.' end,
                jsonb_build_object('n', count(*)), 'See them', 'system.html', count(*) > 0
         from report.workers where state = 'silent'
         union all

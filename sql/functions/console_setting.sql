@@ -21,15 +21,8 @@ comment on function admin.console_setting_set(jsonb) is
     'p: {name, value (a text)}. Answers the setting as in setting_list, or what is wrong with the value.';
 
 create or replace function admin.console_setting_reset(p jsonb) returns jsonb
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    v_preset text := (select preset from pollux.setting where name = p ->> 'name');
-begin
-    if v_preset is null then
-        return null;
-    end if;
-    return admin.setting_set(p ->> 'name', v_preset);
-end
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    select admin.setting_reset(p ->> 'name')
 $$;
 comment on function admin.console_setting_reset(jsonb) is
     'p: {name}. Puts it back to its default; answers it as in setting_list, null if there is none.';

@@ -207,7 +207,12 @@ language sql volatile security definer set search_path = pg_catalog, pg_temp as 
         'maintained_by', pollux.maintained_by(), 'cron', pollux.cron_scheduled(),
         'migrations', (select jsonb_agg(jsonb_build_object('number', number, 'name', name, 'applied_at', applied_at)
                                         order by number) from pollux.migration),
-        'workers', (select coalesce(jsonb_agg(to_jsonb(w) order by w.started_at desc), '[]') from report.workers w),
+        'workers', (select coalesce(jsonb_agg(to_jsonb(w) order by w.host, w.started_at desc), '[]') from (
+            select * from report.workers where state in ('alive', 'silent')
+            union all
+            (select * from report.workers where state not in ('alive', 'silent') order by beat_at desc limit 20)) w),
+        'hosts', (select coalesce(jsonb_agg(to_jsonb(h) order by h.workers = 0, h.host), '[]') from report.hosts h),
+        'folders', pollux.doctor_folders(),
         'queues', jsonb_build_object(
             'open_requests', (select count(*) from pollux.open_request),
             'waiting_requests', (select count(*) from pollux.waiter where lease_until > pollux.now()),
@@ -218,5 +223,60 @@ language sql volatile security definer set search_path = pg_catalog, pg_temp as 
 $$;
 comment on function admin.console_system_get(jsonb) is
     '{now, time_zone, database, postgresql, started_at, in_recovery, connections, max_connections, maintained_by, '
-    'cron, migrations: [{number, name, applied_at}], workers: as report.workers, queues: {open_requests, '
-    'waiting_requests, jobs}, partitions, sessions, database_bytes, tables: [{name, bytes, rows}]}.';
+    'cron, migrations: [{number, name, applied_at}], workers: as report.workers, those that are gone at most 20, '
+    'hosts: as report.hosts, folders: as pollux.doctor_folders(), queues: {open_requests, waiting_requests, jobs}, partitions, sessions, database_bytes, tables: [{name, bytes, rows}]}.';
+
+create or replace function admin.console_folder_sync(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    v_place text := pollux.param_text(p, 'place', 2000, true);
+begin
+    if not exists (select from pollux.keys_folder where place = v_place) then
+        return null;
+    end if;
+    perform pollux.audit(null, 'folder.sync', v_place, null, null);
+    return jsonb_build_object('place', v_place, 'job', admin.keys_folder_sync(v_place));
+end
+$$;
+comment on function admin.console_folder_sync(jsonb) is
+    'p: {place}. Has a folder with keys read at once, by a worker of its host: {place, job: its id}.';
+
+create or replace function admin.console_folder_forget(p jsonb) returns jsonb
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    select admin.keys_folder_forget(pollux.param_text(p, 'place', 2000, true))
+$$;
+comment on function admin.console_folder_forget(jsonb) is 'p: {place}. As admin.keys_folder_forget().';
+
+create or replace function admin.console_pool_reset(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    v_done jsonb := admin.reset_all();
+begin
+    perform pollux.audit(null, 'pool.reset', null, null, v_done);
+    return v_done;
+end
+$$;
+comment on function admin.console_pool_reset(jsonb) is 'Ends everything automatic; answers what admin.reset_all() does.';
+
+------------------------------------------------------------------------------------------- tokens of programs
+
+create or replace function admin.console_token_list(p jsonb) returns jsonb
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select jsonb_build_object('items', admin.token_list())
+$$;
+comment on function admin.console_token_list(jsonb) is '{items: as in admin.token_list}.';
+
+create or replace function admin.console_token_add(p jsonb) returns jsonb
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    select admin.token_add(pollux.param_text(p, 'name', 100, true), p ->> '_hash', p ->> '_hint',
+                           coalesce(pollux.param_text(p, 'role'), 'viewer'), pollux.param_time(p, 'expires_at'))
+$$;
+comment on function admin.console_token_add(jsonb) is
+    'p: {name, role: metrics | viewer | operator | owner, expires_at}; the worker makes the token and adds it to the answer: '
+    'the token as in the list.';
+
+create or replace function admin.console_token_revoke(p jsonb) returns jsonb
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    select admin.token_revoke(id::text) from pollux.admin_token where id::text = p ->> 'id'
+$$;
+comment on function admin.console_token_revoke(jsonb) is 'p: {id}. Answers the token as in the list; null if there is none.';

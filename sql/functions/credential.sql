@@ -123,12 +123,14 @@ begin
                                       from jsonb_array_elements(p_keys) k));
     with added as (
         insert into pollux.credential as c (
-            project_id, label, priority, fingerprint, sealed, hint, created_at)
-        select p.id, p_label, coalesce(p_priority, 100), k.fingerprint, k.sealed, k.hint, pollux.now()
+            project_id, label, priority, fingerprint, sealed, hint, proxy_sealed, proxy_hint, created_at)
+        select p.id, p_label, coalesce(p_priority, 100), k.fingerprint, k.sealed, k.hint, k.proxy_sealed, k.proxy_hint,
+               pollux.now()
         from (select distinct on (k ->> 'fingerprint')
                      decode(k ->> 'fingerprint', 'hex') as fingerprint,
                      decode(k ->> 'sealed', 'hex') as sealed,
                      left(k ->> 'hint', 8) as hint, i,
+                     decode(k -> 'proxy' ->> 'sealed', 'hex') as proxy_sealed, k -> 'proxy' ->> 'hint' as proxy_hint,
                      coalesce(p_project, 'key-' || left(k ->> 'fingerprint', 12)) as project
               from jsonb_array_elements(p_keys) with ordinality x(k, i) order by k ->> 'fingerprint', i) k
         join pollux.project p on p.name = k.project
@@ -136,6 +138,7 @@ begin
         on conflict (fingerprint) do update
         set project_id = excluded.project_id, label = excluded.label, priority = excluded.priority,
             sealed = excluded.sealed, hint = excluded.hint, enabled = true,
+            proxy_sealed = excluded.proxy_sealed, proxy_hint = excluded.proxy_hint,
             dead_reason = null, dead_at = null, probe_at = null, removed_at = null, archived_at = null
         where c.removed_at is not null
         returning id, project_id
@@ -150,7 +153,7 @@ begin
 end
 $$;
 comment on function admin.credential_add(text, text, integer, jsonb) is
-    'Adds keys [{fingerprint: hex, sealed: hex, hint}] to a project, or each to its own. Answers {new, '
+    'Adds keys [{fingerprint: hex, sealed: hex, hint, proxy: {sealed: hex, hint}, if it has one}] to a project, or each to its own. Answers {new, '
     'known, ids}: ids of all of them, in their order. One that was removed counts as new.';
 
 create or replace function pollux.credential_json(c pollux.credential) returns jsonb
@@ -222,11 +225,13 @@ declare
     v_field text;
 begin
     select k into v_field from jsonb_object_keys(p_patch) k
-    where k not in ('label', 'priority', 'project', 'proxy') limit 1;
+    where k not in ('label', 'priority', 'project', 'proxy', 'tags', 'notes') limit 1;
     if v_field is not null then
         raise exception 'a key has no "%"', v_field using errcode = 'invalid_parameter_value';
     elsif p_patch ->> 'label' ~ '[[:cntrl:]]' or length(p_patch ->> 'label') > 200 then
         raise exception 'a label has up to 200 characters' using errcode = 'invalid_parameter_value';
+    elsif length(p_patch ->> 'notes') > 10000 then
+        raise exception 'notes have up to 10000 characters' using errcode = 'invalid_parameter_value';
     elsif p_patch ? 'project' and coalesce(p_patch ->> 'project', '') !~ '^[^[:cntrl:]]{1,100}$' then
         raise exception 'a project needs a name of 1 to 100 characters' using errcode = 'invalid_parameter_value';
     end if;
@@ -245,16 +250,19 @@ begin
         c.proxy_sealed := decode(p_patch -> 'proxy' ->> 'sealed', 'hex');
         c.proxy_hint := p_patch -> 'proxy' ->> 'hint';
     end if;
+    c.notes := case when p_patch ? 'notes' then nullif(p_patch ->> 'notes', '') else c.notes end;
+    c.tags := case when p_patch ? 'tags' then coalesce(pollux.words(p_patch -> 'tags', 'tags'), '{}') else c.tags end;
     update pollux.credential
     set label = c.label, priority = c.priority, project_id = c.project_id, proxy_sealed = c.proxy_sealed,
-        proxy_hint = c.proxy_hint
+        proxy_hint = c.proxy_hint, notes = c.notes, tags = c.tags
     where id = c.id;
     perform pollux.quota_refresh(array[v_was, c.project_id]);
     return pollux.credential_json(c);
 end
 $$;
 comment on function admin.credential_set(bigint, jsonb) is
-    'Changes a credential: {label, priority, project, proxy: {sealed: hex, hint}}; null clears, what is absent stays. '
+    'Changes a credential: {label, priority, project, proxy: {sealed: hex, hint}, tags: [...], notes}; null clears, what '
+    'is absent stays. '
     'Answers it as in credential_list; null if there is none.';
 
 create or replace function admin.credential_fingerprint(p_id bigint) returns jsonb

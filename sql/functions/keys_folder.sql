@@ -183,6 +183,14 @@ $$;
 comment on function admin.keys_folder_sync(text) is
     'Has a folder read at once, by a worker of its host. Answers the id of the job.';
 
+create or replace function admin.keys_folder_list() returns jsonb
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select pollux.doctor_folders()
+$$;
+comment on function admin.keys_folder_list() is
+    'All folders with keys, an array of {place, synced_at, tried_at, next_at, files, keys, malformed, errors, credentials, '
+    'late}.';
+
 create or replace function admin.keys_folder_forget(p_place text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -193,6 +201,7 @@ begin
     end if;
     v_gone := pollux.keys_folder_miss(p_place, 9223372036854775807);
     delete from pollux.keys_folder where place = p_place;
+    perform pollux.audit(null, 'folder.forget', p_place, null, jsonb_build_object('gone', v_gone));
     return jsonb_build_object('place', p_place, 'gone', v_gone);
 end
 $$;

@@ -89,7 +89,7 @@ declare
     v_made integer := pollux.partition_ahead(7);
     v_dropped integer := pollux.partition_drop();
 begin
-    return format('%s made, %s dropped, %s late requests deleted', v_made, v_dropped, pollux.partition_trim());
+    return format('made: %s, dropped: %s, late requests deleted: %s', v_made, v_dropped, pollux.partition_trim());
 end
 $$;
 comment on function pollux.partition_keep() is

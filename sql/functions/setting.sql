@@ -375,3 +375,10 @@ end
 $$;
 comment on function admin.setting_set(text, text) is
     'Changes a setting, or raises what is wrong. Answers it as in setting_list.';
+
+create or replace function admin.setting_reset(p_name text) returns jsonb
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    select admin.setting_set(name, preset) from pollux.setting where name = p_name
+$$;
+comment on function admin.setting_reset(text) is
+    'Puts a setting back to its default. Answers it as in setting_list; null if there is none.';

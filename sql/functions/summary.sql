@@ -22,7 +22,7 @@ begin
         errors = excluded.errors, median_ms = excluded.median_ms
     returning * into n;
     perform pollux.event('health', to_jsonb(n) - 'hour');
-    return format('%s of %s credentials ready, %s requests, %s errors', n.ready, n.credentials, n.requests,
+    return format('credentials ready: %s of %s, requests: %s, errors: %s', n.ready, n.credentials, n.requests,
                   n.errors);
 end
 $$;

@@ -14,6 +14,9 @@ begin
             (p_info ->> 'inflight')::integer)
     on conflict (id) do update
     set beat_at = pollux.now(), left_at = null, swept_at = null, inflight = excluded.inflight;
+    if p_info ? 'vitals' then
+        perform pollux.worker_vitals(p_worker, p_info -> 'vitals');
+    end if;
     v_swept := pollux.worker_sweep();
     perform pollux.credential_wake();
     return jsonb_build_object('swept', v_swept, 'errors', pollux.error_rules_since((p_info ->> 'errors')::bigint),
@@ -23,9 +26,29 @@ end
 $$;
 comment on function api.beat(uuid, jsonb) is
     'A worker lives; called every second. p_info: {host, pid, version, inflight, errors: '
-    'version of the rules about errors that it knows}. Closes what dead workers '
+    'version of the rules about errors that it knows, vitals: now and then, see pollux.worker_vitals}. Closes what dead workers '
     'left open. Answers {"settings": {name: value}, "errors": '
     '{version, rules} if there is another version, "swept": n}.';
+
+create or replace function pollux.worker_vitals(p_worker uuid, p jsonb) returns void
+language sql volatile as $$
+    update pollux.worker w
+    set cpu_percent = case when w.vitals_at < n.now - interval '1 second' and (p ->> 'cpu_ms')::bigint >= w.cpu_ms
+            then 100 * ((p ->> 'cpu_ms')::bigint - w.cpu_ms)
+                 / (1000 * extract(epoch from n.now - w.vitals_at)) end,
+        cpu_ms = (p ->> 'cpu_ms')::bigint, vitals_at = n.now,
+        memory_bytes = nullif((p ->> 'memory_bytes')::bigint, 0), threads = nullif((p ->> 'threads')::integer, 0),
+        host_load = case when (p ->> 'load')::float8 >= 0 then (p ->> 'load')::real end,
+        host_cpus = (p ->> 'cpus')::integer,
+        host_memory_bytes = nullif((p ->> 'host_memory_bytes')::bigint, 0),
+        host_free_bytes = nullif((p ->> 'host_free_bytes')::bigint, 0)
+    from (select pollux.now() as now) n
+    where w.id = p_worker
+$$;
+comment on function pollux.worker_vitals(uuid, jsonb) is
+    'Notes what a worker''s process and its machine use: {cpu_ms: processor time since its start, memory_bytes, threads, '
+    'load, cpus, host_memory_bytes, host_free_bytes}; 0 (load: less) where the system does not say. The share of the '
+    'processor is that since the last note.';
 
 create or replace function api.bye(p_worker uuid) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$

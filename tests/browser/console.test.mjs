@@ -167,9 +167,10 @@ test('credentials: search, disable and undo, edit, test, remove and bring back',
   assert.ok((await tab.textContent('main')).includes('<script>window.hacked=1</script>'), 'a hostile label is text');
   await tab.keyboard.press('/');
   await tab.keyboard.type('p5');
-  await waitFor('one row', async () => await tab.locator('tbody tr').count() === 1);
+  const rows = tab.getByRole('region', { name: 'Credentials', exact: true }).locator('tbody tr');
+  await waitFor('one row', async () => await rows.count() === 1);
   assert.equal(new URL(tab.url()).searchParams.get('q'), 'p5', 'the address holds the filter');
-  await tab.locator('tbody tr .pick input').check();
+  await rows.locator('.pick input').check();
   await tab.getByRole('button', { name: 'Disable', exact: true }).click();
   await tab.getByText('1 credential was disabled.').waitFor();
   const enabled = async () => (await pollux.sql("select enabled from pollux.credential c join pollux.project p on p.id = c.project_id where p.name = 'p5'"))[0].enabled;
@@ -177,7 +178,7 @@ test('credentials: search, disable and undo, edit, test, remove and bring back',
   await tab.getByRole('button', { name: 'Undo' }).click();
   await waitFor('it to be enabled again', enabled);
 
-  await tab.locator('tbody tr td.title a').click();
+  await rows.locator('td.title a').click();
   await settled(tab);
   await tab.getByRole('button', { name: 'Edit' }).click();
   await tab.fill('dialog [name=label]', 'the fifth');

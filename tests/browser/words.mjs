@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the console says, found in its source: sentences in the scripts, tables of words, and what the server says in
 // sentences of its own that the console translates.
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 
 const unquote = (text) => text.replace(/\\(.)/g, '$1');
@@ -14,7 +14,7 @@ export function sentencesIn({ name, text }) {
   return found;
 }
 
-const names = '(?:states|reasons|outcomes|kinds|sources|roles|ways|turns|actions|scopes|next)';
+const names = '(?:states|reasons|outcomes|kinds|sources|roles|ways|turns|actions|scopes|next|tokens)';
 const tables = [new RegExp(`^(?:export )?const ${names} = \\{([^\\n]*)\\};$`, 'gm'), new RegExp(`^(?:export )?const ${names} = \\{\\n(.*?)^\\};`, 'gms')];
 
 // Tables of words, by their names: objects whose values t() or named() looks up. And the names of pages in shell.js.
@@ -33,7 +33,41 @@ export function words(scripts) {
 const literal = "(?:'(?:[^']|'')*'\\s*)+";
 const textOf = (source) => [...source.matchAll(/'((?:[^']|'')*)'/g)].map((match) => match[1].replaceAll("''", "'")).join('');
 
-// Help and units of settings, what the jobs of the maintenance do, warnings and their buttons.
+// A result as a job of the maintenance writes it: pieces between commas, in each {1}, {2} for what is filled in.
+function pieces(text) {
+  return text.split(', ').map((piece) => { let n = 0; return piece.replace(/%s/g, () => `{${++n}}`); }).filter((piece) => /[a-z]/.test(piece));
+}
+
+// What came of the jobs of the maintenance, and the nouns of which something expires.
+function jobResults(read, functions) {
+  const found = [...read('chore.sql').matchAll(/\n {4}\(\d+, '[^']*', '[^']*', (?:null|'[^']*'), '[^']*', '([^']*)'/g)].map((match) => match[1]);
+  for (const name of ['chore.sql', 'summary.sql', 'partition.sql']) {
+    found.push(...[...read(name).matchAll(/(?:return|select) format\('([^']*)'/g), ...read(name).matchAll(/return '([a-z][^']*)'/g)].map((match) => match[1]));
+  }
+  for (const name of readdirSync(functions)) found.push(...[...read(name).matchAll(/function pollux\.(\w+)_expire\(\) returns/g)].map((match) => `${match[1]} %s`));
+  return [...found.flatMap(pieces), 'nothing'];
+}
+
+// Names, findings and advice of the doctor: the texts in his calls, without the values.
+export function doctorSentences(folders) {
+  const found = [];
+  for (const folder of folders) {
+    for (const name of readdirSync(folder).filter((file) => file.endsWith('.c'))) {
+      const source = readFileSync(path.join(folder, name), 'utf8');
+      for (const [, call] of source.matchAll(/\bdoctor_(?:found|failed)\(((?:[^;"]|"(?:[^"\\]|\\.)*")*)\);/g)) {
+        const words = call.split('json_pack(')[0];
+        for (const [text] of words.matchAll(/(?:"(?:[^"\\]|\\.)*"\s*)+/g)) {
+          const said = [...text.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map((match) => match[1]).join('');
+          if (/[a-z]/.test(said.replace(/\{\w+\}/g, ''))) found.push(said);
+        }
+      }
+    }
+  }
+  return found;
+}
+
+// Help and units of settings, what the jobs of the maintenance do and what came of it, warnings and their buttons, why an
+// account is out, what may be refused, what the doctor says.
 export function serverSentences(functions) {
   const read = (name) => readFileSync(path.join(functions, name), 'utf8').replace(/^\s*--.*$/gm, '');
   const rows = (name, end) => read(name).split(/^(?:from \()?values$|^from \(values$/m)[1].split(end)[0].split(/\n {4}\(/).slice(1);
@@ -45,5 +79,10 @@ export function serverSentences(functions) {
   const warnings = read('console_overview.sql').split('function pollux.overview_warnings(')[1].split('$$;')[0];
   for (const [, text] of warnings.matchAll(/'((?:[^']|'')*)'/g)) if (/^(\{\w+\} )?[A-Z{]/.test(text) && (text.includes(' ') || /^[A-Z][a-z]+$/.test(text))) found.push(textOf(`'${text}'`));
   for (const row of rows('chore.sql', /^on conflict/m)) found.push(textOf(new RegExp(`(${literal})\\)\\s*,?\\s*$`).exec(row)[1]));
-  return found;
+  const advice = read('account.sql').split('function pollux.account_advice(')[1].split('$$;')[0];
+  found.push(...[...advice.matchAll(/then '([^']*)'/g)].map((match) => match[1]));
+  for (const name of readdirSync(functions)) for (const [, said] of read(name).matchAll(new RegExp(`pollux\\.refuse\\(\\d+, ((?:${literal},?\\s*)+)\\)`, 'g'))) found.push(...said.split(/'\s*,\s*'/).map((text) => textOf(`'${text.replace(/^'|'\s*$/g, '')}'`)));
+  const rooms = path.join(functions, '../../fcgi');
+  found.push(...jobResults(read, functions), ...doctorSentences([path.join(rooms, 'doctor'), path.join(rooms, 'admin')]));
+  return [...new Set(found)];
 }

@@ -15,6 +15,15 @@ select api.beat(test.worker(), '{"host": "h", "pid": 7}');
 select test.is('it was only asleep', (select state from report.workers where pid = 7), 'alive');
 select api.bye(test.worker());
 select test.is('it left', (select state from report.workers where pid = 7), 'left');
+select api.beat(test.worker(), '{"host": "h", "pid": 7, "vitals": {"cpu_ms": 1000, "memory_bytes": 5000000, "threads": 9, "load": 0.5, "cpus": 2, "host_memory_bytes": 100, "host_free_bytes": 0}}');
+select test.is('what it uses: no share of the processor yet', (select to_jsonb(w) - array['id', 'started_at', 'beat_at', 'version'] from report.workers w where pid = 7 and state = 'alive'),
+    '{"host": "h", "pid": 7, "state": "alive", "open_requests": 3, "left_at": null, "swept_at": null, "cpu_percent": null, "cpu_ms": 1000, "memory_bytes": 5000000, "threads": 9}'::jsonb || jsonb_build_object('open_requests', (select count(*) from pollux.open_request)));
+select test.later('5 seconds');
+select api.beat(test.worker(), '{"host": "h", "pid": 7, "vitals": {"cpu_ms": 3500, "memory_bytes": 6000000, "threads": 9, "load": -1, "cpus": 2, "host_memory_bytes": 100, "host_free_bytes": 40}}');
+select test.is('half of one in the last five seconds', (select cpu_percent from report.workers where pid = 7), 50::real);
+select test.is('and its host', (select to_jsonb(h) - array['seen_at'] from report.hosts h where host = 'h'),
+    '{"host": "h", "workers": 2, "open_requests": 0, "cpu_percent": 50, "memory_bytes": 6000000, "load": null, "cpus": 2, "host_memory_bytes": 100, "host_free_bytes": 40}'::jsonb);
+select api.bye(test.worker());
 select test.go(1);
 update pollux.open_request set worker = gen_random_uuid();
 select test.later('29 minutes');

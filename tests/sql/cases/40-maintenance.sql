@@ -194,6 +194,6 @@ select admin.credential_set_enabled(1, false);
 select test.end(test.ask1('m', '{"credential": 2}'), 'credential_dead', '{"scope": "credential", "rest": "dead", "reason": "suspended"}');
 select test.end(test.ask1('m', '{"credential": 3}'), 'ok', null);
 select test.later('1 second');
-select test.is('the summary', pollux.summary_note(), '2 of 4 credentials ready, 2 requests, 1 errors');
+select test.is('the summary', pollux.summary_note(), 'credentials ready: 2 of 4, requests: 2, errors: 1');
 select test.is('is a row', (select (h.credentials, h.ready, h.dead, h.disabled, h.requests, h.errors, h.median_ms)::text from report.health_hourly h), '(4,2,1,1,2,1,25)');
 select test.is('and an event', (select detail - 'median_ms' from report.events where kind = 'health'), '{"dead": 1, "ready": 2, "errors": 1, "resting": 0, "disabled": 1, "requests": 2, "credentials": 4}');

@@ -123,3 +123,14 @@ select test.is('nor too late', api.login_take(null, encode(sha256('00000000-0000
 select test.is('it has expired', api.login_status('00000000-0000-0000-0000-000000000002') ->> 'state', 'expired');
 select test.is('the client is kept for its accounts', (select admin.oauth_client_remove() ->> 'client_id' || (select count(*) from pollux.oauth_client where client_id = 'c1')), 'c11');
 select test.is('and logins are off', admin.oauth_client_show(), null);
+
+-- One act, one row in the audit.
+create temp table before_ as select max(id) as id from pollux.audit;
+select api.account_add(jsonb_build_object('fingerprint', repeat('cd', 32), 'sealed', '01', 'access', '02', 'expires_s', 3600, 'email', 'twice@example.org', 'client_id', 'c1', 'google_project', 'first-project')) \g /dev/null
+select api.account_add(jsonb_build_object('fingerprint', repeat('cd', 32), 'sealed', '03', 'access', '04', 'expires_s', 3600, 'email', 'twice@example.org', 'client_id', 'c1', 'google_project', 'second-project', 'label', 'mine')) \g /dev/null
+select admin.account_map('twice@example.org', 'third-project') \g /dev/null
+select admin.account_set_enabled((select id from pollux.credential where fingerprint = decode(repeat('cd', 32), 'hex')), false) \g /dev/null
+select admin.account_remove((select id from pollux.credential where fingerprint = decode(repeat('cd', 32), 'hex'))) \g /dev/null
+select test.is('added, logged in again, mapped, switched off, removed', (select string_agg(action, ' ' order by id) from pollux.audit where id > (select id from before_)),
+    'account.add account.add account.map credential.disable credential.remove');
+

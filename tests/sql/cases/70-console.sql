@@ -225,3 +225,62 @@ select test.is('at once', pg_temp.login('owen', 'k', 'right', '198.51.100.1') ->
 select test.later('2 hours 1 second');
 select test.is('who did nothing for two hours is out', pg_temp.call('k', 'session_get') ->> 'error', 'PX401');
 select test.ok('and their rows go', pollux.session_expire() > 0);
+
+-- What the command line can do besides.
+select test.reset() \g /dev/null
+select admin.admin_add('Viv', 'viewer', pg_temp.password('right')), admin.admin_add('opal', 'operator', pg_temp.password('right')), admin.admin_add('owen', 'owner', pg_temp.password('right')) \g /dev/null
+select pg_temp.login('Viv', 'v'), pg_temp.login('opal', 'o'), pg_temp.login('owen', 'w') \g /dev/null
+select test.is('keys with a proxy of their own', pg_temp.call('o', 'credential_add', jsonb_build_object('sealed', jsonb_build_array(jsonb_build_object('fingerprint', repeat('ab', 32), 'sealed', 'aa', 'hint', 'abcd', 'proxy', jsonb_build_object('sealed', 'bb', 'hint', 'socks5h://x:1'))))) ->> 'new', '1');
+select test.is('have it', (select encode(proxy_sealed, 'hex') || ' ' || proxy_hint from pollux.credential where fingerprint = decode(repeat('ab', 32), 'hex')), 'bb socks5h://x:1');
+create temp table fresh as select max(id) as id from pollux.credential;
+select test.is('what is no more in use is not deleted', pg_temp.call('o', 'credential_purge', jsonb_build_object('id', (select id from fresh))) ->> 'error', 'PX409');
+select pg_temp.call('o', 'credential_remove', jsonb_build_object('id', (select id from fresh))) \g /dev/null
+select test.is('what is in the archive is', pg_temp.call('o', 'credential_purge', jsonb_build_object('id', (select id from fresh))) ->> 'state', 'removed');
+select test.is('with its secret', (select sealed is null and archived_at is null from pollux.credential where id = (select id from fresh)), true);
+select test.is('everything automatic ends', pg_temp.call('o', 'pool_reset') ? 'credentials', true);
+select test.is('an owner''s token for a program', pg_temp.call('w', 'token_add', '{"name": "ci", "role": "metrics", "_hash": "00", "_hint": "wxyz"}') ->> 'role', 'metrics');
+select test.is('is listed', pg_temp.call('w', 'token_list') -> 'items' -> -1 ->> 'name', 'ci');
+select test.is('and revoked', pg_temp.call('w', 'token_revoke', jsonb_build_object('id', (select max(id) from pollux.admin_token))) ->> 'state', 'revoked');
+insert into pollux.keys_folder (place, next_at) values ('h:/keys', pollux.now());
+select test.is('a folder that was never read is late', pg_temp.call('v', 'system_get') -> 'folders' -> 0 ->> 'late', 'true');
+select test.ok('it is to be read', (pg_temp.call('o', 'folder_sync', '{"place": "h:/keys"}') ->> 'job')::bigint > 0);
+select test.is('it is forgotten', pg_temp.call('o', 'folder_forget', '{"place": "h:/keys"}') ->> 'gone', '0');
+select test.is('then there is none', pg_temp.call('o', 'folder_sync', '{"place": "h:/keys"}'), null);
+select test.is('one row each', (select string_agg(action || coalesce(' ' || subject, ''), ', ' order by id) from (select * from pollux.audit order by id desc limit 5) a),
+    'pool.reset, token.add ci, token.revoke ci, folder.sync h:/keys, folder.forget h:/keys');
+
+-- The doctor: what he sees, and that only the worker sees what is sealed.
+select test.is('he looks', pg_temp.call('v', 'check_run') -> 'roles' -> 'refused', '0');
+select test.is('at folders, jobs, time-outs', (select string_agg(k, ' ' order by k) from jsonb_object_keys(pg_temp.call('v', 'check_run')) k),
+    'clients database folders health jobs longer maintenance migrations roles sample workers');
+
+-- How long credentials live: four of ten die on their third day, one of those left is removed by hand then.
+select test.at('2031-06-01 12:00+00');
+select test.reset() \g /dev/null
+delete from pollux.credential;
+select test.keys(201, 210) \g /dev/null
+select test.later('2 days 12 hours');
+update pollux.credential set dead_reason = 'suspended', dead_at = pollux.now() where id in (select id from pollux.credential order by id limit 4);
+update pollux.credential set removed_at = pollux.now(), archived_at = pollux.now() where id = (select max(id) from pollux.credential);
+select test.later('7 days 12 hours');
+update pollux.credential set dead_reason = 'leaked', dead_at = pollux.now() where id = (select max(id) - 1 from pollux.credential);
+delete from pollux.console_cache;
+create temp table survival as select admin.console_credential_survival('{}') as s;
+select test.is('by the day', s ->> 'step_s', '86400') from survival;
+select test.is('of so many so many died', (s ->> 'added') || ' ' || (s ->> 'died'), '10 5') from survival;
+select test.is('all live at first', s #>> '{points,2,alive}', '1.0000') from survival;
+select test.is('then 60 %', s #>> '{points,3,alive}', '0.6000') from survival;
+select test.is('and of five that are left four', s #>> '{points,-1,alive}', '0.4800') from survival;
+select test.is('what ended them', s #>> '{reasons,0,reason}', 'suspended') from survival;
+
+-- A credential's own life.
+create temp table lived as select min(id) as id from pollux.credential;
+select pollux.state_event(pollux.now(), c.id, c.project_id, null, 'ready', 'dead', 'suspended', null) from pollux.credential c where id = (select id from lived);
+select test.is('from its beginning on', (select string_agg(l ->> 'state', ' ') from jsonb_array_elements(admin.console_credential_get(jsonb_build_object('id', (select id from lived))) -> 'life') l), 'ready dead');
+select test.is('since it was made', (admin.console_credential_get(jsonb_build_object('id', (select id from lived))) #>> '{life,0,at}')::timestamptz, (select created_at from pollux.credential where id = (select id from lived)));
+
+-- What was used.
+select test.is('nothing was used', admin.console_usage_list('{"by": "client,day"}') -> 'items', '[]');
+select test.is('its columns', admin.console_usage_export('{"by": "model"}') ->> 'text', E'model,requests,errors,prompt_tokens,cached_tokens,output_tokens,thoughts_tokens,tool_tokens,total_tokens,cost,median_ms,p95_ms\r\n');
+select test.ok('by what there is', test.error($$select admin.console_usage_list('{"by": "colour"}')$$) like '"by" is made of client, %');
+select test.is('one warning, one credential', (pollux.overview_warnings('{"credentials": {"total": 2, "ready": 1, "resting": 0, "broken": 1}, "requests": {}, "models": []}', pollux.now()) -> 0 ->> 'message'), '1 credential is broken: Google refuses it.');
