@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // request.js: one request: what was asked, every attempt in order and why the next one was tried.
 import { get, segment } from './api.js';
+import { capturedSection } from './capture.js';
 import { trouble } from './dialog.js';
 import { data, el, fill, mono, morph } from './dom.js';
 import { bytes, duration, money, number, when } from './format.js';
@@ -12,6 +13,7 @@ const id = new URLSearchParams(location.search).get('id') ?? '';
 const frame = await page({ title: t('Request'), crumb: ['requests.html', t('Requests')] });
 let one = null;
 let over = false;
+let captured = null;
 every(2000, load);
 
 async function load() {
@@ -28,6 +30,7 @@ async function load() {
 function draw() {
   frame.retitle({ title: mono(one.id, 60), plain: one.id, lede: [outcomeTag(one.outcome, one.status), ' ', when(one.started_at, 'full')] });
   const tries = one.tries ?? [];
+  if (one.captured) captured ??= capturedSection(one.id);
   morph(frame.body,
     one.error && el('div', { class: `note long ${one.outcome === 'caller' ? '' : 'bad'}`, 'data-key': 'error' }, el('div', {}, data(one.error, 12_000))),
     el('div', { class: 'grid', 'data-key': 'facts' },
@@ -44,7 +47,8 @@ function draw() {
         [t('Tools'), one.tool_tokens > 0 && number(one.tool_tokens)], [t('Cost'), one.cost !== null && one.cost !== undefined && money(one.cost)]]))),
     el('div', { class: 'card', 'data-key': 'attempts' }, el('div', { class: 'card-head' }, el('h2', {}, t('Attempts'))),
       tries.length === 0 ? el('p', { class: 'muted' }, one.outcome === 'open' ? t('The first one is under way.') : t('Nothing was sent to Google.'))
-        : el('ol', { class: 'timeline' }, tries.map((attempt, i) => attemptItem(attempt, tries[i + 1])))));
+        : el('ol', { class: 'timeline' }, tries.map((attempt, i) => attemptItem(attempt, tries[i + 1])))),
+    captured);
 }
 
 const facts = (rows) => el('dl', { class: 'facts' }, rows.filter(([, value]) => value !== null && value !== undefined && value !== false && value !== '').map(([name, value]) => [el('dt', {}, name), el('dd', {}, value)]));

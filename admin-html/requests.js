@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // requests.js: the log: filters, order, live tail, export.
 import { get, list } from './api.js';
+import { captureNote } from './capture.js';
 import { data, el, fill, mono } from './dom.js';
 import { duration, fromLocalField, short, toLocalField, when } from './format.js';
 import { t } from './i18n.js';
@@ -46,7 +47,7 @@ const requests = table({
   },
   empty: () => el('div', { class: 'empty' }, el('p', {}, t('No request yet. Try one in the playground, or copy a first call.')), el('a', { class: 'btn primary', href: 'playground.html' }, t('Playground'))),
 });
-fill(frame.body, requests.node);
+fill(frame.body, captureNote(), requests.node);
 showLive();
 setInterval(() => { if (live && !document.hidden && requests.state.cursors.length === 1) requests.refresh(); }, 1500);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // settings.js: everything that can be changed while Pollux runs, and the error policy with its dry run.
 import { get, patch, remove, segment } from './api.js';
+import { captureCard } from './capture.js';
 import { attempt, toast, trouble } from './dialog.js';
 import { el, fill, morph } from './dom.js';
 import { showFault } from './form.js';
@@ -11,14 +12,14 @@ import { may, page } from './shell.js';
 
 // Which positions in sql/functions/setting.sql belong together.
 const groups = [[19, t('Choosing a credential')], [29, t('What is kept, and when')], [49, t('Health and jobs')], [59, t('Accounts')], [69, t('Models')],
-  [99, t('Protection, errors, outbound calls')], [109, t('Reports')], [129, t('Console')]];
+  [99, t('Protection, errors, outbound calls')], [109, t('Reports')], [129, t('Console')], [139, t('Debug capture')]];
 
 const frame = await page({ title: t('Settings'), lede: t('Running workers follow within a second.') });
 const search = el('input', { type: 'search', class: 'search', placeholder: t('Search settings'), 'aria-label': t('Search settings'), oninput: filter, value: new URLSearchParams(location.search).get('q') ?? '' });
 const place = el('div', { class: 'stack', 'aria-busy': 'true' });
 const pending = new Map();
 const bar = el('div', { class: 'save-bar', hidden: true });
-fill(frame.body, el('div', { class: 'filters', role: 'search' }, search), el('div', { class: 'card' }, place, bar), policy());
+fill(frame.body, el('div', { class: 'filters', role: 'search' }, search), el('div', { class: 'card' }, place, bar), captureCard(show), policy());
 await show();
 
 async function show() {

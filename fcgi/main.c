@@ -47,6 +47,24 @@ static void set_limits(void)
 
 static char worker_id[VAULT_UUID_MAX];
 
+/* Takes up the key file if it has changed (`pollux rotate-key`), and says which keys there are. */
+static const char *master_keys(void)
+{
+    static char ids[(VAULT_OLD_MAX + 2) * VAULT_ID_MAX];
+    static bool said;
+    struct fault f = {0};
+    struct vault_keys keys;
+    bool ok = vault_refresh(&f);
+    if (!ok && !said)
+        log_error("the master keys stay as they were: %s", f.said);
+    said = !ok;
+    vault_keys(&keys);
+    int n = snprintf(ids, sizeof ids, "%s%s%s", keys.seals, *keys.next != '\0' ? "," : "", keys.next);
+    for (size_t i = 0; i < keys.old_n; i++)
+        n += snprintf(ids + n, sizeof ids - (size_t)n, ",%s", keys.old[i]);
+    return ids;
+}
+
 /* Everything a worker needs, in order; after forking, before threads. */
 static bool set_up(int connections, struct fault *f)
 {
@@ -66,6 +84,7 @@ static bool set_up(int connections, struct fault *f)
         .spool_dir = buf_str(&spool),
         .version = POLLUX_VERSION,
         .on_errors = rules_set,
+        .master_keys = master_keys,
     };
     return ledger_start(&o, f);
 }

@@ -59,6 +59,13 @@ static const struct console_route routes[] = {
     {.method = "GET", .path = "/requests/export", .action = "request_export", .serve = console_csv},
     {.method = "GET", .path = "/requests/open", .action = "request_open"},
     {.method = "GET", .path = "/requests/{id}", .action = "request_get"},
+    {.method = "GET", .path = "/requests/{id}/capture", .action = "capture_look"},
+
+    {.method = "GET", .path = "/capture", .action = "capture_get"},
+    {.method = "POST", .path = "/capture", .action = "capture_start"},
+    {.method = "POST", .path = "/capture/stop", .action = "capture_stop"},
+    {.method = "GET", .path = "/captures", .action = "capture_list"},
+    {.method = "DELETE", .path = "/captures", .action = "capture_clear"},
 
     {.method = "GET", .path = "/usage", .action = "usage_list"},
     {.method = "GET", .path = "/usage/export", .action = "usage_export", .serve = console_csv},

@@ -44,6 +44,9 @@ static const struct {
     {"key=", 8, false},    {"api_key:", 8, false},    {"api-key: ", 8, false},  {"api-key:", 8, false},
     {"token=", 8, false},  {"token\": \"", 8, false}, {"token\":\"", 8, false}, {"upload_id=", 8, false},
     {"secret=", 8, false}, {"password=", 1, false},
+    /* of others: people paste them into prompts */
+    {"sk-", 20, false},    {"ghp_", 20, false},       {"github_pat_", 20, false}, {"glpat-", 16, false},
+    {"xoxb-", 16, false},  {"xoxp-", 16, false},      {"AKIA", 16, false},      {"eyJ", 60, false},
 };
 
 static bool token_char(unsigned char c)

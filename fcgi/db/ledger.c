@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ledger.c: reservations, many in one exchange; see ledger.h. Settlements are in settle.c. */
 #include "db/ledger.h"
+#include "db/captures.h"
 #include "db/db.h"
 #include "db/settle.h"
 #include "db/side.h"
@@ -58,6 +59,7 @@ static struct {
 bool ledger_start(const struct ledger_options *o, struct fault *f)
 {
     side_start(o->conninfo);
+    captures_start(o->conninfo);
     ledger.last = &ledger.first;
     ledger.worker_id = xstrdup(o->worker_id);
     ledger.all_n = ledger.free_n = o->connections;
@@ -70,6 +72,7 @@ bool ledger_start(const struct ledger_options *o, struct fault *f)
 void ledger_stop(void)
 {
     settle_stop();
+    captures_stop();
     side_stop();
     auto_lock(&ledger.lock);
     for (int i = 0; i < ledger.free_n; i++)

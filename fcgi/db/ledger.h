@@ -32,6 +32,8 @@ struct ledger_options {
     const char *spool_dir; /* made when it is needed */
     const char *version;
     void (*on_errors)(const json_t *rules); /* the rules about errors are these now (admin.policy_list) */
+    const char *(*master_keys)(void); /* before each heartbeat: ids of the master keys, with commas, the one that
+                                       * seals first; borrowed until the next time */
 };
 
 /* Starts the settling thread and replays spool files. Does not wait for the database: while it is away,

@@ -7,6 +7,7 @@
  * a fault to, so it logs.
  */
 #include "db/settle.h"
+#include "db/captures.h"
 #include "db/db.h"
 #include "base/auto.h"
 #include "base/clock.h"
@@ -52,6 +53,7 @@ static struct {
     json_int_t errors;  /* version of the rules about errors that was given out; this thread's own */
     void (*on_errors)(const json_t *rules);
     unsigned beats;     /* heartbeats so far; this thread's own */
+    const char *(*master_keys)(void);
     struct db *db;      /* this thread's own connection */
     char *worker_id, *spool_dir, *version;
     bool away; /* the database was away when last asked: said once */
@@ -310,8 +312,8 @@ static bool beat(void)
 {
     char host[256] = "";
     gethostname(host, sizeof host - 1);
-    json_auto_t *info = json_pack("{s:s, s:i, s:s, s:I}", "host", host, "pid", (int)getpid(), "version",
-                                  settle.version, "errors", settle.errors);
+    json_auto_t *info = json_pack("{s:s, s:i, s:s, s:I, s:s}", "host", host, "pid", (int)getpid(), "version",
+                                  settle.version, "errors", settle.errors, "master_keys", settle.master_keys());
     if (settle.beats++ % VITALS_EVERY == 0)
         json_object_set_new(info, "vitals", vitals());
     auto_str text = info != NULL ? json_dumps(info, JSON_COMPACT) : NULL;
@@ -324,6 +326,7 @@ static bool beat(void)
     }
     note_back();
     take_errors(json_object_get(ret, "errors"));
+    captures_rules_set(json_object_get(ret, "capture"));
     json_t *settings = json_object_get(ret, "settings");
     auto_lock(&settle.lock);
     if (json_is_object(settings)) {
@@ -455,6 +458,7 @@ bool settle_start(const struct ledger_options *o, struct fault *f)
     settle.spool_dir = xstrdup(o->spool_dir);
     settle.version = xstrdup(o->version);
     settle.on_errors = o->on_errors;
+    settle.master_keys = o->master_keys;
     if (mkdir(o->spool_dir, 0770) != 0 && errno != EEXIST)
         return fault_set(f, FAULT_UNAVAILABLE, "cannot make the directory %s: %s", o->spool_dir,
                          strerror(errno));

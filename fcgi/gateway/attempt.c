@@ -448,6 +448,8 @@ static bool is_to_pass(const struct journey *j)
 static bool on_data(void *ctx, const char *bytes, size_t n)
 {
     struct journey *j = ctx;
+    if (j->capture != NULL)
+        capture_data(j, bytes, n);
     if (!j->passing && is_to_pass(j))
         begin_passing(j);
     if (j->passing)
@@ -712,6 +714,8 @@ static void call_once(struct journey *j, int64_t rejected)
     fill_call(j, buf_str(&url));
     add_headers(j);
     enum upstream_end end = upstream_perform(&j->call);
+    if (j->capture != NULL)
+        capture_call(j);
     vault_wipe_buf(&j->call.headers);
     judge_call(j, end);
     if (j->judged.kind == OUTCOME_OK && wants_stream(j) && !j->streaming)

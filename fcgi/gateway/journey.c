@@ -55,6 +55,7 @@ bool journey_open(struct journey *j, struct request *req, const struct uri *uri,
         snprintf(j->token_hash, sizeof j->token_hash, LEDGER_OPEN);
     else if (credential_parse(&src, token, &j->fault))
         vault_token_hash_hex(token, j->token_hash);
+    capture_begin(j, j->open ? "" : token);
     vault_wipe(token, sizeof token);
     return j->fault.kind == FAULT_NONE;
 }
@@ -292,6 +293,8 @@ void journey_close(struct journey *j)
         log_info("%s %s: %d %s%s%s", j->req->method, buf_str(&j->uri->path), fault_status(j->fault.kind),
                  j->fault.said, *j->fault.meant ? ": " : "", j->fault.meant);
     ledger_settle(settlement_of(j));
+    if (j->capture != NULL)
+        capture_end(j, outcome_of(j));
     atomic_fetch_sub(&bodies_held, j->body_counted);
     for (size_t i = 0; i < j->resources_n; i++)
         free(j->resources[i]);

@@ -42,6 +42,8 @@ enum answer_mode {
 
 enum { RESOURCES_MAX = 64, TRIED_MAX = 256, MODEL_MAX = 256 };
 
+struct capture;
+
 struct journey {
     struct request *req;
     const struct uri *uri;
@@ -143,6 +145,8 @@ struct journey {
     struct fault fault;
     int64_t client_id;
     char logged_model[MODEL_MAX];
+
+    struct capture *capture; /* NULL unless this exchange is captured for debugging */
 };
 
 /* Begins a journey: request id, client token. False with j->fault when there is no credential (and no open
@@ -234,6 +238,14 @@ void answer_fault(struct request *r, enum dialect dialect, const struct fault *f
 
 /* Sends a JSON value: new reference taken. */
 void answer_json(struct journey *j, int status, json_t *value);
+
+/* The exchange is captured: whether it shall be, when the request has come and its token is known ("" if it has
+ * none); a piece of the upstream's answer; a call that has ended; the end, with the outcome in the log. Only
+ * the first may be called without j->capture. (capture.c) */
+void capture_begin(struct journey *j, const char *token);
+void capture_data(struct journey *j, const char *bytes, size_t n);
+void capture_call(struct journey *j);
+void capture_end(struct journey *j, const char *outcome);
 
 /* Names of resources in the body to be sent whose project must serve it. (affinity.c) */
 void affinity_of_request(struct journey *j);

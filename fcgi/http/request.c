@@ -244,9 +244,17 @@ static bool send_head(struct request *r)
         return !r->broken;
     r->head_sent = true;
     buf_puts(&r->head, "\r\n");
+    if (r->tap != NULL)
+        buf_add(&r->tap->head, r->head.p, r->head.n);
     bool ok = send_bytes(r, r->head.p, r->head.n);
     buf_free(&r->head);
     return ok;
+}
+
+static void tap_body(struct tap *t, const void *bytes, size_t n)
+{
+    size_t left = t->most - t->body.n;
+    buf_add(&t->body, bytes, n < left ? n : left);
 }
 
 bool response_write(struct request *r, const void *bytes, size_t n)
@@ -254,6 +262,8 @@ bool response_write(struct request *r, const void *bytes, size_t n)
     if (!send_head(r) || !send_bytes(r, bytes, n))
         return false;
     r->bytes_out += (int64_t)n;
+    if (r->tap != NULL)
+        tap_body(r->tap, bytes, n);
     return true;
 }
 

@@ -31,6 +31,12 @@ struct request_io {
     void *ctx;
 };
 
+/* Keeps what is answered: the head, and the first bytes of the body. */
+struct tap {
+    struct buf head, body;
+    size_t most; /* bytes of the body that are kept */
+};
+
 struct request {
     char id[40]; /* a version 7 UUID, in every log line and in x-request-id */
     const char *method;
@@ -53,6 +59,7 @@ struct request {
     bool head_sent;
     bool broken; /* a read or write failed: the client is gone */
     int64_t bytes_in, bytes_out;
+    struct tap *tap; /* borrowed; NULL: nobody wants to see the answer */
 };
 
 /* Fills a request from a CGI environment ("NAME=value" strings, NULL at the end), which must stay valid.

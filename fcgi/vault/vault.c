@@ -2,11 +2,14 @@
 /*
  * vault.c: the master key ring, sealing, fingerprints, tokens.
  *
- * The ring is loaded once and read-only from then on (its pages are made so),
- * which is why no lock is needed. A master key is never used itself: each
- * purpose has a subkey derived from it.
+ * A ring that was loaded is read-only from then on (its pages are made so), and
+ * when the file has changed another one takes its place; those before it stay
+ * until the end, since somebody may be reading them. So no lock is needed but
+ * for loading. A master key is never used itself: each purpose has a subkey
+ * derived from it. What `pollux rotate-key` does to the file is in rotate.c.
  */
 #include "vault/vault.h"
+#include "vault/vault_own.h"
 
 #include "base/auto.h"
 
@@ -14,15 +17,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#define VERSION   "v1"
+#define VERSION   KEYFILE_KEY
 #define KEYS_MAX  16
-#define ID_MAX    33        /* with its NUL */
+#define ID_MAX    VAULT_ID_MAX
 #define FILE_MAX  8192      /* bytes of a key file: 16 keys and some comments */
 #define KEY_BYTES 32
 #define NONCE     crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
@@ -38,11 +43,24 @@ struct ring_key {
 
 struct ring {
     size_t n;
-    struct ring_key key[KEYS_MAX];         /* oldest first */
-    unsigned char fingerprint[KEY_BYTES];  /* from key[0] */
+    struct ring_key key[KEYS_MAX];         /* in the order of the file: oldest first */
+    size_t seals;                          /* which of them seals: the newest that is in use */
+    bool has_next;                         /* the last one is not in use yet */
+    bool printed;                          /* the fingerprint's key has a line of its own */
+    unsigned char fingerprint[KEY_BYTES];  /* else from key[0] */
+    struct ring *older;                    /* the one that it replaced */
 };
 
-static struct ring *ring;                  /* from sodium_malloc(), read-only; NULL until vault_open() */
+static _Atomic(struct ring *) ring;        /* from sodium_malloc(), read-only; NULL until vault_open() */
+
+/* Where the ring came from, and what the file looked like then. */
+static struct {
+    pthread_mutex_t lock;
+    char *path;
+    dev_t device;
+    ino_t inode;
+    struct timespec changed;
+} file = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static pthread_once_t started = PTHREAD_ONCE_INIT;
 
@@ -100,14 +118,13 @@ static bool slurp(int fd, const char *path, struct buf *text, struct fault *f)
     }
 }
 
-static bool read_file(const char *path, struct buf *text, struct fault *f)
+bool keyfile_read(const char *path, struct buf *text, struct stat *st, struct fault *f)
 {
-    struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return open_fault(path, f);
-    bool ok = fstat(fd, &st) == 0 ? mode_ok(path, &st, f) && slurp(fd, path, text, f)
-                                  : open_fault(path, f);
+    bool ok = fstat(fd, st) == 0 ? mode_ok(path, st, f) && slurp(fd, path, text, f)
+                                 : open_fault(path, f);
     close(fd);
     return ok;
 }
@@ -133,9 +150,27 @@ static void ring_add(struct ring *r, const char *id, const unsigned char master[
     struct ring_key *k = &r->key[r->n];
     memcpy(k->id, id, strlen(id) + 1);
     crypto_kdf_derive_from_key(k->seal, KEY_BYTES, 1, "plx-seal", master);
-    if (r->n == 0)
+    if (r->n == 0 && !r->printed)
         crypto_kdf_derive_from_key(r->fingerprint, KEY_BYTES, 1, "plx-fing", master);
     r->n++;
+}
+
+static bool key_bytes(const char *text, unsigned char out[static KEY_BYTES])
+{
+    size_t n = 0;
+    return sodium_base642bin(out, KEY_BYTES, text, strlen(text), NULL, &n, NULL, sodium_base64_VARIANT_ORIGINAL) == 0
+           && n == KEY_BYTES;
+}
+
+/* "f1 <base64>": the key of the fingerprints, from when its master key was the first. */
+static const char *ring_print_line(struct ring *r, const char *text, const char *more)
+{
+    if (text == NULL || more != NULL)
+        return "is not `f1 <base64 key>`";
+    if (r->printed || r->n > 0)
+        return "does not stand before all others";
+    r->printed = true;
+    return key_bytes(text, r->fingerprint) ? NULL : "does not hold 32 bytes in base64";
 }
 
 /* One line of the file: NULL when it was taken, else what is wrong with it. */
@@ -147,8 +182,15 @@ static const char *ring_line(struct ring *r, char *line)
         return NULL;
     const char *id = strtok_r(NULL, " \t\r", &rest);
     const char *text = strtok_r(NULL, " \t\r", &rest);
-    if (strcmp(version, VERSION) != 0 || id == NULL || text == NULL || strtok_r(NULL, " \t\r", &rest))
+    if (strcmp(version, KEYFILE_PRINT) == 0)
+        return ring_print_line(r, id, text);
+    bool next = strcmp(version, KEYFILE_NEXT) == 0;
+    if ((strcmp(version, VERSION) != 0 && !next) || id == NULL || text == NULL || strtok_r(NULL, " \t\r", &rest))
         return "is not `v1 <key id> <base64 key>`";
+    if (r->has_next)
+        return "stands behind a key that is not in use yet";
+    if (next && r->n == 0)
+        return "is a key that is not in use yet, and there is no other";
     if (!id_ok(id))
         return "has a key id that is not 1 to 32 letters, digits, `_` or `-`";
     if (id_known(r, id))
@@ -157,11 +199,12 @@ static const char *ring_line(struct ring *r, char *line)
         return "is one key too many (16 at the most)";
 
     unsigned char master[KEY_BYTES];
-    size_t n = 0;
-    bool ok = sodium_base642bin(master, sizeof master, text, strlen(text), NULL, &n, NULL,
-                                sodium_base64_VARIANT_ORIGINAL) == 0 && n == KEY_BYTES;
-    if (ok)
+    bool ok = key_bytes(text, master);
+    if (ok) {
+        r->has_next = next;
+        r->seals = next ? r->seals : r->n;
         ring_add(r, id, master);
+    }
     sodium_memzero(master, sizeof master);
     return ok ? NULL : "does not hold 32 bytes in base64";
 }
@@ -182,35 +225,120 @@ static bool ring_parse(struct ring *r, const char *path, char *text, struct faul
     return true;
 }
 
-bool vault_open(const char *path, struct fault *f)
+/* A ring from the file; NULL with the fault set. Not protected yet. */
+static struct ring *ring_load(const char *path, struct stat *st, struct fault *f)
 {
     start();
     auto_secret text = {0};
-    if (!read_file(path, &text, f))
-        return false;
+    if (!keyfile_read(path, &text, st, f))
+        return NULL;
     struct ring *fresh = sodium_malloc(sizeof *fresh);
-    if (fresh == NULL)
-        return fault_set(f, FAULT_UNAVAILABLE, "There is no memory for the master keys.");
-    sodium_memzero(fresh, sizeof *fresh);
-    if (!ring_parse(fresh, path, text.p, f)) {
-        sodium_free(fresh);
-        return false;
+    if (fresh == NULL) {
+        fault_set(f, FAULT_UNAVAILABLE, "There is no memory for the master keys.");
+        return NULL;
     }
+    sodium_memzero(fresh, sizeof *fresh);
+    if (ring_parse(fresh, path, text.p, f))
+        return fresh;
+    sodium_free(fresh);
+    return NULL;
+}
+
+/* From now on it is this one. The file's lock is held, or nobody else is there. */
+static void ring_use(struct ring *fresh, const struct stat *st)
+{
+    fresh->older = atomic_load(&ring);
     sodium_mprotect_readonly(fresh);
+    atomic_store(&ring, fresh);
+    file.device = st->st_dev;
+    file.inode = st->st_ino;
+    file.changed = st->st_mtim;
+}
+
+bool vault_open(const char *path, struct fault *f)
+{
+    struct stat st;
+    struct ring *fresh = ring_load(path, &st, f);
+    if (fresh == NULL)
+        return false;
     vault_close();
-    ring = fresh;
+    file.path = xstrdup(path);
+    ring_use(fresh, &st);
     return true;
+}
+
+static bool file_changed(void)
+{
+    struct stat st;
+    return stat(file.path, &st) != 0 || st.st_ino != file.inode || st.st_dev != file.device
+           || st.st_mtim.tv_sec != file.changed.tv_sec || st.st_mtim.tv_nsec != file.changed.tv_nsec;
+}
+
+bool vault_refresh(struct fault *f)
+{
+    auto_lock(&file.lock);
+    if (file.path == NULL || !file_changed())
+        return true;
+    struct stat st;
+    struct ring *fresh = ring_load(file.path, &st, f);
+    if (fresh != NULL)
+        ring_use(fresh, &st);
+    return fresh != NULL;
 }
 
 void vault_close(void)
 {
-    sodium_free(ring);
-    ring = NULL;
+    struct ring *r = atomic_load(&ring);
+    while (r != NULL) {
+        struct ring *older = r->older;
+        sodium_free(r);
+        r = older;
+    }
+    atomic_store(&ring, NULL);
+    free(file.path);
+    file.path = NULL;
+}
+
+bool keyfile_ok(const char *path, const struct buf *text, struct fault *f)
+{
+    auto_secret copy = {0};
+    buf_reserve(&copy, text->n);
+    buf_add(&copy, text->p, text->n);
+    struct ring *trial = sodium_malloc(sizeof *trial);
+    if (trial == NULL)
+        return fault_set(f, FAULT_UNAVAILABLE, "There is no memory for the master keys.");
+    sodium_memzero(trial, sizeof *trial);
+    bool ok = ring_parse(trial, path, copy.p, f);
+    sodium_free(trial);
+    return ok;
+}
+
+void keyfile_print_line(struct buf *line)
+{
+    const struct ring *r = atomic_load(&ring);
+    char text[sodium_base64_ENCODED_LEN(KEY_BYTES, sodium_base64_VARIANT_ORIGINAL)];
+    sodium_bin2base64(text, sizeof text, r->fingerprint, sizeof r->fingerprint, sodium_base64_VARIANT_ORIGINAL);
+    buf_reserve(line, 256);
+    buf_printf(line, KEYFILE_PRINT " %s\n", text);
+    sodium_memzero(text, sizeof text);
+}
+
+/* ---- which keys there are -------------------------------------------------------------------- */
+
+void vault_keys(struct vault_keys *ret)
+{
+    const struct ring *r = atomic_load(&ring);
+    *ret = (struct vault_keys){0};
+    snprintf(ret->seals, sizeof ret->seals, "%s", r->key[r->seals].id);
+    if (r->has_next)
+        snprintf(ret->next, sizeof ret->next, "%s", r->key[r->n - 1].id);
+    for (size_t i = 0; i < r->seals; i++)
+        snprintf(ret->old[ret->old_n++], sizeof *ret->old, "%s", r->key[i].id);
 }
 
 /* ---- a new key file -------------------------------------------------------------------------- */
 
-static void key_line(struct buf *line)
+void keyfile_key_line(struct buf *line, const char *version)
 {
     unsigned char master[KEY_BYTES], id[4];
     char text[sodium_base64_ENCODED_LEN(KEY_BYTES, sodium_base64_VARIANT_ORIGINAL)], id_hex[9];
@@ -219,12 +347,12 @@ static void key_line(struct buf *line)
     vault_hex(id, sizeof id, id_hex);
     sodium_bin2base64(text, sizeof text, master, sizeof master, sodium_base64_VARIANT_ORIGINAL);
     buf_reserve(line, 256);
-    buf_printf(line, VERSION " %s %s\n", id_hex, text);
+    buf_printf(line, "%s %s %s\n", version, id_hex, text);
     sodium_memzero(master, sizeof master);
     sodium_memzero(text, sizeof text);
 }
 
-static bool write_all(int fd, const char *p, size_t n)
+bool keyfile_write(int fd, const char *p, size_t n)
 {
     while (n > 0) {
         ssize_t put = write(fd, p, n);
@@ -239,7 +367,7 @@ static bool write_all(int fd, const char *p, size_t n)
 }
 
 /* Makes the file's name itself durable; failing is no failure, some file systems cannot. */
-static void sync_directory(const char *path)
+void keyfile_sync_directory(const char *path)
 {
     auto_str dir = xstrdup(path);
     char *slash = strrchr(dir, '/');
@@ -265,8 +393,8 @@ bool vault_generate(const char *path, struct fault *f)
                          strerror(errno));
 
     auto_secret line = {0};
-    key_line(&line);
-    bool ok = write_all(fd, line.p, line.n);
+    keyfile_key_line(&line, VERSION);
+    bool ok = keyfile_write(fd, line.p, line.n);
     int why = errno;
     ok = close(fd) == 0 && ok;
     if (!ok) {
@@ -274,7 +402,7 @@ bool vault_generate(const char *path, struct fault *f)
         return fault_set(f, FAULT_UNAVAILABLE, "The master key file %s cannot be written: %s.", path,
                          strerror(why));
     }
-    sync_directory(path);
+    keyfile_sync_directory(path);
     return true;
 }
 
@@ -282,8 +410,9 @@ bool vault_generate(const char *path, struct fault *f)
 
 void vault_seal(const void *plain, size_t n, const char *aad, struct buf *out)
 {
-    assert(ring != NULL);
-    const struct ring_key *k = &ring->key[ring->n - 1];
+    const struct ring *r = atomic_load(&ring);
+    assert(r != NULL);
+    const struct ring_key *k = &r->key[r->seals];
     unsigned char nonce[NONCE];
     randombytes_buf(nonce, sizeof nonce);
 
@@ -305,7 +434,17 @@ static bool unreadable(struct fault *f, const char *why)
     return false;
 }
 
-/* Cuts "v1|id|" off the front and finds the key of that id. NULL, with the fault set, if there is none. */
+static const struct ring_key *key_of(const void *id, size_t n)
+{
+    const struct ring *r = atomic_load(&ring);
+    for (size_t i = 0; i < r->n; i++)
+        if (strlen(r->key[i].id) == n && memcmp(r->key[i].id, id, n) == 0)
+            return &r->key[i];
+    return NULL;
+}
+
+/* Cuts "v1|id|" off the front and finds the key of that id. NULL, with the fault set, if there is none, not even
+ * in the file as it is now. */
 static const struct ring_key *sealed_key(const unsigned char **p, size_t *n, struct fault *f)
 {
     size_t start_at = strlen(VERSION "|");
@@ -317,22 +456,24 @@ static const struct ring_key *sealed_key(const unsigned char **p, size_t *n, str
         unreadable(f, "a stored secret is damaged and cannot be read");
         return NULL;
     }
+    const unsigned char *id = *p + start_at;
     size_t id_n = head - 1 - start_at;
-    for (size_t i = 0; i < ring->n; i++) {
-        const struct ring_key *k = &ring->key[i];
-        if (strlen(k->id) == id_n && memcmp(k->id, *p + start_at, id_n) == 0) {
-            *p += head;
-            *n -= head;
-            return k;
-        }
+    struct fault ignored = {0};
+    const struct ring_key *k = key_of(id, id_n);
+    if (k == NULL && vault_refresh(&ignored))
+        k = key_of(id, id_n);
+    if (k == NULL) {
+        unreadable(f, "a stored secret was sealed with a master key that is not in the key file");
+        return NULL;
     }
-    unreadable(f, "a stored secret was sealed with a master key that is not in the key file");
-    return NULL;
+    *p += head;
+    *n -= head;
+    return k;
 }
 
 bool vault_unseal(const void *sealed, size_t n, const char *aad, struct buf *out, struct fault *f)
 {
-    assert(ring != NULL);
+    assert(atomic_load(&ring) != NULL);
     const unsigned char *p = sealed;
     const struct ring_key *k = sealed_key(&p, &n, f);
     if (k == NULL)
@@ -352,8 +493,9 @@ bool vault_unseal(const void *sealed, size_t n, const char *aad, struct buf *out
 
 void vault_fingerprint(const void *secret, size_t n, unsigned char out[static 32])
 {
-    assert(ring != NULL);
-    crypto_generichash(out, 32, secret, n, ring->fingerprint, sizeof ring->fingerprint);
+    const struct ring *r = atomic_load(&ring);
+    assert(r != NULL);
+    crypto_generichash(out, 32, secret, n, r->fingerprint, sizeof r->fingerprint);
 }
 
 static void credential_name(const char *fingerprint, char out[static 96])

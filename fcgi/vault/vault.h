@@ -8,10 +8,16 @@
  *
  *     v1 <key id> <base64 of 32 bytes>
  *
- * The newest key seals; any key of the ring unseals what names it. The first
+ * The newest key seals; any key of the ring unseals what names it. A line that
+ * begins with n1 instead is a key that is known but not in use yet. The first
  * key of the ring also gives the fingerprints by which a credential is
- * recognised again without being readable, so it stays the first for as long
- * as there are fingerprints made with it.
+ * recognised again without being readable; once the master key is rotated, what
+ * was derived from it for them stands in the first line, and stays there:
+ *
+ *     f1 <base64 of 32 bytes>
+ *
+ * A process notices when the file has changed: at its next heartbeat, and when
+ * it meets a key that it does not know.
  *
  * vault_open() comes first and alone; afterwards every function may be called
  * from any thread. Those that need no key (tokens, random, hex) may be called
@@ -34,6 +40,30 @@
 /* Loads the master key ring. The file may not be open to others than its owner and group, nor
  * writable by its group. On failure false, the fault says what to do, and a ring loaded earlier stays. */
 bool vault_open(const char *path, struct fault *f);
+
+/* Loads the ring anew if its file has changed. False with the fault set when that cannot be: then the ring stays
+ * as it was. From any thread. */
+bool vault_refresh(struct fault *f);
+
+/* The ids of the keys in the ring. */
+enum { VAULT_ID_MAX = 33, VAULT_OLD_MAX = 16 };
+struct vault_keys {
+    char seals[VAULT_ID_MAX];
+    char next[VAULT_ID_MAX]; /* known, not in use yet; "" if there is none */
+    char old[VAULT_OLD_MAX][VAULT_ID_MAX];
+    size_t old_n;
+};
+void vault_keys(struct vault_keys *ret);
+
+/* The steps by which a new key takes the place of all others, each one rewriting the file at one stroke:
+ * NEXT adds a key that is not in use yet, USE puts it into use, ALONE removes all others. Each may be done again, and
+ * then changes nothing. The vault must be open, with this file; afterwards the ring is that of the file. */
+enum vault_step { VAULT_NEXT, VAULT_USE, VAULT_ALONE };
+bool vault_rotate(const char *path, enum vault_step step, struct fault *f);
+
+/* Keeps others from rotating the same file, until the descriptor is closed or the process ends: -1 with the fault
+ * set when somebody is at it. */
+int vault_rotation_lock(const char *path, struct fault *f);
 
 /* Writes a new ring of one key, readable by its owner alone. Never overwrites a file. */
 bool vault_generate(const char *path, struct fault *f);

@@ -194,7 +194,8 @@ begin
             'credential_id', credential_id, 'remote', remote)
         into v_request from report.open_requests where id = v_id;
     end if;
-    return v_request || jsonb_build_object('tries', (
+    return v_request || jsonb_build_object(
+        'captured', exists (select from pollux.capture where request_id = v_id and expires_at > pollux.now()), 'tries', (
         select coalesce(jsonb_agg(jsonb_build_object(
             'n', a.n, 'started_at', a.started_at, 'outcome', a.outcome, 'status', a.status, 'model', nullif(a.model, ''),
             'project', a.project, 'credential_id', a.credential_id, 'label', c.label, 'hint', c.hint,
@@ -205,7 +206,7 @@ begin
 end
 $$;
 comment on function admin.console_request_get(jsonb) is
-    'p: {id}. A request as in the list, with tries: each attempt in order {n, started_at, outcome, status, model, '
+    'p: {id}. A request as in the list, with captured: whether capture_look has more, and tries: each attempt in order {n, started_at, outcome, status, model, '
     'project, credential_id, label, hint, duration_ms, first_byte_ms, error, penalty: what it cost the credential '
     'and why the next was tried, tokens}.';
 

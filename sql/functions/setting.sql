@@ -9,6 +9,7 @@ set check_function_bodies = off;
 --   choice   one of choices
 --   text     least to most characters (0 to 1000 unless said), none of them a control character
 --   list     least to most items (0 to 100 unless said), separated by commas or blanks; kept as a,b,c
+--   moment   off, or a time to come, at most most minutes from now: 2027-01-31T12:00Z, or 90m, 2h, 1d from now
 -- A text, and each item of a list, may be bound to a pattern or to a function: see the second statement.
 insert into pollux.setting (position, name, value, preset, kind, least, most, choices, unit, help)
 select position, name, preset, preset, kind, least, most, choices, unit, help
@@ -131,6 +132,26 @@ from (values
      'Wrong passwords, for an account or from an address, before sign-ins have to wait (1, 2, 4 ... s).'),
     (113, 'login_wait_most', '900', 'integer', 1, 3600, null, 's',
      'Longest wait of an address between sign-ins; that of an account from new addresses is a minute.'),
+    -- 130-139: capturing exchanges for debugging
+    (130, 'capture_until', 'off', 'moment', null, 10080, null, null,
+     'Until when whole exchanges, prompts and answers, are captured for debugging: a time, or 90m, 2h, 1d from '
+     'now; off: nothing is.'),
+    (131, 'capture_share', '0.1', 'number', 0, 1, null, null,
+     'Capturing: share of the requests, chosen by chance; 1: all.'),
+    (132, 'capture_client', '', 'text', 0, 200, null, null,
+     'Capturing: only requests of the client of this name; empty: of all.'),
+    (133, 'capture_model', '', 'text', 0, 200, null, null,
+     'Capturing: only requests for this model; empty: for all.'),
+    (134, 'capture_failures', 'off', 'boolean', null, null, null, null,
+     'Capturing: only requests that did not end well.'),
+    (135, 'capture_texts', 'on', 'boolean', null, null, null, null,
+     'Capturing: whether texts are kept; off: only how long they were.'),
+    (136, 'capture_keep_hours', '24', 'integer', 1, 168, null, 'hours',
+     'How long what was captured is kept.'),
+    (137, 'capture_body_bytes', '65536', 'integer', 256, 1048576, null, 'bytes',
+     'Capturing: how much of each body is kept at the most.'),
+    (138, 'capture_total_mb', '50', 'integer', 1, 1000, null, 'MB',
+     'Capturing: how much is kept in all; then the oldest make room.'),
     -- 20-29: what is kept, and when
     (20, 'retention_days', '30', 'integer', 2, 3650, null, 'days',
      'How long the log of requests and attempts, and events, are kept.'),
@@ -160,7 +181,9 @@ left join (values
     ('public_url', '(https?://[^/@?#[:space:]]+(/[^@?#[:space:]]*)?)?', null),
     ('probe_model', '[A-Za-z0-9][A-Za-z0-9._/:@-]*', null),
     ('models_allow', '[A-Za-z0-9*?._/:@-]{1,200}', null),
-    ('models_deny', '[A-Za-z0-9*?._/:@-]{1,200}', null)
+    ('models_deny', '[A-Za-z0-9*?._/:@-]{1,200}', null),
+    ('capture_model', '[A-Za-z0-9._/:@-]*', null),
+    ('capture_client', null, 'pollux.capture_client_refusal')
 ) as d(name, pattern, refusal) on d.name = t.name
 where t.name = s.name;
 
@@ -275,6 +298,29 @@ $$;
 comment on function pollux.setting_list(pollux.setting, text) is
     'A list as it is kept, or an error in plain words.';
 
+create or replace function pollux.setting_moment(s pollux.setting, p_value text) returns text
+language plpgsql stable as $$
+declare
+    v_at timestamptz;
+begin
+    if lower(p_value) in ('', 'off') then
+        return 'off';
+    end if;
+    v_at := case when p_value ~ '^[0-9]{1,6} *[mhd]$'
+                 then pollux.now() + replace(p_value, 'm', ' minutes')::interval else p_value::timestamptz end;
+    if v_at > pollux.now() and v_at <= pollux.now() + make_interval(mins => s.most::integer) then
+        return to_char(v_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"');
+    end if;
+    raise exception 'setting "%" must be a time within the next % hours, or off', s.name, trim_scale(round(s.most / 60, 1))
+        using errcode = 'invalid_parameter_value';
+exception when invalid_datetime_format or datetime_field_overflow or interval_field_overflow then
+    raise exception 'setting "%" must be a time such as 2027-01-31T12:00Z, a span from now such as 90m, 2h or 1d, or '
+                    'off', s.name using errcode = 'invalid_parameter_value';
+end
+$$;
+comment on function pollux.setting_moment(pollux.setting, text) is
+    'A moment as it is kept, in UTC, or off; or an error in plain words.';
+
 create or replace function pollux.setting_read(s pollux.setting, p_value text) returns text
 language plpgsql stable as $$
 begin
@@ -286,6 +332,8 @@ begin
         return pollux.setting_boolean(s, btrim(p_value));
     elsif s.kind = 'list' then
         return pollux.setting_list(s, p_value);
+    elsif s.kind = 'moment' then
+        return pollux.setting_moment(s, btrim(p_value));
     elsif s.kind = 'choice' and p_value <> all (s.choices) then
         raise exception 'setting "%" must be one of: %', s.name, array_to_string(s.choices, ', ')
             using errcode = 'invalid_parameter_value';

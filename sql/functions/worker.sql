@@ -8,27 +8,29 @@ declare
     v_swept integer;
 begin
     perform set_config('synchronous_commit', 'off', true);
-    insert into pollux.worker (id, host, pid, version, started_at, beat_at, inflight)
+    insert into pollux.worker (id, host, pid, version, started_at, beat_at, inflight, master_keys)
     values (p_worker, p_info ->> 'host', (p_info ->> 'pid')::integer, p_info ->> 'version', pollux.now(),
             pollux.now(),
-            (p_info ->> 'inflight')::integer)
+            (p_info ->> 'inflight')::integer, string_to_array(p_info ->> 'master_keys', ','))
     on conflict (id) do update
-    set beat_at = pollux.now(), left_at = null, swept_at = null, inflight = excluded.inflight;
+    set beat_at = pollux.now(), left_at = null, swept_at = null, inflight = excluded.inflight,
+        master_keys = excluded.master_keys;
     if p_info ? 'vitals' then
         perform pollux.worker_vitals(p_worker, p_info -> 'vitals');
     end if;
     v_swept := pollux.worker_sweep();
     perform pollux.credential_wake();
     return jsonb_build_object('swept', v_swept, 'errors', pollux.error_rules_since((p_info ->> 'errors')::bigint),
-                              'settings', (
+                              'capture', pollux.capture_rules(), 'settings', (
         select jsonb_object_agg(s.name, pollux.setting_value(s)) from pollux.setting s));
 end
 $$;
 comment on function api.beat(uuid, jsonb) is
     'A worker lives; called every second. p_info: {host, pid, version, inflight, errors: '
-    'version of the rules about errors that it knows, vitals: now and then, see pollux.worker_vitals}. Closes what dead workers '
-    'left open. Answers {"settings": {name: value}, "errors": '
-    '{version, rules} if there is another version, "swept": n}.';
+    'version of the rules about errors that it knows, master_keys: ids of those that it knows, with commas, the one '
+    'that seals first, vitals: now and then, see pollux.worker_vitals}. Closes what dead workers left open. Answers '
+    '{"settings": {name: value}, "errors": {version, rules} if there is another version, "capture": as in '
+    'capture_rules(), "swept": n}.';
 
 create or replace function pollux.worker_vitals(p_worker uuid, p jsonb) returns void
 language sql volatile as $$
