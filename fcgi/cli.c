@@ -380,6 +380,14 @@ static const struct cli_command commands[] = {
     {.noun = "generate-key", .run = generate_key, .arguments = "[FILE]", .most = 1,
      .summary = "Makes the master key file that seals the keys in the database.",
      .help = "FILE is POLLUX_MASTER_KEY_FILE unless given; it is never overwritten.\n\nJSON: {\"file\"}."},
+    {.noun = "rotate-key", .run = rotate_key,
+     .options = {{.name = "wait", .value = "SECONDS", .help = "how long to wait for workers; 30 unless given"}},
+     .summary = "Makes a new master key and seals everything in the database anew.",
+     .help = "Workers go on meanwhile. If it is broken off, run it again: it goes on where it was. The old key is\n"
+             "taken out of POLLUX_MASTER_KEY_FILE once nothing is sealed with it any more; backups of the\n"
+             "database from before still need it. Where workers run on several hosts it says when to copy the\n"
+             "file to the others. Run it as the user that the file belongs to, or as root.\n\n"
+             "JSON: {\"key\": id of the new one, \"sealed_anew\": how many values, \"removed\": ids}."},
     {.noun = "check", .run = check_run, .unsettled = true,
      .options = {{.name = "offline", .help = "leave the upstream alone"}},
      .summary = "Looks for what may be wrong with this instance, and says what to do.",

@@ -243,5 +243,6 @@ int maintain_run(struct cli *cli);
 int migrate_run(struct cli *cli);
 int check_run(struct cli *cli);
 int generate_key(struct cli *cli);
+int rotate_key(struct cli *cli);
 
 #endif

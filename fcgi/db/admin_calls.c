@@ -267,6 +267,46 @@ bool admin_ban_lift(struct db *db, json_t **ret, struct fault *f, const char *ne
     return CALL(db, ret, f, "select admin.ban_lift($1)", net);
 }
 
+bool admin_sealed_list(struct db *db, json_t **ret, struct fault *f, const char *key, int limit, const char *except)
+{
+    char limit_text[16];
+    snprintf(limit_text, sizeof limit_text, "%d", limit);
+    return CALL(db, ret, f, "select admin.sealed_list($1, $2::int, $3::jsonb)", key, limit_text, except);
+}
+
+bool admin_sealed_put(struct db *db, json_t **ret, struct fault *f, const char *values)
+{
+    return CALL(db, ret, f, "select admin.sealed_put($1::jsonb)", values);
+}
+
+bool admin_sealed_count(struct db *db, json_t **ret, struct fault *f)
+{
+    return db_json(db, ret, f, "select admin.sealed_count()", 0, NULL);
+}
+
+bool admin_master_key_workers(struct db *db, json_t **ret, struct fault *f, const char *key, bool seals)
+{
+    return CALL(db, ret, f, "select admin.master_key_workers($1, $2::boolean)", key, seals ? "true" : "false");
+}
+
+bool admin_master_key_retire(struct db *db, json_t **ret, struct fault *f, const char *keep, const char *keys)
+{
+    return CALL(db, ret, f, "select admin.master_key_retire($1, $2::jsonb)", keep, keys);
+}
+
+bool admin_master_key_settled(struct db *db, json_t **ret, struct fault *f, const char *transaction)
+{
+    return CALL(db, ret, f, "select admin.master_key_settled($1)", transaction);
+}
+
+bool admin_master_key_rotated(struct db *db, struct fault *f, const char *key, long long count)
+{
+    char count_text[24];
+    snprintf(count_text, sizeof count_text, "%lld", count);
+    const char *const params[] = {key, count_text};
+    return db_none(db, f, "select admin.master_key_rotated($1, $2::bigint)", 2, params);
+}
+
 bool admin_status(struct db *db, json_t **ret, struct fault *f)
 {
     return db_json(db, ret, f, "select admin.status()", 0, NULL);

@@ -143,6 +143,27 @@ bool admin_ban_add(struct db *db, json_t **ret, struct fault *f, const char *net
 /* The ban as it was. */
 bool admin_ban_lift(struct db *db, json_t **ret, struct fault *f, const char *net);
 
+/* For the rotation of the master key, see sql/functions/master_key.sql. What is not sealed under `key`, up to `limit`
+ * values not in `except` (JSON text of an array of "place id"): an array of {"place", "id", "name", "sealed"}. */
+bool admin_sealed_list(struct db *db, json_t **ret, struct fault *f, const char *key, int limit, const char *except);
+
+/* Values sealed anew, JSON text of an array of {"place", "id", "was", "now"}: how many were put. */
+bool admin_sealed_put(struct db *db, json_t **ret, struct fault *f, const char *values);
+
+/* {key id: how many values}. */
+bool admin_sealed_count(struct db *db, json_t **ret, struct fault *f);
+
+/* Hosts with living workers that do not know, or do not seal with, this key: an array. */
+bool admin_master_key_workers(struct db *db, json_t **ret, struct fault *f, const char *key, bool seals);
+
+/* Nothing is sealed with `keys` (JSON text of an array) any more, but with `keep`: the transaction as a string. And
+ * whether all transactions before that one are over. */
+bool admin_master_key_retire(struct db *db, json_t **ret, struct fault *f, const char *keep, const char *keys);
+bool admin_master_key_settled(struct db *db, json_t **ret, struct fault *f, const char *transaction);
+
+/* Writes the rotation down. */
+bool admin_master_key_rotated(struct db *db, struct fault *f, const char *key, long long count);
+
 bool admin_status(struct db *db, json_t **ret, struct fault *f);
 
 /* Does the maintenance that is due: an array of {"name", "result", "failed", "ms"}. */
