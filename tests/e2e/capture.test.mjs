@@ -244,7 +244,7 @@ describe('rotate-key', () => {
 
   // Something of every kind that is sealed, and enough of it to be met in the middle.
   before(async () => {
-    const many = Array.from({ length: 1200 }, (_, i) => `AIzaSyMANY${String(i).padStart(5, '0')}abcdefghijklmnopqrstuvwx`);
+    const many = Array.from({ length: 1000 }, (_, i) => `AIzaSyMANY${String(i).padStart(5, '0')}abcdefghijklmnopqrstuvwx`);
     const said = await pollux.commandWithInput(many.join('\n'), 'key', 'import', '--project', 'many', '-');
     assert.equal(said.code, 0, said.err);
     await pollux.sql("set pollux.audit_rows = 'off'; update pollux.credential set enabled = false where project_id = (select id from pollux.project where name = 'many')");
@@ -285,10 +285,13 @@ describe('rotate-key', () => {
     const id = lines()[2][1];
     assert.deepEqual(Object.keys(await count()), [before], 'nothing is sealed with a key that not all know');
 
+    const held = run('psql', ['-Xq', '-d', pollux.owner, '-c', 'begin; lock table pollux.upload in share mode; select pg_sleep(60)'], { env: pollux.env });
     const second = rotate();
-    const seen = await waitFor('the middle', async () => { const n = await count(); return n[id] > 0 && n; }, { every: 5 });
+    const seen = await waitFor('the middle', async () => { const n = await count(); return n[id] > 0 && n; });
     second.kill('SIGKILL');
     await second.ended;
+    await pollux.sql("select pg_terminate_backend(pid) from pg_stat_activity where query like 'begin; lock table%'");
+    await held;
     assert.ok(seen[before] > 0, `it was in the middle: ${JSON.stringify(seen)}`);
     assert.equal(kinds(), 'f1 v1 v1', 'both keys are known until the end');
     const so_far = under.seen.ok;
