@@ -204,7 +204,7 @@ select pollux.pacific_date(u.hour) as day, c.name as client, sum(u.requests) as 
        sum(u.prompt_tokens) as prompt_tokens, sum(u.cached_tokens) as cached_tokens,
        sum(u.output_tokens) as output_tokens, sum(u.thoughts_tokens) as thoughts_tokens,
        sum(u.tool_tokens) as tool_tokens, sum(u.total_tokens) as total_tokens, sum(u.cost) as cost
-from (select * from pollux.usage_brief union all select * from pollux.usage_rest()) u
+from (select * from pollux.usage_brief union all select * from pollux.usage_rest_brief()) u
 left join pollux.client c on c.id = u.client_id
 group by 1, 2;
 comment on view report.usage_by_client is 'Usage by client and day of America/Los_Angeles.';
@@ -223,7 +223,7 @@ select pollux.pacific_date(hour) as day, nullif(model, '') as model, sum(request
        sum(errors) as errors, sum(prompt_tokens) as prompt_tokens, sum(cached_tokens) as cached_tokens,
        sum(output_tokens) as output_tokens, sum(thoughts_tokens) as thoughts_tokens,
        sum(tool_tokens) as tool_tokens, sum(total_tokens) as total_tokens, sum(cost) as cost
-from (select * from pollux.usage_brief union all select * from pollux.usage_rest()) u
+from (select * from pollux.usage_brief union all select * from pollux.usage_rest_brief()) u
 group by 1, 2;
 comment on view report.usage_by_model is 'Usage by model and day of America/Los_Angeles.';
 

@@ -4,22 +4,28 @@ set check_function_bodies = off;
 
 ------------------------------------------------------------------------------------------------- which of them
 
+-- (A subquery that gives a value is asked for each credential; an "exists" may be answered by reading all of quota.)
 create or replace function pollux.credential_rests(p_model text, p_now timestamptz) returns text
 language sql immutable as $$
     select case when p_model is not null then format(
-        'exists (select from pollux.quota q where q.project_id = c.project_id and q.model = %L and q.ready_at > %L)', p_model, p_now)
+        'coalesce((select q.ready_at > %2$L from pollux.quota q where q.project_id = c.project_id and q.model = %1$L), false)',
+        p_model, p_now)
     else format('coalesce((select bool_and(q.ready_at > %L) from pollux.quota q where q.project_id = c.project_id), false)', p_now) end
 $$;
 comment on function pollux.credential_rests(text, timestamptz) is
     'SQL condition: the project of credential c rests for the model, or (null) for all it was used for.';
 
 -- Two conditions: `cheap` can be decided by the row itself, `rests` needs a look at the quota of its project.
-create or replace function pollux.credential_filter(p jsonb, out cheap text, out rests text)
+drop function if exists pollux.credential_filter(jsonb);
+drop function if exists pollux.credential_search(text);
+drop function if exists pollux.credential_total(jsonb, text, text, jsonb);
+create or replace function pollux.credential_filter(p jsonb, out cheap text, out rests text, out many boolean)
 language plpgsql stable as $$
 declare
     v_state text := pollux.param_choice(p, 'state', '{ready,resting,dead,disabled,removed}');
     v_model text := pollux.param_text(p, 'model');
     v_rests text := pollux.credential_rests(v_model, pollux.now());
+    v_search text;
 begin
     cheap := case when v_state = 'removed' then 'c.archived_at is not null' else 'c.removed_at is null' end;
     v_state := coalesce(v_state, case when v_model is not null then 'resting' end);
@@ -40,18 +46,20 @@ begin
         cheap := cheap || format(' and c.tags @> array[%L]', p ->> 'tag');
     end if;
     if pollux.param_text(p, 'q', 100) is not null then
-        cheap := cheap || ' and ' || pollux.credential_search(lower(p ->> 'q'));
+        v_search := pollux.credential_search(lower(p ->> 'q'), v_state is not distinct from 'removed');
+        cheap := cheap || ' and ' || v_search;
     end if;
+    many := v_search like '(c.search %';
 end
 $$;
 comment on function pollux.credential_filter(jsonb) is
     'SQL conditions on credential c, to be put together with "and", for the filters state (ready, resting, dead, '
     'disabled, removed), model (state with regard to it; alone: resting for it), kind, project, tag, q (label, ending, '
-    'notes, project). rests: null if the first says it all.';
+    'notes, project). rests: null if the first says it all; many: more than 10000 have what q looks for.';
 
 -- What few have is found by the indexes of search.sql (or by one look at all); what many have is soon met on the way
 -- through a list.
-create or replace function pollux.credential_search(p_q text) returns text
+create or replace function pollux.credential_search(p_q text, p_removed boolean) returns text
 language plpgsql stable as $$
 declare
     v_like text := '%' || regexp_replace(p_q, '([\\%_])', '\\\1', 'g') || '%';
@@ -59,18 +67,18 @@ declare
 begin
     execute format(
         'select array_agg(id) from (
-             (select id from pollux.credential where search like %1$L limit 2001)
+             (select c.id from pollux.credential c where c.search like %1$L and %2$s limit 10001)
              union
-             (select c.id from pollux.project p join pollux.credential c on c.project_id = p.id where p.search like %1$L
-              limit 2001)) x', v_like) into v_ids;
-    if coalesce(cardinality(v_ids), 0) <= 2000 then
+             (select c.id from pollux.project p join pollux.credential c on c.project_id = p.id
+              where p.search like %1$L and %2$s limit 10001)) x',
+        v_like, case when p_removed then 'c.archived_at is not null' else 'c.removed_at is null' end) into v_ids;
+    if coalesce(cardinality(v_ids), 0) <= 10000 then
         return format('c.id = any (%L::bigint[])', coalesce(v_ids, '{}'));
     end if;
-    return format('(c.search like %1$L or exists (select from pollux.project p where p.id = c.project_id and p.search like %1$L))',
-                  v_like);
+    return format('(c.search like %1$L or (select p.search like %1$L from pollux.project p where p.id = c.project_id))', v_like);
 end
 $$;
-comment on function pollux.credential_search(text) is
+comment on function pollux.credential_search(text, boolean) is
     'SQL condition: a text (in lower case) stands in the label, ending or notes of credential c or in the name of its project.';
 
 drop function if exists pollux.credential_resting(text, timestamptz);
@@ -160,7 +168,7 @@ comment on function pollux.credential_more(pollux.credential) is 'A credential a
 
 -- The whole pool and each state were counted; a search, a tag and the like are counted now, up to 10000.
 create or replace function pollux.credential_total(
-    p jsonb, p_cheap text, p_rests text, p_counts jsonb, out total bigint, out exact boolean, out more boolean
+    p jsonb, p_cheap text, p_rests text, p_many boolean, p_counts jsonb, out total bigint, out exact boolean, out more boolean
 )
 language plpgsql stable as $$
 begin
@@ -170,6 +178,11 @@ begin
                 nullif(p ->> 'tag', '')) is null and p ->> 'state' is distinct from 'removed' then
         total := p_counts ->> case coalesce(p ->> 'state', '') when '' then 'total' when 'dead' then 'broken' else p ->> 'state' end;
         exact := coalesce(p ->> 'state', '') not in ('ready', 'resting') or not pollux.pool_large();
+    elsif p_many and coalesce(nullif(p ->> 'state', ''), nullif(p ->> 'model', ''), nullif(p ->> 'kind', ''),
+                              nullif(p ->> 'project', ''), nullif(p ->> 'tag', '')) is null then
+        total := 10000;
+        more := true;
+        exact := false;
     elsif p_rests is null then
         execute format('select count(*) from (select from pollux.credential c where %s limit 10001) x', p_cheap) into total;
         more := total > 10000;
@@ -178,7 +191,7 @@ begin
     end if;
 end
 $$;
-comment on function pollux.credential_total(jsonb, text, text, jsonb) is
+comment on function pollux.credential_total(jsonb, text, text, boolean, jsonb) is
     'How many credentials the filters leave, and whether that is exact or (more) at least so many; null if that cannot be '
     'said without a look at each.';
 
@@ -208,7 +221,7 @@ begin
         return jsonb_build_object('items', pollux.credential_items(v_page.ids), 'next', v_page.next::text);
     end if;
     v_counts := pollux.credential_counts();
-    v_total := pollux.credential_total(p, v_filter.cheap, v_filter.rests, v_counts);
+    v_total := pollux.credential_total(p, v_filter.cheap, v_filter.rests, v_filter.many, v_counts);
     v_page := pollux.credential_page(v_filter.cheap, v_filter.rests, v_sort, null, v_limit, v_total.total is null);
     if v_total.total is null then
         select v_page.total as total, v_page.whole as exact, not v_page.whole as more into v_total;

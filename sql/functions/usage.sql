@@ -88,6 +88,14 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function pollux.usage_rest() is 'What is in the log and not in usage_hour yet, summed up.';
 
+create or replace function pollux.usage_rest_brief() returns setof pollux.usage_hour
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select * from pollux.usage_sums((select pollux.usage_rolled()), 'infinity', false)
+    union all
+    select * from pollux.usage_lost('infinity', false)
+$$;
+comment on function pollux.usage_rest_brief() is 'The same for usage_brief.';
+
 drop function if exists pollux.usage_add(pollux.usage_hour[]);
 create or replace function pollux.usage_add(p_table text, p_rows pollux.usage_hour[]) returns integer
 language plpgsql volatile as $$
@@ -172,11 +180,14 @@ language sql stable as $$
     select * from pollux.usage_brief u where not p_credentials and u.hour >= p_from and u.hour < p_to
     union all
     select * from pollux.usage_rest() u
-    where u.hour >= p_from and u.hour < p_to and (p_ids is null or coalesce(u.credential_id, 0) = any (p_ids))
+    where p_credentials and u.hour >= p_from and u.hour < p_to
+      and (p_ids is null or coalesce(u.credential_id, 0) = any (p_ids))
+    union all
+    select * from pollux.usage_rest_brief() u where not p_credentials and u.hour >= p_from and u.hour < p_to
 $$;
 comment on function pollux.usage_from(timestamptz, timestamptz, boolean, bigint[]) is
     'Use in the hours from p_from on to p_to, some rows of a group perhaps: by credential (of those with these ids alone, 0 '
-    'being none; null: all), or, if not p_credentials, with those of the past not told apart.';
+    'being none; null: all), or, if not p_credentials, without telling them apart.';
 
 -- The ranges are summed up one by one, which is ten times as fast as adding arrays.
 create or replace function pollux.usage_models(p_from timestamptz)

@@ -1,0 +1,131 @@
+-- SPDX-License-Identifier: MIT
+-- Lists and reports of a large pool: how much of it each of them reads (buffers, which do not depend on how busy the
+-- machine is), and that their pages are whole.
+insert into pollux.project (name) select 'project-' || i from generate_series(1, 24000) i;
+insert into pollux.credential (project_id, label, priority, fingerprint, sealed, hint, created_at, enabled, dead_reason)
+select i, 'key ' || i || case when i % 7 = 0 then ' spare' else '' end, 100 + i % 5, sha256(i::text::bytea), '\x00', right('000' || i, 4),
+       pollux.now(), i % 50 <> 0, case when i % 33 = 0 then 'API_KEY_INVALID' end
+from generate_series(1, 24000) i;
+insert into pollux.quota (project_id, model, slot, ready_at, reason, last_used_at)
+select i, 'm', i, case when i % 3 = 0 then pollux.now() + interval '1 hour' else '-infinity' end, case when i % 3 = 0 then 'spent_rpd' end,
+       case when i % 2 = 0 then pollux.now() - i * interval '1 second' end
+from generate_series(1, 24000) i;
+insert into pollux.model_state (model, seeded_to, confirmed) values ('m', 24000, true);
+vacuum analyze pollux.project, pollux.credential, pollux.credential_use, pollux.quota;
+select pollux.console_keep() \g /dev/null
+
+create function pg_temp.buffers(p_sql text) returns bigint language plpgsql as $$
+declare v json;
+begin
+    execute 'explain (analyze, buffers, costs off, timing off, format json) ' || p_sql into v;
+    return (v -> 0 -> 'Plan' ->> 'Shared Hit Blocks')::bigint + (v -> 0 -> 'Plan' ->> 'Shared Read Blocks')::bigint;
+end $$;
+create function pg_temp.list(p jsonb) returns text language sql as $$ select format('select admin.console_credential_list(%L)', p) $$;
+-- The plans of the functions inside are made at the first call.
+create function pg_temp.fewer(p_name text, p_sql text, p_most bigint) returns text language plpgsql as $$
+declare v_read bigint;
+begin
+    for i in 1..3 loop
+        v_read := pg_temp.buffers(p_sql);
+    end loop;
+    return case when v_read < p_most then 'ok - ' || p_name else format('not ok - %s: %s buffers, wanted fewer than %s', p_name, v_read, p_most) end;
+end $$;
+
+create function pg_temp.scans(p_sql text) returns bigint language plpgsql as $$
+declare v_before bigint := (select seq_scan from pg_stat_xact_user_tables where relid = 'pollux.quota'::regclass);
+begin
+    execute p_sql;
+    return (select seq_scan from pg_stat_xact_user_tables where relid = 'pollux.quota'::regclass) - v_before;
+end $$;
+
+select test.ok('the pool is large', pollux.pool_large());
+select pg_temp.fewer('a page in the middle by ' || sort, pg_temp.list(jsonb_build_object('sort', sort, 'after', after)), 800) from (values
+    ('id', '[12000, 12000]'), ('-id', '[12000, 12000]'), ('label', '["key 2", 2]'), ('-label', '["key 2", 2]'), ('project', '["project-2", 2]'), ('-project', '["project-2", 2]'),
+    ('priority', '[102, 12000]'), ('-priority', '[102, 12000]'), ('last_used_at', '["2030-06-15T19:00:00Z", 1]'), ('-last_used_at', '["2030-06-15T17:00:00Z", 1]')) s(sort, after);
+select pg_temp.fewer('the first page, with its counts: ' || p::text, pg_temp.list(p), 1500) from unnest(array['{}', '{"sort": "project"}', '{"sort": "-last_used_at"}', '{"state": "dead"}',
+    '{"state": "disabled"}', '{"project": "project-77"}', '{"tag": "x"}']::jsonb[]) p;
+select pg_temp.fewer('a state is looked up on the way: ' || p::text, pg_temp.list(p), 5000) from unnest(array['{"state": "ready"}', '{"state": "resting"}', '{"state": "resting", "sort": "-last_used_at"}',
+    '{"state": "ready", "sort": "project"}']::jsonb[]) p;
+select pg_temp.fewer('nor does it end at a model', pg_temp.list('{"model": "m", "after": "[12000, 12000]"}'), 4500);
+select pg_temp.fewer('how all are', 'select api.health()', 800);
+select test.is('no call goes through the whole of quota: ' || s, pg_temp.scans(s), 0::bigint)
+from unnest(array[pg_temp.list('{"state": "ready"}'), pg_temp.list('{"model": "m"}'), pg_temp.list('{"sort": "last_used_at"}'),
+    pg_temp.list('{"q": "e", "model": "m"}'), 'select admin.console_overview_get(''{}'')',
+    'select admin.console_model_list(''{}'')', 'select admin.console_credential_get(''{"id": "7"}'')', 'select api.health()', 'select * from report.credentials where id = 7']) s;
+
+-- What is found is what there is.
+create function pg_temp.walk(p jsonb) returns bigint[] language plpgsql as $$
+declare v jsonb; ids bigint[] := '{}';
+begin
+    loop
+        v := admin.console_credential_list(p || jsonb_strip_nulls(jsonb_build_object('limit', '500', 'after', v ->> 'next')));
+        ids := ids || array(select (i ->> 'id')::bigint from jsonb_array_elements(v -> 'items') i);
+        exit when v ->> 'next' is null;
+    end loop;
+    return ids;
+end $$;
+select test.is('all that ' || what, pg_temp.walk(p), (select array_agg(id order by id) from pollux.credential where case what
+    when 'rest' then enabled and dead_reason is null and id % 3 = 0
+    when 'are ready and spare' then enabled and dead_reason is null and id % 3 <> 0 and label like '%spare'
+    when 'are named like one project' then id in (select id from pollux.project where name like '%2399%') or label like '%2399%' or hint like '%2399%'
+    when 'rest for a model nobody used' then false end))
+from (values ('rest', '{"state": "resting", "sort": "id"}'::jsonb), ('are ready and spare', '{"state": "ready", "q": "SPARE", "sort": "id"}'),
+             ('are named like one project', '{"q": "2399", "sort": "id"}')) x(what, p);
+select test.is('nothing rests for a model nobody used', pg_temp.walk('{"model": "n"}'), '{}');
+create function pg_temp.first(p jsonb) returns bigint[] language sql as $$
+    select array(select (i ->> 'id')::bigint from jsonb_array_elements(admin.console_credential_list(p || '{"limit": "2"}') -> 'items') i)
+$$;
+select test.is('by last use', pg_temp.first('{"sort": "-last_used_at"}'), '{2,4}');
+select test.is('those never used before all others', pg_temp.first('{"sort": "last_used_at"}'), '{1,3}');
+select test.is('the total of many is at least so much', (select (l -> 'total_more')::text || ' ' || (l -> 'total') from admin.console_credential_list('{"kind": "api_key"}') l), 'true 10000');
+select test.is('the total of few is exact', (select (l -> 'total_exact')::text || ' ' || (l -> 'total') from admin.console_credential_list('{"q": "spare", "project": "project-7"}') l), 'true 1');
+select test.is('the counts', (select l -> 'counts' from admin.console_credential_list('{}') l), '{"total": 24000, "ready": 15680, "resting": 7127, "broken": 713, "disabled": 480}');
+update pollux.credential set enabled = false where id = 1;
+update pollux.quota set ready_at = '-infinity' where project_id = 3;
+select test.is('what is off counts at once, what rests with the next minute', (select array[l #> '{counts,disabled}', l #> '{counts,resting}'] from admin.console_credential_list('{}') l), '{481,7127}');
+update pollux.quota set last_used_at = pollux.now() where project_id = 23999;
+select pollux.console_keep() \g /dev/null
+select test.is('then', (select l #> '{counts,resting}' from admin.console_credential_list('{}') l), '7126');
+select test.is('and the last used is first', pg_temp.first('{"sort": "-last_used_at"}'), '{23999,2}');
+
+-- Usage by credential, page by page.
+insert into pollux.usage_hour (hour, client_id, credential_id, model, requests, errors, prompt_tokens, cached_tokens, output_tokens, thoughts_tokens, tool_tokens, total_tokens)
+select pollux.hour_of(pollux.now()) - h * interval '1 hour', 1, i, m, 1, 0, i, 0, 0, 0, 0, i from generate_series(1, 24000) i, unnest(array['m', 'n']) m, generate_series(1, case when i < 100 then 3 else 1 end) h;
+insert into pollux.usage_hour (hour, client_id, credential_id, model, requests, errors, prompt_tokens, cached_tokens, output_tokens, thoughts_tokens, tool_tokens, total_tokens)
+select pollux.hour_of(pollux.now()) - interval '1 hour', 1, null, m, 1, 1, 0, 0, 0, 0, 0, 0 from unnest(array['m', 'n', 'o']) m;
+update pollux.chore set done_to = pollux.now() where name = 'usage';
+vacuum analyze pollux.usage_hour;
+create function pg_temp.usage(p jsonb, p_from bigint default 0, p_pages integer default 1000) returns setof jsonb language plpgsql as $$
+declare v jsonb; v_next bigint := p_from;
+begin
+    while v_next is not null and p_pages > 0 loop
+        v := pollux.script_usage(p || jsonb_build_object('after', v_next));
+        if jsonb_array_length(v -> 'items') > (p ->> 'limit')::integer then
+            raise exception 'a page of %', jsonb_array_length(v -> 'items');
+        end if;
+        return query select jsonb_array_elements(v -> 'items');
+        v_next := v ->> 'next';
+        p_pages := p_pages - 1;
+    end loop;
+end $$;
+select test.is('every page of it, each group once', (select (count(*), count(distinct u), sum((u ->> 'requests')::int), sum((u ->> 'total_tokens')::bigint))::text from pg_temp.usage('{"limit": 9999}') u),
+               (select format('(48003,48003,%s,%s)', sum(requests), sum(total_tokens)) from pollux.usage_hour));
+select test.is('pages that end within a credential', (select jsonb_agg(jsonb_build_array(u -> 'credential_id', u -> 'hour', u -> 'model')) from pg_temp.usage('{"limit": 5, "per": "hour"}', 0, 4) u),
+               (select jsonb_agg(jsonb_build_array(credential_id, hour, model) order by n) from (select row_number() over (order by credential_id nulls first, hour, model) as n, * from pollux.usage_hour) x where n <= 20));
+select pg_temp.fewer('a page in the middle of it', $$select pollux.script_usage('{"limit": "100", "after": "12000000000"}')$$, 4000);
+select test.is('where nothing was, there is nothing', pollux.script_usage('{"since": "2020-01-01", "until": "2020-01-02"}') -> 'items', '[]');
+
+-- The sums without credentials are the same.
+select test.reset();
+select test.keys(1, 3);
+select test.at('2030-06-15 10:05+00');
+select pollux.usage_roll();
+select test.end(test.ask1()) from generate_series(1, 7);
+select test.later('70 minutes');
+select test.end(test.ask1('n')) from generate_series(1, 2);
+select test.later('70 minutes');
+select pollux.usage_roll();
+select test.is('the sums without credentials', (select string_agg((hour, client_id, credential_id, model, requests, total_tokens, latency)::text, ' ' order by hour) from pollux.usage_brief),
+    (select string_agg((hour, client_id, null::bigint, model, r, t, l)::text, ' ' order by hour) from (select hour, client_id, model, sum(requests) as r, sum(total_tokens) as t, pollux.histogram_sum(latency) as l
+     from pollux.usage_hour group by 1, 2, 3) x));
+select test.is('are those of the reports', (select sum(requests) from report.usage_by_model) || ' ' || (select sum(requests) from report.usage_by_credential), '9 9');
