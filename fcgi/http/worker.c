@@ -269,6 +269,15 @@ static void install_handlers(void)
     sigaction(SIGUSR1, &preset, NULL);
 }
 
+/* With the lock held, when nobody is accepting any more: another supervisor may take the socket while requests are
+ * still being finished here. A web server's own descriptor 0 stays as it is. */
+static void stop_listening(void)
+{
+    if (pool.listen_fd > STDERR_FILENO)
+        close(pool.listen_fd);
+    pool.listen_fd = -1;
+}
+
 static bool drain(void)
 {
     atomic_store(&draining, true);
@@ -278,6 +287,8 @@ static bool drain(void)
     while (pool.threads > 0 && clock_ms() < limit) {
         for (struct runner *r = pool.first; r != NULL; r = r->next)
             pthread_kill(r->thread, SIGUSR2);
+        if (pool.idle == 0)
+            stop_listening();
         struct timespec until;
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_nsec += WAKE_MS * 1000000L;

@@ -74,6 +74,24 @@ test('kill -9 of one of two workers under load loses nothing and counts nothing 
   assert.ok(!workers.includes(victim));
 });
 
+test('kill -9 of the parent of the workers: others take over while a stream that is running goes on to its end', async () => {
+  let ended = false;
+  const answer = pollux.send(stream, { body: slowly(60, 100) }).finally(() => { ended = true; });
+  await waitFor('the stream to run', async () => (await pollux.sim.stats()).open === 1);
+  const parent = pollux.pid('workers.pid');
+  process.kill(parent, 'SIGKILL');
+  await waitFor('another one', () => pollux.pid('workers.pid') !== parent);
+  const served = await waitFor('a request to be served', async () => {
+    const one = await pollux.send(unary, { body });
+    return one.status === 200 && one;
+  });
+  assert.equal(ended, false, `too late: ${served.status}`);
+  const { status, complete, text } = await answer;
+  assert.deepEqual([status, complete, text.includes('"finishReason"')], [200, true, true]);
+  const found = await sums(pollux, start);
+  assert.deepEqual([found.requests.ok, found.attempts.ok, found.counted, found.requests.lost ?? 0], [2, 2, 2, 0], JSON.stringify(found));
+});
+
 test('PostgreSQL restarted in the middle of it: no admitted request is missing or doubled', async () => {
   const running = load(16);
   await running.reached(100);
