@@ -16,13 +16,21 @@ const changes = table({
     { label: t('Time'), narrow: 'title', nowrap: true, show: (row) => when(row.at) },
     { label: t('Who'), show: (row) => [data(row.actor, 60), row.remote && el('div', { class: 'small faint' }, data(row.remote, 50))] },
     { label: t('Action'), show: (row) => mono(row.action, 60) },
-    { label: t('What'), wrap: true, show: (row) => data(row.subject, 120) },
+    { label: t('What'), wrap: true, show: (row) => { const href = placeOf(row); return href ? el('a', { href }, data(row.subject, 120)) : data(row.subject, 120); } },
     { label: t('Change'), wrap: true, show: difference },
   ],
   load: (asked) => list('audit', asked),
   empty: () => el('div', { class: 'empty' }, el('p', {}, t('Nothing was changed yet.'))),
 });
 fill(frame.body, changes.node);
+
+// Where the thing that was changed is looked at, if its name says so.
+function placeOf({ action, subject }) {
+  const noun = action.split('.')[0];
+  const name = encodeURIComponent(subject ?? '');
+  if (noun === 'credential' && /^\d+$/.test(subject)) return `credential.html?id=${name}`;
+  return { client: `clients.html?q=${name}`, model: `model.html?name=${name}`, setting: `settings.html?q=${name}`, account: `accounts.html?q=${name}`, ban: 'bans.html', policy: 'settings.html#policy', job: 'jobs.html', oauth_client: 'accounts.html', folder: 'system.html#folders' }[noun];
+}
 
 function difference(row) {
   const has = (side, key) => (row[side]?.[key] ?? null) !== null;
@@ -31,4 +39,5 @@ function difference(row) {
     has('before', key) && [el('span', { class: 'muted' }, write(row.before[key])), ' → '], el('span', { class: 'strong' }, write(row.after?.[key]))));
 }
 
-const write = (value) => (value === null || value === undefined || value === '' ? t('nothing') : data(typeof value === 'object' ? JSON.stringify(value) : value, 120));
+const isTime = (value) => typeof value === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(value);
+const write = (value) => (value === null || value === undefined || value === '' ? t('nothing') : isTime(value) ? when(value, 'full') : data(typeof value === 'object' ? JSON.stringify(value) : value, 120));

@@ -25,7 +25,8 @@ const token = (name) => getComputedStyle(document.documentElement).getPropertyVa
 // lists)}: times in ms, a list of numbers (or nulls) for each series.
 export function chart({ label, series, height = 200, days = false, steps = false, most, x }) {
   const canvas = el('canvas', { role: 'img', 'aria-label': label });
-  const drawing = el('div', { class: 'chart', style: { height: `${height}px` } }, canvas);
+  const nothing = el('p', { class: 'chart-nothing muted', hidden: true }, t('Nothing to draw yet.'));
+  const drawing = el('div', { class: 'chart', style: { height: `${height}px` } }, canvas, nothing);
   const sheet = el('div', { class: 'chart-table', hidden: true, tabindex: 0, role: 'region', 'aria-label': label });
   const toggle = el('button', { class: 'plain small', type: 'button', 'aria-pressed': 'false', onclick: flip }, t('Table'));
   const node = el('div', { 'data-keep': true }, drawing, sheet, el('div', { class: 'right' }, toggle));
@@ -46,6 +47,8 @@ export function chart({ label, series, height = 200, days = false, steps = false
 
   async function show(times, lists) {
     last = { times, lists };
+    nothing.hidden = times.length > 0;
+    canvas.hidden = times.length === 0;
     if (!sheet.hidden) showTable();
     const Chart = await load();
     if (!Chart) {

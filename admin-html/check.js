@@ -3,7 +3,7 @@
 // System; a worker looks when it is asked to.
 import { get } from './api.js';
 import { attempt } from './dialog.js';
-import { data, el, fill, mono, morph } from './dom.js';
+import { data, el, fill, morph, prose } from './dom.js';
 import { duration } from './format.js';
 import { filled, plural, server, t } from './i18n.js';
 import { stateTag } from './words.js';
@@ -27,7 +27,7 @@ export function checkCard() {
     const found = await get('system/check');
     morph(place, verdict(found), lines(found), el('p', { class: 'small muted' },
       t('Seen by the worker {pid} on {host} in {time}.', { pid: String(found.pid), host: found.host, time: duration(found.took_ms) }), ' ',
-      t('The master key file, the schema’s files and the rights of folders are looked at by `pollux check` on the server alone.')));
+      prose(t('The master key file, the schema’s files and the rights of folders are looked at by `pollux check` on the server alone.'))));
     fill(button, t('Check again'));
   }
 }
@@ -44,8 +44,5 @@ function lines({ items }) {
   const sorted = order.flatMap((state) => items.filter((line) => line.state === state));
   return el('ul', { class: 'checks' }, sorted.map((line) => el('li', { class: line.state },
     stateTag(line.state), el('div', {}, el('span', { class: 'strong' }, server(line.check)), ' ', data(filled(line.text, line.values ?? {}), 400),
-      line.advice && el('div', { class: 'small muted' }, advice(server(line.advice)), line.state !== 'ok' && places[line.check] && [' ', el('a', { href: places[line.check] }, t('See it'))])))));
+      line.advice && el('div', { class: 'small muted' }, prose(server(line.advice)), line.state !== 'ok' && places[line.check] && [' ', el('a', { href: places[line.check] }, t('See it'))])))));
 }
-
-// What stands between backquotes is a command.
-const advice = (text) => text.split('`').map((part, i) => (i % 2 ? mono(part, 200) : part));

@@ -136,8 +136,8 @@ function factsCard() {
 // How long it lived: from its beginning until Google refused it, or until now.
 function survival() {
   const end = one.dead_at ? Date.parse(one.dead_at) : Date.now();
-  const days = Math.max(0, (end - Date.parse(one.created_at)) / 86400_000);
-  return one.dead_at ? plural(Math.round(days), 'lived {n} day', 'lived {n} days') : plural(Math.round(days), 'alive for {n} day', 'alive for {n} days');
+  const lived = { span: span(end - Date.parse(one.created_at)) };
+  return one.dead_at ? t('lived for {span}', lived) : t('alive for {span}', lived);
 }
 
 function quotaTable() {
@@ -191,7 +191,7 @@ const health = () => plainTable({
   columns: [
     { label: t('Model'), narrow: 'title', show: (row) => (row.model ? mono(row.model, 40) : t('calls without a model')) },
     { label: t('Success'), align: 'r', show: (row) => (row.success_rate === null ? '' : `${number(100 * row.success_rate, 1)} %`) },
-    { label: t('In a row'), align: 'r', show: (row) => (row.streak < 0 ? plural(-row.streak, '{n} failed', '{n} failed') : plural(row.streak, '{n} went well', '{n} went well')) },
+    { label: t('In a row'), align: 'r', show: (row) => (row.streak === 0 ? '' : row.streak < 0 ? plural(-row.streak, '{n} failed', '{n} failed') : plural(row.streak, '{n} went well', '{n} went well')) },
     { label: t('Last answer'), show: (row) => (row.last_outcome ? outcomeTag(row.last_outcome, row.last_status) : '') },
     { label: t('First byte'), align: 'r', show: (row) => (row.first_byte_ms === null ? '' : duration(row.first_byte_ms)) },
     { label: t('Took'), align: 'r', narrow: 'hide', show: (row) => (row.latency_ms === null ? '' : duration(row.latency_ms)) },

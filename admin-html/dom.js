@@ -134,3 +134,6 @@ export function data(text, most = 200) {
 
 // mono is data in the face of identifiers.
 export const mono = (text, most = 80) => el('span', { class: 'mono' }, data(text, most));
+
+// prose is a sentence in which what stands between backquotes is a command.
+export const prose = (text) => String(text).split('`').map((part, i) => (i % 2 ? el('span', { class: 'mono' }, part) : part));

@@ -2,7 +2,7 @@
 // jobs.js: maintenance and its schedule, and what workers do with HTTP.
 import { get, post, segment } from './api.js';
 import { attempt, toast, trouble } from './dialog.js';
-import { data, el, fill, mono, morph } from './dom.js';
+import { data, el, fill, mono, morph, prose } from './dom.js';
 import { duration, number, span, when } from './format.js';
 import { named, server, t } from './i18n.js';
 import { every, may, page } from './shell.js';
@@ -33,7 +33,7 @@ function draw({ way, items, queue }) {
 const schedule = (rows) => plainTable({
   label: t('Schedule'), rows, key: (row) => row.name,
   columns: [
-    { label: t('Job'), narrow: 'title', wrap: true, show: (row) => [mono(row.name, 60), row.does && el('div', { class: 'small muted' }, server(row.does))] },
+    { label: t('Job'), narrow: 'title', wrap: true, show: (row) => [mono(row.name, 60), row.does && el('div', { class: 'small muted' }, prose(server(row.does)))] },
     { label: t('How often'), nowrap: true, show: (row) => interval(row.every) },
     { label: t('Last run'), nowrap: true, show: (row) => [when(row.last_run, 'relative'), row.late && [' ', stateTag('late')], row.failed && [' ', stateTag('failed')]] },
     { label: t('By'), narrow: 'hide', show: (row) => mono(row.done_by, 30) },

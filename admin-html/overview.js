@@ -160,10 +160,10 @@ function nowCard() {
     label: t('Now'), rows: now.recent, empty: t('No request yet.'), href: (row) => `request.html?id=${row.id}`,
     columns: [
       { label: t('Time'), narrow: 'title', show: (row) => el('span', { class: 'mono' }, clock(row.started_at)) },
-      { label: t('Client'), show: (row) => data(row.client, 24) },
+      { label: t('Client'), narrow: 'hide', show: (row) => data(row.client, 24) },
       { label: t('Model'), show: (row) => mono(row.model, 28) },
       { label: t('Outcome'), show: (row) => [outcomeTag(row.outcome, row.status), row.attempts > 1 && row.model && ` ${t('key no. {n}', { n: row.attempts })}`] },
-      { label: t('First byte'), align: 'r', show: (row) => (row.first_byte_ms === null ? '' : duration(row.first_byte_ms)) },
+      { label: t('First byte'), align: 'r', narrow: 'hide', show: (row) => (row.first_byte_ms === null ? '' : duration(row.first_byte_ms)) },
     ] }));
 }
 
@@ -179,7 +179,7 @@ function jobsCard() {
     columns: [
       { label: t('Job'), narrow: 'title', show: (row) => mono(row.name, 40) },
       { label: t('State'), show: (row) => stateTag(row.state) },
-      { label: t('Last run'), show: (row) => when(row.at, 'relative') },
+      { label: t('Last run'), narrow: 'hide', show: (row) => when(row.at, 'relative') },
       { label: t('Result'), wrap: true, narrow: 'hide', show: (row) => data(server(row.result), 80) },
     ] }));
 }

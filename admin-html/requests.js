@@ -15,7 +15,7 @@ const follow = el('button', { class: 'btn', type: 'button', 'aria-pressed': Stri
 const exported = el('a', { class: 'btn', download: 'pollux-requests.csv' }, t('Export CSV'));
 const frame = await page({ title: t('Requests'), lede: t('Everything that was asked, and how it went. Prompts and answers are not kept.'), tools: [follow, exported] });
 
-const moment = (name, label) => el('input', { type: 'datetime-local', name, 'aria-label': label, title: label, value: toLocalField(address.get(name)), onchange: (event) => setTime(name, event.target.value) });
+const moment = (name, label) => el('label', { class: 'moment' }, el('span', { class: 'small muted' }, label), el('input', { type: 'datetime-local', name, 'aria-label': label, title: label, value: toLocalField(address.get(name)), onchange: (event) => setTime(name, event.target.value) }));
 const times = { from: address.get('from') ?? '', to: address.get('to') ?? '' };
 
 const requests = table({

@@ -3,7 +3,7 @@
 import { get, patch, remove, segment } from './api.js';
 import { captureCard } from './capture.js';
 import { attempt, toast, trouble } from './dialog.js';
-import { el, fill, morph } from './dom.js';
+import { el, fill, morph, prose } from './dom.js';
 import { showFault } from './form.js';
 import { when } from './format.js';
 import { plural, server, t } from './i18n.js';
@@ -17,16 +17,18 @@ const groups = [[19, t('Choosing a credential')], [29, t('What is kept, and when
 const frame = await page({ title: t('Settings'), lede: t('Running workers follow within a second.') });
 const search = el('input', { type: 'search', class: 'search', placeholder: t('Search settings'), 'aria-label': t('Search settings'), oninput: filter, value: new URLSearchParams(location.search).get('q') ?? '' });
 const place = el('div', { class: 'stack', 'aria-busy': 'true' });
+const jumps = el('nav', { class: 'tools jumps', 'aria-label': t('Groups') });
 const pending = new Map();
 const bar = el('div', { class: 'save-bar', hidden: true });
-fill(frame.body, el('div', { class: 'filters', role: 'search' }, search), el('div', { class: 'card' }, place, bar), captureCard(show), policy());
+fill(frame.body, el('div', { class: 'filters', role: 'search' }, search), jumps, el('div', { class: 'card' }, place, bar), captureCard(show), policy());
 await show();
 
 async function show() {
   try {
     const { items } = await get('settings');
     pending.clear();
-    fill(place, grouped(items).map(([title, members]) => el('section', { 'aria-label': title }, el('h2', {}, title), el('div', { class: 'settings' }, members.map(row)))));
+    fill(jumps, grouped(items).map(([title], i) => el('a', { class: 'btn small', href: `#group-${i}` }, title)), el('a', { class: 'btn small', href: '#capture' }, t('Debug capture')), el('a', { class: 'btn small', href: '#policy' }, t('Error policy')));
+    fill(place, grouped(items).map(([title, members], i) => el('section', { id: `group-${i}`, 'aria-label': title }, el('h2', {}, title), el('div', { class: 'settings' }, members.map(row)))));
     filter();
     showBar();
     document.getElementById(location.hash.slice(1))?.scrollIntoView();
@@ -51,7 +53,7 @@ function row(one) {
   const changed = one.value !== one.default;
   const input = inputOf(one, id);
   const node = el('div', { class: `setting field ${changed ? 'is-changed' : ''}`, id: one.name, 'data-field': one.name, 'data-words': `${one.name} ${one.help} ${server(one.help)}`.toLowerCase() },
-    el('div', {}, el('label', { class: 'name', for: id }, one.name), el('div', { class: 'help', id: `${id}-help` }, server(one.help)),
+    el('div', {}, el('label', { class: 'name', for: id }, one.name), el('div', { class: 'help', id: `${id}-help` }, prose(server(one.help))),
       el('div', { class: 'help faint' }, range(one), changed && one.changed_at && [' · ', t('changed'), ' ', when(one.changed_at)])),
     el('div', {}, el('div', { class: 'suffixed' }, input, one.unit && el('span', {}, server(one.unit))),
       el('div', { class: 'error', hidden: true, role: 'alert' }),

@@ -5,6 +5,7 @@ import { get, list, post } from './api.js';
 import { checkCard } from './check.js';
 import { attempt, confirmAct, toast, trouble } from './dialog.js';
 import { data, el, fill, mono, morph } from './dom.js';
+import { eventKinds, eventLine, kindOfEvent } from './events.js';
 import { bytes, number, percent, span, when } from './format.js';
 import { named, plural, server, t } from './i18n.js';
 import { every, may, page, session } from './shell.js';
@@ -17,11 +18,11 @@ let now = null;
 
 const events = table({
   label: t('What happened by itself'), size: 20, live: 15_000,
-  filters: [{ name: 'kind', label: t('Kind of event') }],
+  filters: [{ name: 'kind', label: t('Any kind'), type: 'select', options: eventKinds() }],
   columns: [
     { label: t('Time'), narrow: 'title', nowrap: true, show: (row) => when(row.at) },
-    { label: t('Event'), show: (row) => mono(row.kind, 60) },
-    { label: t('Details'), wrap: true, show: (row) => Object.entries(row.detail ?? {}).filter(([, value]) => value !== null).slice(0, 12).map(([key, value]) => [el('span', { class: 'faint' }, `${key} `), data(typeof value === 'object' ? JSON.stringify(value) : value, 300), '  ']) },
+    { label: t('Event'), nowrap: true, show: (row) => kindOfEvent(row.kind) },
+    { label: t('Details'), wrap: true, show: eventLine },
   ],
   load: (asked) => list('events', asked),
   empty: () => el('div', { class: 'empty' }, el('p', {}, t('Nothing has happened by itself yet.'))),
@@ -51,7 +52,7 @@ function draw() {
   const [size, name] = bytes(now.database_bytes).split(' ');
   morph(place,
     el('div', { class: 'grid', 'data-key': 'figures' },
-      stat(t('Workers'), number(alive.length), [plural(now.queues.open_requests, '{n} request under way', '{n} requests under way'), alive.length > 0 && ` · ${t('the oldest up for {span}', { span: up(alive.map((one) => one.started_at).sort()[0]) })}`]),
+      stat(t('Workers'), number(alive.length), [plural(now.queues.open_requests, '{n} request under way', '{n} requests under way'), alive.length > 0 && ` · ${t('up for {span}', { span: up(alive.map((one) => one.started_at).sort()[0]) })}`]),
       stat(t('Database'), [size, unit(name)], [`PostgreSQL ${now.postgresql.split(' ')[0]} · `, t('up for {span}', { span: up(now.started_at) })]),
       stat(t('Connections'), [number(now.connections), unit(`/ ${number(now.max_connections)}`)], t('of the database')),
       stat(t('Version'), `v${session.version}`, t('schema {n}', { n: number(Math.max(...now.migrations.map((one) => one.number))) }))),

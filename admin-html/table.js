@@ -187,6 +187,8 @@ export function table(options) {
   function pager() {
     const { next, total, estimated, more, searchedTo } = state.page;
     const back = state.cursors.length > 1;
+    // An estimate says nothing where all there is can be seen.
+    if (!back && !next) return el('div', { class: 'pager' }, el('span', { role: 'status' }, plural(state.rows.length, '{n} row', '{n} rows')));
     const count = total === undefined || total === null ? '' : more ? t('at least {n}', { n: number(total) }) : estimated ? t('about {n}', { n: number(total) }) : plural(total, '{n} row', '{n} rows');
     if (!back && !next && !count) return null;
     return el('div', { class: 'pager' }, el('span', { role: 'status' }, count, next && searchedTo && state.rows.length < size && [' ', t('Searched back to'), ' ', when(searchedTo), '. ', t('Next goes on.')]),

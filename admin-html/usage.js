@@ -23,7 +23,6 @@ const curve = chart({ label: t('Requests and tokens by day'), days: true, height
 const controls = el('div', { class: 'filters' });
 const place = el('div');
 fill(frame.body, controls, el('div', { class: 'card' }, el('div', { class: 'card-head' }, el('h2', {}, t('Requests by day'))), curve.node), place);
-draw();
 
 const asked = () => ({ by: [...state.by, state.per].filter(Boolean).join(',') || 'model', from: state.from, to: state.to });
 
@@ -41,7 +40,7 @@ function toggle(word) {
   if (by.size > 0) change({ by });
 }
 
-const moment = (name, label) => el('input', { type: 'datetime-local', name, 'aria-label': label, title: label, value: /^\d+[hdw]$/.test(state[name]) ? '' : toLocalField(state[name]), onchange: (event) => change({ [name]: fromLocalField(event.target.value) ?? (name === 'from' ? '7d' : '') }) });
+const moment = (name, label) => el('label', { class: 'moment' }, el('span', { class: 'small muted' }, label), el('input', { type: 'datetime-local', name, 'aria-label': label, title: label, value: /^\d+[hdw]$/.test(state[name]) ? '' : toLocalField(state[name]), onchange: (event) => change({ [name]: fromLocalField(event.target.value) ?? (name === 'from' ? '7d' : '') }) }));
 
 function draw() {
   fill(controls,
@@ -86,3 +85,5 @@ function sheet() {
     empty: () => el('div', { class: 'empty' }, el('p', {}, t('Nothing was used in that time.'))),
   });
 }
+
+draw();

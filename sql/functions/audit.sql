@@ -87,7 +87,7 @@ declare
     v_n bigint := (select count(*) from fresh where kind = 'api_key');
 begin
     if v_n > 0 then
-        perform pollux.audit(null, 'credential.add', v_n || ' keys', null, jsonb_build_object('ids', v_ids));
+        perform pollux.audit(null, 'credential.add', case when v_n = 1 then '1 key' else v_n || ' keys' end, null, jsonb_build_object('ids', v_ids));
     end if;
     return null;
 end

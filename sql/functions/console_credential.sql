@@ -620,7 +620,7 @@ begin
             pollux.credential_of(jsonb_build_object('id', v_id)), v_action, p)::integer;
     end loop;
     if v_done > 0 then
-        perform pollux.audit(null, 'credential.' || v_action, format('%s credentials', v_done), null,
+        perform pollux.audit(null, 'credential.' || v_action, case when v_done = 1 then '1 credential' else v_done || ' credentials' end, null,
             jsonb_strip_nulls(jsonb_build_object('ids', to_jsonb(v_part), 'filter', p -> 'filter')) || (
                 p - array['action', 'ids', 'filter', 'after', '_session', '_admin']));
     end if;

@@ -80,7 +80,12 @@ begin
                 select pollux.pacific_date(hour) as day, sum(requests) as requests, sum(errors) as errors,
                        sum(prompt_tokens) as prompt_tokens, sum(output_tokens) as output_tokens,
                        sum(thoughts_tokens) as thoughts_tokens, sum(total_tokens) as total_tokens, sum(cost) as cost
-                from pollux.usage_brief where model = v_name and hour > (select pollux.now()) - interval '31 days'
+                from (select hour, requests, errors, prompt_tokens, output_tokens, thoughts_tokens, total_tokens, cost
+                      from pollux.usage_brief where model = v_name and hour > (select pollux.now()) - interval '31 days'
+                      union all
+                      select hour, requests, errors, prompt_tokens, output_tokens, thoughts_tokens, total_tokens, cost
+                      from pollux.usage_sums(greatest(pollux.usage_rolled(), pollux.now() - interval '2 hours'), 'infinity')
+                      where model = v_name) h
                 group by 1) u));
 end
 $$;

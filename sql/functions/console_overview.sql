@@ -177,6 +177,18 @@ language sql stable as $$
 $$;
 comment on function pollux.overview_jobs() is 'Maintenance, in short.';
 
+create or replace function pollux.overview_dead(p_broken bigint, out since timestamptz, out projects text)
+language sql stable as $$
+    select min(x.dead_at), string_agg(x.project, ', ') filter (where x.n <= 3) || case when count(*) > 3 then ', …' else '' end
+    from (select c.dead_at, p.name as project, row_number() over (order by c.dead_at desc, c.id) as n
+          from pollux.credential c join pollux.project p on p.id = c.project_id
+          where p_broken between 1 and 1000 and c.dead_reason is not null and c.enabled and c.removed_at is null
+            and c.rest_until is null) x
+$$;
+comment on function pollux.overview_dead(bigint) is
+    'Since when the first of the broken credentials is broken, and the projects of those that broke last; nulls when there '
+    'are none, or more than a thousand.';
+
 -- Plain words for what somebody should know, the worst first. `text` with {names} and `values` are for translation.
 create or replace function pollux.overview_warnings(p jsonb, p_now timestamptz) returns jsonb
 language sql stable as $$
@@ -187,13 +199,15 @@ language sql stable as $$
                (p -> 'requests' ->> 'failed_10_minutes')::bigint as failed,
                (p -> 'requests' ->> 'total_10_minutes')::bigint as asked
     ), told(id, level, text, "values", act, href, holds) as (
-        select w.* from c, lateral (values
+        select w.* from c, pollux.overview_dead(c.broken) d, lateral (values
             ('no_credentials', 'bad', 'There is no credential yet: nothing can be served.', '{}'::jsonb, 'Add keys',
              'credentials.html#add', total = 0),
             ('none_ready', 'bad', 'No credential is ready. Resting: {resting}, broken: {broken}.', v, 'See them',
              'credentials.html', total > 0 and ready = 0),
-            ('broken', 'warn', case when broken = 1 then '{broken} credential is broken: Google refuses it.'
-                                    else '{broken} credentials are broken: Google refuses them.' end, v, 'See them',
+            ('broken', 'warn', case when d.since is null then '{broken} credentials are broken: Google refuses them.'
+                                    when broken = 1 then '{broken} credential is broken since {since}: Google refuses it. Project: {projects}.'
+                                    else '{broken} credentials are broken, the first since {since}: Google refuses them. Projects: {projects}.' end,
+             v || jsonb_build_object('since', d.since, 'projects', d.projects), case when broken = 1 then 'See it' else 'See them' end,
              'credentials.html?state=dead', broken > 0),
             ('failing', case when failed * 2 > asked then 'bad' else 'warn' end,
              '{failed} of {asked} requests of the last ten minutes failed.',

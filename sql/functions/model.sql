@@ -293,7 +293,10 @@ declare
 begin
     perform pollux.model_lock();
     p_name := pollux.model_name(p_name);
+    perform pollux.audit_pause(case when jsonb_typeof(p_patch) = 'object' -- what is set will be told
+                                    then exists (select from jsonb_each(p_patch) where value <> 'null') end);
     insert into pollux.model (name) values (p_name) on conflict do nothing;
+    perform pollux.audit_pause(false);
     select * into m from pollux.model where name = p_name for update;
     m := pollux.model_patch(m, p_patch);
     update pollux.model

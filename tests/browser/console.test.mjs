@@ -10,6 +10,7 @@ import { axeFindings, openWindow, scrollsSideways, settled, shoot, startBrowser,
 
 const KIB_OWN = 300_000; // bytes of our own code that one page may transfer
 const hostile = '<script>window.hacked=1</script><img src=x onerror="window.hacked=1">\u202egnp.exe"\'&';
+const google = { id: '123-test.apps.googleusercontent.com', secret: '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' };
 let pollux;
 let chrome;
 let admin; // the address of the console
@@ -18,7 +19,8 @@ let signedIn; // cookies of the owner
 
 before(async () => {
   pollux = await startPollux({
-    sim: { any_key: false, projects: projects(9, (i) => (i === 3 ? { state: 'suspended' } : i === 4 ? { behaviour: [{ match: { model: '*' }, do: '429-day' }] } : {})), limits: { 'gemini-2.5-flash': { rpm: 500, rpd: 1000 } } },
+    sim: { any_key: false, projects: projects(9, (i) => (i === 3 ? { state: 'suspended' } : i === 4 ? { behaviour: [{ match: { model: '*' }, do: '429-day' }] } : {})), limits: { 'gemini-2.5-flash': { rpm: 500, rpd: 1000 } },
+      oauth: { clients: [google], accounts: ['ann', 'bob', 'carl'].map((name) => ({ email: `${name}@example.org`, projects: ['cloud-a'], state: 'ok' })) } },
     keys: false, settings: { POLLUX_PREFIX: '/gate' },
   });
   admin = `${pollux.url}/admin/`;
@@ -124,7 +126,7 @@ async function pages() {
   return [
     ['login', 'login.html'], ['overview', ''], ['overview-week', '?hours=168'], ['credentials', 'credentials.html'], ['credential-hostile', 'credential.html?id=1'], ['credential-dead', `credential.html?id=${dead.id}`],
     ['accounts', 'accounts.html'], ['models', 'models.html'], ['model', 'model.html?name=gemini-2.5-flash'], ['clients', 'clients.html'], ['client', `client.html?id=${client.id}`],
-    ['requests', 'requests.html'], ['request', `request.html?id=${request.id}`], ['request-hostile', `request.html?id=${refused.id}`], ['playground', 'playground.html'], ['jobs', 'jobs.html'],
+    ['requests', 'requests.html'], ['usage', 'usage.html'], ['request', `request.html?id=${request.id}`], ['request-hostile', `request.html?id=${refused.id}`], ['playground', 'playground.html'], ['jobs', 'jobs.html'],
     ['settings', 'settings.html'], ['system', 'system.html'], ['bans', 'bans.html'], ['audit', 'audit.html'], ['administrators', 'administrators.html'], ['me', 'me.html'], ['docs', 'docs.html'],
   ];
 }
@@ -193,6 +195,23 @@ test('credentials: search, disable and undo, edit, test, remove and bring back',
   await tab.getByText('It was removed.').waitFor();
   await tab.getByRole('button', { name: 'Undo' }).click();
   await waitFor('it to be back', async () => (await pollux.sql("select removed_at is null as back from pollux.credential where label = 'the fifth'"))[0].back);
+  assert.ok(await tab.locator('.survival i').count() >= 2, 'its life has a turn');
+  await tab.getByRole('button', { name: 'Remove' }).click();
+  await tab.locator('dialog').getByRole('button', { name: 'Remove' }).click();
+  await tab.getByRole('button', { name: 'Delete for good' }).click();
+  await tab.locator('dialog').getByRole('button', { name: 'Delete for good' }).click();
+  await tab.waitForURL(/credentials\.html\?state=removed/);
+  assert.deepEqual(await pollux.sql("select sealed is null as gone from pollux.credential where label = 'the fifth'"), [{ gone: true }]);
+
+  await visit(window, `${admin}credentials.html`);
+  await tab.getByText('How long credentials live').waitFor();
+  await tab.getByRole('button', { name: 'Add keys' }).click();
+  await tab.fill('dialog [name=keys]', 'AIzaSyBehindAProxy-0123456789aaaaaaaaaa');
+  await tab.getByText('Project, label, priority, proxy').click();
+  await tab.fill('dialog [name=proxy]', 'socks5h://me:hidden-word@127.0.0.1:1080');
+  await tab.locator('dialog').getByRole('button', { name: 'Add keys' }).click();
+  await tab.getByText('1 key was added.').waitFor();
+  assert.match((await pollux.sql('select proxy_hint from pollux.credential order by id desc limit 1'))[0].proxy_hint, /^socks5h:\/\/(?!.*hidden-word).*127\.0\.0\.1:1080$/);
   await close(window);
 });
 
@@ -352,7 +371,129 @@ test('jobs run when they are told to; the system says how it is', async () => {
   await waitFor('the job to have run', async () => (await pollux.sql("select done_at from pollux.chore where name = 'partitions'"))[0].done_at !== before_);
   await visit(window, `${admin}system.html`);
   await tab.getByText('PostgreSQL 15').waitFor();
-  assert.ok(await tab.getByRole('table', { name: 'Workers' }).or(tab.getByLabel('Workers')).first().isVisible());
+  const workers = tab.getByRole('region', { name: 'Workers' });
+  await waitFor('what the workers use', async () => /\d %.*MB/.test(await workers.textContent()));
+  assert.match(await tab.getByRole('region', { name: 'Hosts' }).textContent(), /GB/);
+  await close(window);
+});
+
+test('`pollux check` in the browser: what is wrong comes first, with what to do; the same lines as on the server', async () => {
+  const window = await open();
+  const { tab } = window;
+  await visit(window, `${admin}system.html`);
+  const check = tab.getByRole('region', { name: 'Check', exact: true });
+  await pollux.sql("update pollux.setting set value = '1000' where name = 'credentials_minimum'");
+  await check.getByRole('button', { name: 'Check now' }).click();
+  await check.getByText('at least 1000 should').waitFor();
+  assert.match(await check.locator('.checks > li').first().textContent(), /^(warning|failed)/);
+  const names = async () => (await check.locator('.checks .strong').allTextContents()).sort();
+  const told = (await pollux.cli('check')).map((line) => line.check);
+  assert.deepEqual([...new Set(await names())], [...new Set(told)].sort());
+  await pollux.sql("update pollux.setting set value = '0' where name = 'credentials_minimum'");
+  await shoot(tab, 'system-check');
+  assert.ok(!(await check.textContent()).includes('AIza'));
+  await close(window);
+  const chinese = await open({ language: 'zh' });
+  await chinese.tab.goto(`${admin}system.html#check`);
+  await chinese.tab.getByText('不消耗配额').waitFor({ state: 'detached' });
+  await chinese.tab.locator('.checks').waitFor();
+  const lines = await chinese.tab.locator('.checks > li').allTextContents();
+  assert.deepEqual(lines.filter((line) => !/[\u4e00-\u9fff]/.test(line)), [], 'every line is in Chinese');
+  await shoot(chinese.tab, 'system-check-zh');
+  await close(chinese);
+});
+
+test('usage: by client and model, by day; as CSV', async () => {
+  const window = await open();
+  const { tab } = window;
+  await visit(window, `${admin}usage.html`);
+  const row = tab.getByRole('row').filter({ hasText: 'default' }).filter({ hasText: 'gemini-2.5-flash' });
+  await row.waitFor();
+  await tab.getByRole('button', { name: 'by day' }).click();
+  await tab.getByRole('columnheader', { name: 'Day in Los Angeles' }).waitFor();
+  assert.equal(new URL(tab.url()).searchParams.get('per'), 'day');
+  const [download] = await Promise.all([tab.waitForEvent('download'), tab.getByRole('link', { name: 'Export CSV' }).click()]);
+  const csv = (await (await download.createReadStream()).toArray()).join('');
+  assert.match(csv, /^day,client,model,requests,/);
+  assert.ok(csv.includes(',default,gemini-2.5-flash,'));
+  await close(window);
+});
+
+test('accounts: the OAuth client, one click, a pasted address, a refusal, a file, Google’s words and its link', async () => {
+  const window = await open();
+  const { tab } = window;
+  window.expected.push(/status of 400/);
+  await visit(window, `${admin}accounts.html`);
+  await tab.getByRole('button', { name: 'Configure the OAuth client' }).click();
+  await tab.fill('dialog [name=client_id]', google.id);
+  await tab.fill('dialog [name=secret]', google.secret);
+  await tab.click('dialog button[type=submit]');
+  await tab.getByText('The OAuth client is configured.').waitFor();
+  assert.ok(!JSON.stringify(await pollux.sql('select * from pollux.audit')).includes('GOCSPX'));
+
+  const begin = async (redirect) => {
+    await tab.getByRole('button', { name: 'Log in with Google' }).first().click();
+    await tab.selectOption('dialog [name=redirect]', redirect);
+    await tab.getByRole('button', { name: 'Continue' }).click();
+    return tab.getByRole('link', { name: 'Open Google’s page' });
+  };
+  await pollux.sim.configure({ oauth: { consent: 'ann@example.org' } });
+  const link = await begin('web');
+  const [page] = await Promise.all([window.context.waitForEvent('page'), link.click()]);
+  await page.getByText('ann@example.org is logged in.').waitFor();
+  await shoot(page, 'accounts-callback');
+  await page.close();
+  await tab.getByText('ann@example.org is logged in.').waitFor();
+  await tab.getByRole('row').filter({ hasText: 'ann@example.org' }).filter({ hasText: 'ready' }).waitFor();
+
+  const sentTo = async (answered) => (await fetch(await answered.getAttribute('href'), { redirect: 'manual' })).headers.get('location');
+  await pollux.sim.configure({ oauth: { consent: 'bob@example.org' } });
+  await tab.fill('dialog [name=url]', await sentTo(await begin('loopback')));
+  await tab.getByRole('button', { name: 'Finish' }).click();
+  await tab.getByText('bob@example.org is logged in.').waitFor();
+
+  await pollux.sim.configure({ oauth: { consent: 'deny' } });
+  await tab.fill('dialog [name=url]', await sentTo(await begin('loopback')));
+  await tab.getByRole('button', { name: 'Finish' }).click();
+  await tab.locator('dialog').getByText(/not granted/).first().waitFor();
+  await shoot(tab, 'accounts-refused');
+  await tab.keyboard.press('Escape');
+
+  await pollux.sim.configure({ oauth: { accounts: [{ email: 'carl@example.org', refresh_token: '1//0carls-refresh-token', code_assist: { state: 'setup_validation' } }] } });
+  await tab.getByRole('button', { name: 'Import files' }).click();
+  await tab.setInputFiles('dialog [name=files]', { name: 'oauth_creds.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify({ refresh_token: '1//0carls-refresh-token', token_type: 'Bearer', expiry_date: 1 })) });
+  await tab.selectOption('dialog [name=upstream]', 'code_assist');
+  await tab.getByRole('button', { name: 'Import', exact: true }).click();
+  await tab.getByText('1 account was imported.').waitFor();
+  const carl = tab.getByRole('row').filter({ hasText: 'carl@example.org' });
+  assert.match(await carl.getByRole('link', { name: 'Mend it at Google' }).getAttribute('href'), /^https:\/\/accounts\.google\.com\/verify/);
+  await shoot(tab, 'accounts-logged-in');
+  const rows = await pollux.sql("select subject, count(*)::int as n from pollux.audit where action = 'account.add' group by 1 order by 1");
+  assert.deepEqual(rows, ['ann', 'bob', 'carl'].map((name) => ({ subject: `${name}@example.org`, n: 1 })));
+
+  const version = async () => (await pollux.sql("select version::int from pollux.account where email = 'ann@example.org'"))[0].version;
+  const before_ = await version();
+  await tab.getByRole('row').filter({ hasText: 'ann@example.org' }).getByRole('button', { name: 'Refresh' }).click();
+  await waitFor('a new access token', async () => await version() > before_);
+  await close(window);
+});
+
+test('a token for a program: made, shown once, good for what it is, revoked', async () => {
+  const window = await open();
+  const { tab } = window;
+  await visit(window, `${admin}administrators.html`);
+  await tab.getByRole('button', { name: 'Make a token' }).click();
+  await tab.fill('dialog [name=name]', 'prometheus');
+  await tab.selectOption('dialog [name=role]', 'metrics');
+  await tab.click('dialog button[type=submit]');
+  const token = await tab.locator('.secret code').textContent();
+  assert.match(token, /^plxa_/);
+  assert.equal((await pollux.send('/metrics', { token })).status, 200);
+  await tab.getByRole('button', { name: 'Done' }).click();
+  await tab.getByRole('row').filter({ hasText: 'prometheus' }).getByRole('button', { name: 'Revoke' }).click();
+  await tab.locator('dialog').getByRole('button', { name: 'Revoke' }).click();
+  await tab.getByText('Revoked.').waitFor();
+  assert.equal((await pollux.send('/metrics', { token })).status, 401);
   await close(window);
 });
 

@@ -123,3 +123,11 @@ select test.later('61 seconds');
 select test.is('another try a minute later', api.models_due(), '[1]');
 select test.is('meanwhile the old list is good', test.names() like 'gemini-a %', true);
 drop function test.names;
+
+-- One act, one row in the audit: also when a model is new.
+create temp table before_ as select coalesce(max(id), 0) as id from pollux.audit;
+select admin.model_set('told-once', '{"rpm": 5}') \g /dev/null
+select test.is('configured', (select string_agg(action || ' ' || subject, ', ') from pollux.audit where id > (select id from before_)), 'model.set told-once');
+select admin.model_set('told-empty', '{}') \g /dev/null
+select test.is('without anything', (select string_agg(action || ' ' || subject, ', ') from pollux.audit where id > (select id from before_)), 'model.set told-once, model.add told-empty');
+

@@ -283,4 +283,4 @@ select test.is('since it was made', (admin.console_credential_get(jsonb_build_ob
 select test.is('nothing was used', admin.console_usage_list('{"by": "client,day"}') -> 'items', '[]');
 select test.is('its columns', admin.console_usage_export('{"by": "model"}') ->> 'text', E'model,requests,errors,prompt_tokens,cached_tokens,output_tokens,thoughts_tokens,tool_tokens,total_tokens,cost,median_ms,p95_ms\r\n');
 select test.ok('by what there is', test.error($$select admin.console_usage_list('{"by": "colour"}')$$) like '"by" is made of client, %');
-select test.is('one warning, one credential', (pollux.overview_warnings('{"credentials": {"total": 2, "ready": 1, "resting": 0, "broken": 1}, "requests": {}, "models": []}', pollux.now()) -> 0 ->> 'message'), '1 credential is broken: Google refuses it.');
+select test.is('one warning, one credential', (pollux.overview_warnings('{"credentials": {"total": 2, "ready": 1, "resting": 0, "broken": 1}, "requests": {}, "models": []}', pollux.now()) -> 0 ->> 'text'), '{broken} credential is broken since {since}: Google refuses it. Project: {projects}.');
