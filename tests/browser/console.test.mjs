@@ -103,6 +103,8 @@ test('a newcomer comes from the first login to an answered request', async () =>
 // The rest of what pages show: sick credentials, hostile names, failures, a conversation or two.
 test('something to look at comes into being', async () => {
   await pollux.addProjects(projects(9).slice(3));
+  await pollux.setting('capture_share', 1);
+  await pollux.setting('capture_until', '1d');
   await pollux.sql(`update pollux.credential set label = e'${hostile.replaceAll("'", "''")}' where id = 1`);
   await pollux.sql(`update pollux.credential set label = repeat('long ', 2000) where id = 2`);
   await pollux.cli('model', 'set', 'gemini-2.5-pro', '--rpm', '5', '--rpd', '100');
@@ -341,6 +343,38 @@ test('requests: filters stand in the address, one request shows every attempt, C
   await visit(window, `${admin}request.html?id=${tried.id}`);
   assert.equal(await tab.locator('.timeline > li').count(), tried.attempts);
   await tab.getByText(/Therefore another credential was tried/).first().waitFor();
+  await close(window);
+});
+
+test('captured exchanges: a notice while they are, a request shows its own, settings start, stop and delete', async () => {
+  const window = await open();
+  const { tab } = window;
+  await visit(window, `${admin}requests.html`);
+  await tab.getByText(/Whole exchanges, prompts and answers, are being captured until/).waitFor();
+  const [tried] = await pollux.sql("select c.request_id as id, r.attempts from pollux.capture c join pollux.request r on r.id = c.request_id where r.attempts > 1 or r.outcome = 'ok' order by r.attempts desc limit 1");
+  await visit(window, `${admin}request.html?id=${tried.id}`);
+  await tab.getByRole('button', { name: 'Show what was captured' }).click();
+  const section = tab.getByRole('region', { name: 'Captured exchange' });
+  await section.getByText('What the client was answered').waitFor();
+  assert.equal(await section.getByText(/^Attempt \d+: sent to Google$/).count(), tried.attempts);
+  await section.getByRole('region', { name: 'What the client sent: body' }).getByText(/"Hello \d+"/).waitFor();
+  await shoot(window, 'captured');
+  assert.deepEqual(await pollux.sql(`select actor from pollux.audit where action = 'capture.look' and subject = '${tried.id}'`), [{ actor: 'admin' }]);
+  await visit(window, `${admin}settings.html`);
+  const card = tab.getByRole('region', { name: 'Debug capture' }).filter({ has: tab.getByRole('button') }).last();
+  await card.getByRole('button', { name: 'Turn it off' }).click();
+  await card.getByRole('button', { name: 'Capture exchanges…' }).click();
+  await tab.getByLabel('Share of the requests').fill('12.5');
+  await tab.getByLabel('Only what did not end well').check();
+  await tab.getByRole('button', { name: 'Start' }).click();
+  await card.getByText(/12.5 % of the requests, only those that did not end well/).waitFor();
+  await shoot(window, 'capture-settings');
+  assert.deepEqual(await pollux.sql("select name, value from pollux.setting where name in ('capture_share', 'capture_failures') order by name"), [{ name: 'capture_failures', value: 'on' }, { name: 'capture_share', value: '0.125' }]);
+  await card.getByRole('button', { name: 'Delete all captures' }).click();
+  await tab.getByRole('dialog').getByRole('button', { name: 'Delete all captures' }).click();
+  await waitFor('none to be left', async () => (await pollux.sql('select count(*)::int as n from pollux.capture'))[0].n === 0);
+  await card.getByRole('button', { name: 'Turn it off' }).click();
+  await card.getByText('off', { exact: true }).waitFor();
   await close(window);
 });
 

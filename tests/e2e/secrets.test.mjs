@@ -21,7 +21,7 @@ let admin;
 before(async () => {
   const states = { suspended: 'suspended', leaked: 'leaked', disabled: 'disabled', invalid: 'invalid' };
   const projects = Object.entries(keys).map(([id, key]) => ({ id, keys: [key], state: states[id] ?? 'ok' }));
-  pollux = await startPollux({ sim: { projects, any_key: false, record: 0 }, keys: false, settings: { GEMINI_API_KEYS: keys.fromEnvironment, POLLUX_LOG_LEVEL: 'debug' } });
+  pollux = await startPollux({ sim: { projects, any_key: false, record: 0 }, keys: false, database: { capture_share: 1, capture_until: '1d' }, settings: { GEMINI_API_KEYS: keys.fromEnvironment, POLLUX_LOG_LEVEL: 'debug' } });
   const said = await pollux.commandWithInput(`${keys.good}, ${keys.suspended}\n${keys.leaked} ${keys.disabled}\n${keys.invalid},${keys.newer}`, 'key', 'import', '-');
   assert.equal(said.code, 0, said.err);
   answers.push(said.out + said.err);
@@ -69,6 +69,7 @@ test('the planted secrets were really used', async () => {
   const { by_key: used } = await pollux.sim.stats();
   for (const name of ['suspended', 'leaked', 'disabled', 'invalid']) assert.ok(used[keys[name]]?.calls > 0, `${name} was tried`);
   assert.ok((await pollux.sql('select 1 from report.requests')).length > 30);
+  assert.ok((await pollux.sql('select 1 from pollux.capture')).length > 30, 'and captured: the dump is searched for them');
 });
 test('probes, jobs and changes of state are there to be searched, with errors that quote the key', async () => {
   const jobs = await pollux.sql("select result from report.job_queue where kind = 'probe'");

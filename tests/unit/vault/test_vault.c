@@ -7,6 +7,7 @@
 #include "vault/vault.h"
 
 #include "../check.h"
+#include "base/auto.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -203,6 +204,96 @@ static void the_newest_key_seals_and_every_key_of_the_ring_unseals(void)
     buf_free(&fresh);
 }
 
+#define PRINT "f1 AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=\n"
+#define NEXT  "n1 gamma AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM=\n"
+
+static void a_key_that_is_not_in_use_unseals_and_does_not_seal(void)
+{
+    struct buf now = {0}, then = {0};
+    struct vault_keys keys;
+    CHECK(opens(KEY_A NEXT, 0600));
+    vault_keys(&keys);
+    CHECK_STR(keys.seals, "alpha");
+    CHECK_STR(keys.next, "gamma");
+    CHECK_INT((long long)keys.old_n, 0);
+    vault_seal(secret, strlen(secret), "here", &now);
+    CHECK(memcmp(now.p, "v1|alpha|", 9) == 0);
+    CHECK(opens("v1 gamma AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM=\n", 0600));
+    vault_seal(secret, strlen(secret), "here", &then);
+    CHECK(opens(KEY_A NEXT, 0600));
+    CHECK(unseals(then.p, then.n, "here"));
+    CHECK(refused(NEXT, 0600, "line 1"));
+    CHECK(refused(KEY_A NEXT KEY_B, 0600, "line 3"));
+    CHECK(refused(KEY_A PRINT, 0600, "line 2"));
+    CHECK(refused("f1 AAAA\n" KEY_A, 0600, "32 bytes"));
+    CHECK(refused(PRINT, 0600, "holds no key"));
+    buf_free(&now);
+    buf_free(&then);
+}
+
+static void a_changed_file_is_taken_up_when_it_is_asked_for_or_needed(void)
+{
+    struct fault f = {0};
+    struct buf s = {0};
+    struct vault_keys keys;
+    CHECK(opens(KEY_B, 0600));
+    vault_seal(secret, strlen(secret), "here", &s);
+    CHECK(opens(KEY_A, 0600));
+    write_file("try.key", KEY_A KEY_B, 0600);
+    CHECK(unseals(s.p, s.n, "here"));
+    vault_keys(&keys);
+    CHECK_STR(keys.seals, "beta");
+    write_file("try.key", "nonsense\n", 0600);
+    CHECK(!vault_refresh(&f));
+    CHECK(strstr(f.said, "line 1") != NULL);
+    CHECK(unseals(s.p, s.n, "here")); /* what was there before stays */
+    write_file("try.key", KEY_B, 0600);
+    CHECK(vault_refresh(&f));
+    vault_keys(&keys);
+    CHECK_INT((long long)keys.old_n, 0);
+    buf_free(&s);
+}
+
+static void a_rotation_goes_step_by_step_and_each_step_once(void)
+{
+    struct fault f = {0};
+    struct buf old = {0};
+    struct stat st;
+    struct vault_keys keys, next;
+    unsigned char before[32], after[32];
+    const char *path = write_file("try.key", "# ours\n" KEY_A, 0640);
+    auto_str file = xstrdup(path);
+    CHECK(vault_open(file, &f));
+    vault_fingerprint(secret, strlen(secret), before);
+    vault_seal(secret, strlen(secret), "here", &old);
+
+    CHECK(vault_rotate(file, VAULT_NEXT, &f) && vault_rotate(file, VAULT_NEXT, &f));
+    vault_keys(&next);
+    CHECK_STR(next.seals, "alpha");
+    CHECK(*next.next != '\0' && next.old_n == 0);
+    CHECK(vault_rotate(file, VAULT_USE, &f) && vault_rotate(file, VAULT_USE, &f));
+    vault_keys(&keys);
+    CHECK_STR(keys.seals, next.next);
+    CHECK_INT((long long)keys.old_n, 1);
+    CHECK(unseals(old.p, old.n, "here"));
+    CHECK(vault_rotate(file, VAULT_ALONE, &f) && vault_rotate(file, VAULT_ALONE, &f));
+    vault_keys(&keys);
+    CHECK_INT((long long)keys.old_n, 0);
+    CHECK(!unseals(old.p, old.n, "here"));
+    vault_fingerprint(secret, strlen(secret), after);
+    CHECK(memcmp(before, after, 32) == 0);
+    CHECK(stat(file, &st) == 0 && (st.st_mode & 07777) == 0640);
+
+    CHECK(vault_rotate(file, VAULT_NEXT, &f) && vault_rotate(file, VAULT_USE, &f) && vault_rotate(file, VAULT_ALONE, &f));
+    CHECK(vault_open(file, &f)); /* a file like any other, also for who reads it first */
+    vault_fingerprint(secret, strlen(secret), after);
+    CHECK(memcmp(before, after, 32) == 0);
+    int lock = vault_rotation_lock(file, &f);
+    CHECK(lock >= 0 && vault_rotation_lock(file, &f) < 0 && strstr(f.said, "already") != NULL);
+    close(lock);
+    buf_free(&old);
+}
+
 static void a_credential_is_bound_to_its_fingerprint(void)
 {
     struct fault f = {0}, g = {0}, h = {0};
@@ -308,6 +399,9 @@ int main(void)
     RUN(what_was_sealed_can_be_unsealed);
     RUN(a_wrong_name_a_cut_and_every_flipped_bit_are_noticed);
     RUN(the_newest_key_seals_and_every_key_of_the_ring_unseals);
+    RUN(a_key_that_is_not_in_use_unseals_and_does_not_seal);
+    RUN(a_changed_file_is_taken_up_when_it_is_asked_for_or_needed);
+    RUN(a_rotation_goes_step_by_step_and_each_step_once);
     RUN(a_credential_is_bound_to_its_fingerprint);
     RUN(hexadecimal_goes_both_ways_and_is_strict);
     RUN(threads_share_the_vault);
