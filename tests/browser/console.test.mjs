@@ -358,7 +358,7 @@ test('captured exchanges: a notice while they are, a request shows its own, sett
   await section.getByText('What the client was answered').waitFor();
   assert.equal(await section.getByText(/^Attempt \d+: sent to Google$/).count(), tried.attempts);
   await section.getByRole('region', { name: 'What the client sent: body' }).getByText(/"Hello \d+"/).waitFor();
-  await shoot(window, 'captured');
+  await shoot(tab, 'captured');
   assert.deepEqual(await pollux.sql(`select actor from pollux.audit where action = 'capture.look' and subject = '${tried.id}'`), [{ actor: 'admin' }]);
   await visit(window, `${admin}settings.html`);
   const card = tab.getByRole('region', { name: 'Debug capture' }).filter({ has: tab.getByRole('button') }).last();
@@ -368,7 +368,7 @@ test('captured exchanges: a notice while they are, a request shows its own, sett
   await tab.getByLabel('Only what did not end well').check();
   await tab.getByRole('button', { name: 'Start' }).click();
   await card.getByText(/12.5 % of the requests, only those that did not end well/).waitFor();
-  await shoot(window, 'capture-settings');
+  await shoot(tab, 'capture-settings');
   assert.deepEqual(await pollux.sql("select name, value from pollux.setting where name in ('capture_share', 'capture_failures') order by name"), [{ name: 'capture_failures', value: 'on' }, { name: 'capture_share', value: '0.125' }]);
   await card.getByRole('button', { name: 'Delete all captures' }).click();
   await tab.getByRole('dialog').getByRole('button', { name: 'Delete all captures' }).click();
