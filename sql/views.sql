@@ -353,3 +353,32 @@ from pg_inherits i join pg_class c on c.oid = i.inhrelid
 where i.inhparent in ('pollux.request'::regclass, 'pollux.attempt'::regclass);
 comment on view report.partitions is
     'The days of the log. Rows in request_default or attempt_default want a look.';
+
+-- What the columns are. In the order in which the views came about, since some look at others.
+do $$
+declare
+    v record;
+    c record;
+begin
+    for v in select oid, relname from pg_class where relnamespace = 'report'::regnamespace and relkind = 'v'
+             order by oid loop
+        for c in
+                select a.attname, coalesce(
+                           (select w.says from pollux.view_words() w where w.of_view = v.relname and w.name = a.attname),
+                           case when count(distinct b.said) = 1 then min(b.said) end,
+                           (select w.says from pollux.view_words() w where w.of_view is null and w.name = a.attname)) as says
+                from pg_attribute a
+                left join lateral (
+                    select col_description(d.refobjid, d.refobjsubid) as said
+                    from pg_rewrite r
+                    join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+                                        and d.refclassid = 'pg_class'::regclass and d.refobjsubid > 0
+                    join pg_attribute t on t.attrelid = d.refobjid and t.attnum = d.refobjsubid
+                    where r.ev_class = v.oid and t.attname = a.attname) b on true
+                where a.attrelid = v.oid and a.attnum > 0 and not a.attisdropped
+                group by a.attname loop
+            execute format('comment on column report.%I.%I is %L', v.relname, c.attname, c.says);
+        end loop;
+    end loop;
+end
+$$;

@@ -2,10 +2,10 @@
 -- Everything is documented; nobody may do or see more than is meant for them.
 select test.keys(1, 2);
 select test.end(test.ask1());
-select test.is('every table, view, index of ours and column of a table has a comment', (
+select test.is('every table and view, and every column of one, has a comment', (
     select string_agg(c.oid::regclass || coalesce('.' || a.attname, ''), ' ')
     from pg_class c
-    left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and c.relkind in ('r', 'p') and not a.attisdropped
+    left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
     where c.relnamespace in ('pollux'::regnamespace, 'report'::regnamespace) and c.relkind in ('r', 'p', 'v') and not c.relispartition
       and (obj_description(c.oid, 'pg_class') is null or (a.attnum is not null and col_description(c.oid, a.attnum) is null))), null);
 select test.is('every function', (
