@@ -61,7 +61,7 @@ static json_t *masked(const json_t *values)
 void doctor_found(struct doctor *d, enum doctor_state state, const char *check, const char *advice, const char *text,
                   json_t *values)
 {
-    json_auto_t *given = values, *shown = masked(values);
+    json_auto_t *given = values, *shown = masked(given);
     auto_buf detail = {0};
     fill(&detail, text, shown);
     if (state > d->worst)
