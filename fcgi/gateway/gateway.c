@@ -151,13 +151,22 @@ static bool adjust_chat(struct journey *j)
     return true;
 }
 
+/* Has the project of this attempt failed this request before? Then there is no other one left. */
+static bool failed_before(const struct journey *j)
+{
+    for (size_t i = 0; i < j->other_tried_n; i++)
+        if (j->other_tried[i] == j->permit.project_id)
+            return true;
+    return false;
+}
+
 /* A STOP without content may be the honest answer to an odd request: it is not chased for ever. */
 static bool accept_bare_stop(struct journey *j)
 {
     if (j->judged.kind != OUTCOME_EMPTY || !gemini_ended(j->seen))
         return false;
     int most = (j->seen & GEMINI_ODD) != 0 ? ODD_ENDS : BARE_STOPS;
-    return ++j->bare_stops >= most || j->bare_stops > j->retries;
+    return ++j->bare_stops >= most || j->bare_stops > j->retries || failed_before(j);
 }
 
 /* Failures of the model or the network: another key may fare better, but need not. */
@@ -378,9 +387,9 @@ bool gateway_run(struct journey *j)
     }
     if (j->fault.kind != FAULT_NONE)
         return false;
-    if (j->judged.kind == OUTCOME_CALLER && j->judged.status / 100 == 3)
+    if (j->judged.kind == OUTCOME_CALLER && (j->judged.status < 400 || j->judged.status > 599))
         return fault_set(&j->fault, FAULT_UPSTREAM,
-                         "the upstream answered with a redirect (%d); the operator checks POLLUX_UPSTREAM",
+                         "the upstream answered with status %d, as Google never does: the operator checks POLLUX_UPSTREAM",
                          j->judged.status);
     if (j->committed || j->judged.kind == OUTCOME_OK || j->judged.kind == OUTCOME_CALLER) {
         journey_tell_model(j);

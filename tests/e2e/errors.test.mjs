@@ -146,7 +146,7 @@ test('a redirect, a status of another upstream\'s own and a late answer are fail
   await pollux.setting('retries', 0);
   const asks = [() => ask(), () => ask('/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse'), () => pollux.send('/v1beta/cachedContents', { body: {} }),
     () => pollux.send('/v1/chat/completions', { body: { model: 'gemini-2.5-flash', messages: [{ role: 'user', content: 'x' }] } })];
-  for (const [answer, native, openai] of [[{ status: 302, headers: { location: 'https://elsewhere.example/' }, body: '' }, 502, 502], [failing(529, 'Overloaded', 'OVERLOADED'), 529, 502],
+  for (const [answer, native, openai] of [[{ status: 302, headers: { location: 'https://elsewhere.example/' }, body: '' }, 502, 502], [{ status: 999, body: 'x' }, 502, 502], [failing(529, 'Overloaded', 'OVERLOADED'), 529, 502],
     [failing(408, 'too late', 'UNKNOWN'), 408, 504], [failing(409, 'aborted', 'ABORTED'), 409, 409]]) {
     for (const one of asks) {
       await pollux.cli('reset', '--all');

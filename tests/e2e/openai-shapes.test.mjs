@@ -341,6 +341,16 @@ describe('answers', () => {
     await pollux.settled();
     assert.deepEqual(await pollux.sql('select reason from pollux.quota where ready_at > clock_timestamp()'), []);
   });
+  test('a STOP with nothing in it is asked about of each project, but not of one again and again', async () => {
+    upstream.says(either([{ candidates: [{ finishReason: 'STOP', content: { role: 'model' } }] }]));
+    const began = performance.now();
+    assert.equal((await ask({})).answer.choices[0].message.content, '');
+    const keys = upstream.calls.map((call) => call.key);
+    assert.equal(new Set(keys).size, 3);
+    assert.equal(keys.length, 4, 'the one that says it twice is believed');
+    assert.ok(performance.now() - began < 8000);
+    await pollux.cli('reset', '--all');
+  });
   test('text parts are joined with nothing between them, thoughts apart', async () => {
     upstream.says(either([answerOf([{ text: 'hm', thought: true }, { text: 'one ' }, { text: 'two' }])]));
     const { message } = (await ask({})).answer.choices[0];
