@@ -35,7 +35,8 @@
  *   Parameters: limit (1 to 500, default 50), after (the "next" of the page
  *   before, as it came), sort (a name, or -name for descending), q (search), and
  *   filters by the name of the field. "total" counts the filtered list; it may be
- *   an estimate, or absent.
+ *   an estimate, absent, or ("total_more": true) what there is at least. A page may
+ *   be short and yet have a next: what takes long to find is looked for a moment.
  * - Long work is done in parts: the answer says {"done": n, "left": n, "next":
  *   cursor or null}; call again with after = next until it is null.
  * - Failures are those of answer.h: {"error": {"code", "message", "hint"}} with

@@ -167,31 +167,21 @@ comment on function pollux.script_stats(jsonb) is 'GET /admin/stats: figures of 
 create or replace function pollux.script_page(p jsonb) returns jsonb
 language plpgsql stable as $$
 declare
-    v_limit integer := pollux.param_number(p, 'limit', 100, 1, 1000);
+    v_limit bigint := pollux.param_number(p, 'limit', 100, 1, 1000);
     v_after bigint := pollux.param_number(p, 'after', 0, 0, 999999999999999999);
     v_state text := pollux.param_choice(p, 'state', array['ready', 'resting', 'dead', 'disabled']);
-    v_project text := pollux.param_text(p, 'project');
-    v_items jsonb;
+    v_filter record := pollux.credential_filter(jsonb_build_object('state', v_state, 'project', pollux.param_text(p, 'project')));
+    v_page record := pollux.credential_page(v_filter.cheap, v_filter.rests, 'id', jsonb_build_array(v_after, v_after), v_limit, false);
 begin
-    select coalesce(jsonb_agg(x.item order by x.id), '[]') into v_items
-    from (select c.id, j.item
-          from pollux.credential c, pollux.credential_json(c) as j(item)
-          where c.removed_at is null and c.id > v_after
-            and (v_project is null or c.project_id = (select id from pollux.project where name = v_project))
-            and case v_state when 'disabled' then not c.enabled
-                             when 'dead' then c.enabled and c.dead_reason is not null
-                             else v_state is null or (c.enabled and c.dead_reason is null
-                                                      and j.item ->> 'state' = v_state) end
-          order by c.id limit v_limit + 1) x;
-    if jsonb_array_length(v_items) <= v_limit then
-        return jsonb_build_object('items', v_items, 'next', null);
-    end if;
-    return jsonb_build_object('items', v_items - v_limit, 'next', v_items -> (v_limit - 1) -> 'id');
+    return jsonb_build_object(
+        'items', (select coalesce(jsonb_agg(pollux.credential_json(c) order by c.id), '[]')
+                  from pollux.credential c where c.id = any (v_page.ids)),
+        'next', v_page.next -> 1);
 end
 $$;
 comment on function pollux.script_page(jsonb) is
-    'A page of credentials in the order of their ids: {items, next}; "after" of the next page is next, '
-    'null: the last.';
+    'A page of credentials in the order of their ids: {items, next}; "after" of the next page is next, null: the last. '
+    'A page may be short and yet have a next (see credential_page).';
 
 create or replace function pollux.script_credentials(p jsonb) returns jsonb
 language plpgsql stable as $$

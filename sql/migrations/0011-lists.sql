@@ -27,8 +27,9 @@ comment on column pollux.usage_brief.latency is 'As in pollux.usage_hour.';
 comment on column pollux.usage_brief.first_byte is 'As in pollux.usage_hour.';
 comment on column pollux.usage_brief.cost is 'As in pollux.usage_hour.';
 
--- From here on nobody sums up: no hour is in one of the two tables and not in the other.
-lock table pollux.usage_hour in exclusive mode;
+-- Until this migration is done nobody sums up, and then with the new functions: what is in one of the two tables is in
+-- the other.
+select pg_advisory_xact_lock(hashtext('pollux maintain'));
 insert into pollux.usage_brief
 select hour, client_id, null, model, sum(requests), sum(errors), sum(prompt_tokens), sum(cached_tokens),
        sum(output_tokens), sum(thoughts_tokens), sum(tool_tokens), sum(total_tokens), sum(duration_ms),

@@ -71,6 +71,11 @@ select test.is('all that ' || what, pg_temp.walk(p), (select array_agg(id order 
     when 'rest for a model nobody used' then false end))
 from (values ('rest', '{"state": "resting", "sort": "id"}'::jsonb), ('are ready and spare', '{"state": "ready", "q": "SPARE", "sort": "id"}'),
              ('are named like one project', '{"q": "2399", "sort": "id"}')) x(what, p);
+begin;
+drop index if exists pollux.credential_search, pollux.project_search;
+select test.is('the same without an index of trigrams', pg_temp.walk('{"q": "2399", "sort": "id"}'), '{2399,12399,22399,23990,23991,23992,23993,23994,23995,23996,23997,23998,23999}');
+select test.is('also what many have', (select (l -> 'total_more')::text || ' ' || (l -> 'total') || ' ' || (l #> '{items,0,id}') from admin.console_credential_list('{"q": "project"}') l), 'true 10000 24000');
+rollback;
 select test.is('nothing rests for a model nobody used', pg_temp.walk('{"model": "n"}'), '{}');
 create function pg_temp.first(p jsonb) returns bigint[] language sql as $$
     select array(select (i ->> 'id')::bigint from jsonb_array_elements(admin.console_credential_list(p || '{"limit": "2"}') -> 'items') i)
