@@ -55,7 +55,8 @@ void doctor_keys(struct doctor *d, const json_t *health);
 /* All the rest: roles, workers, clients, maintenance, jobs, keys folders, time-outs. */
 void doctor_facts(struct doctor *d, const json_t *facts);
 
-/* Tries to open sealed credentials: [{"fingerprint", "sealed"}], hexadecimal. The vault is open. */
+/* Tries to open sealed credentials: [{"fingerprint", "sealed"}], hexadecimal; whether a rotation of the master key
+ * waits for its end. The vault is open. */
 void doctor_sample(struct doctor *d, const json_t *sample);
 
 /* ---- the network: each takes ten seconds at the most ---- */

@@ -197,8 +197,19 @@ void doctor_facts(struct doctor *d, const json_t *facts)
 
 /* ---- secrets ---- */
 
+/* A key that is not in use, or more than one that is. */
+static void rotation(struct doctor *d)
+{
+    struct vault_keys keys;
+    vault_keys(&keys);
+    if (keys.old_n > 0 || *keys.next != '\0')
+        doctor_found(d, DOCTOR_WARN, "master key", "run `pollux rotate-key` again",
+                     "the rotation of the master key has not ended", NULL);
+}
+
 void doctor_sample(struct doctor *d, const json_t *sample)
 {
+    rotation(d);
     struct fault f = {0};
     size_t i, bad = 0;
     json_t *row;

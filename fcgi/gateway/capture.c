@@ -259,6 +259,7 @@ void capture_call(struct journey *j)
 static void member_request(struct buf *out, const struct journey *j)
 {
     const struct request *r = j->req;
+    size_t all = j->body.n > 0 ? j->body.n : (size_t)r->bytes_in; /* what was passed on as it came is not held */
     auto_buf request = {0}, headers = {0};
     for (size_t i = 0; i < r->headers_n; i++)
         add_header(&headers, j->capture, r->headers[i].name, r->headers[i].value);
@@ -266,7 +267,7 @@ static void member_request(struct buf *out, const struct journey *j)
     json_member_text(&request, "method", r->method);
     member_line(&request, "url", j->capture, r->uri);
     member_headers(&request, &headers);
-    member_body(&request, "body", j->capture, buf_str(&j->body), j->body.n, j->body.n, r->content_type);
+    member_body(&request, "body", j->capture, buf_str(&j->body), j->body.n, all, r->content_type);
     json_close(&request);
     json_member_raw(out, "request", buf_str(&request));
 }

@@ -133,6 +133,18 @@ describe('capture', () => {
     assert.match(answered.body.text, /data: \[DONE\]\s*$/);
   });
 
+  test('an upload is passed on, not held: how large it was is told, and no address that is a permission', async () => {
+    await start();
+    const started = await ask('/upload/v1beta/files', { file: { displayName: 'x' } }, { headers: { 'x-goog-upload-protocol': 'resumable', 'x-goog-upload-command': 'start', 'x-goog-upload-header-content-length': '5000', 'x-goog-upload-header-content-type': 'image/png' } });
+    const url = new URL(started.answer.headers['x-goog-upload-url']);
+    const sent = await ask(url.pathname + url.search, Buffer.alloc(5000, 7), { headers: { 'x-goog-upload-command': 'upload, finalize', 'x-goog-upload-offset': '0', 'content-type': 'image/png' } });
+    assert.equal(sent.answer.status, 200, sent.answer.text);
+    const one = await look(sent.id);
+    assert.deepEqual(one.request.body, { text: null, bytes: 5000, cut: false, type: 'image/png' });
+    assert.deepEqual([one.attempts[0].sent.streamed, one.attempts[0].sent.url, one.attempts[0].came.status], [true, null, 200]);
+    for (const kept of [one, await look(started.id)]) assert.ok(!JSON.stringify(kept).includes(url.searchParams.get('upload_id')), 'the id of the upload');
+  });
+
   test('each attempt is there, with what was refused', async () => {
     await start();
     const { id } = await ask(generate, body('[[sim:503,times=1]] again'));
@@ -337,6 +349,7 @@ describe('rotate-key', () => {
     assert.match(said.err, /workers on elsewhere do not know the new master key yet/);
     assert.match(said.err, /copy .*master\.key to every host/);
     assert.equal(kinds(), 'f1 v1 n1');
+    assert.match((await pollux.command('check', '--offline')).out, /the rotation of the master key has not ended/);
     assert.equal((await pollux.send(generate, { body: body() })).status, 200);
     await pollux.sql("delete from pollux.worker where host = 'elsewhere'");
     assert.equal((await pollux.cli('rotate-key')).key, lines().at(-1)[1]);
