@@ -42,7 +42,7 @@ static void send_json(struct request *r, int status, const char *text)
 
 void admin_answer(struct request *r, int status, json_t *value)
 {
-    auto_str text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    auto_str text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
     json_decref(value);
     if (text != NULL) {
         send_json(r, status, text);
@@ -73,6 +73,6 @@ void admin_refuse(struct request *r, const struct fault *f)
     if (f->retry_after_ms > 0)
         buf_printf(&r->always, "Retry-After: %lld\r\n", (long long)(f->retry_after_ms + 999) / 1000);
     json_auto_t *body = json_pack("{s:o}", "error", error);
-    auto_str text = json_dumps(body, JSON_COMPACT);
+    auto_str text = json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(15));
     send_json(r, fault_status(f->kind), text != NULL ? text : "{}");
 }

@@ -46,7 +46,7 @@ static void put_scalar(struct buf *out, const json_t *value, enum cli_format for
     else if (json_is_boolean(value))
         buf_puts(out, json_is_true(value) ? "yes" : "no");
     else {
-        auto_str text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+        auto_str text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
         put_clean(out, text != NULL ? text : "");
     }
 }
@@ -179,7 +179,7 @@ void cli_json_rows(struct cli_table *t, const json_t *rows)
     json_t *row;
     json_array_foreach(rows, i, row) {
         fputs(t->begun ? ",\n  " : "\n  ", stdout);
-        json_dumpf(row, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+        json_dumpf(row, stdout, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
         t->begun = true;
     }
 }
@@ -198,7 +198,7 @@ void cli_json(const json_t *value)
         cli_json_close(&t);
         return;
     }
-    json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
     putchar('\n');
 }
 
