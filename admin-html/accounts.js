@@ -166,7 +166,10 @@ function showLogin(place, close, begun) {
   const status = el('p', { class: 'muted', role: 'status' }, t('Waiting for Google…'));
   const paste = form({
     act: t('Finish'), fields: [field({ name: 'url', label: t('Or paste what you got'), type: 'textarea', rows: 3, help: t('The address of the page that could not be reached, or the code that Google showed.') })],
-    submit: async ({ url }) => finish(await logins.import({ session: begun.session, url: url ?? '' })),
+    submit: async ({ url }) => {
+      fill(status);
+      finish(await logins.import({ session: begun.session, url: url ?? '' }));
+    },
   });
   fill(place, el('p', {}, t('Log in there and agree. This page notices when you are done.')),
     el('div', { class: 'tools' }, el('a', { class: 'btn primary', href: begun.url, target: '_blank', rel: 'noreferrer' }, t('Open Google’s page')), copyButton(begun.url, t('Copy its address'))), status, paste);

@@ -34,7 +34,7 @@ const credentials = table({
     { label: t('Credential'), narrow: 'title', sort: 'label', show: (row) => (row.label ? data(row.label, 60) : mono(`…${row.hint ?? row.id}`)) },
     { label: t('State'), show: (row) => [stateTag(row.state), row.reason && el('div', { class: 'small muted' }, reasonOf(row.reason))], wrap: true },
     { label: t('Until'), show: (row) => (row.until ? until(row.until) : '') },
-    { label: t('Kind'), narrow: 'hide', show: (row) => kindOf(row.kind) },
+    { label: t('Kind'), narrow: 'hide', nowrap: true, show: (row) => kindOf(row.kind) },
     { label: t('Project'), sort: 'project', show: (row) => mono(row.project, 28), wrap: true },
     { label: t('Tags'), narrow: 'hide', show: (row) => (row.tags ?? []).slice(0, 4).map((tag) => [el('span', { class: 'tag' }, data(tag, 20)), ' ']) },
     { label: t('Priority'), align: 'r', sort: 'priority', narrow: 'hide', show: (row) => number(row.priority) },

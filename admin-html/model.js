@@ -3,7 +3,7 @@
 import { get, post } from './api.js';
 import { chart } from './chart.js';
 import { attempt, confirmAct, toast, trouble } from './dialog.js';
-import { el, fill } from './dom.js';
+import { el, fill, mono } from './dom.js';
 import { form } from './form.js';
 import { number, until } from './format.js';
 import { plural, t } from './i18n.js';
@@ -46,6 +46,7 @@ function facts(one) {
     el('dt', {}, t('Spent for now')), el('dd', {}, number(one.spent ?? 0)),
     el('dt', {}, t('Refused for good')), el('dd', {}, number(one.out ?? 0)),
     one.next_at && [el('dt', {}, t('Next project back')), el('dd', {}, until(one.next_at))],
+    one.search_name && [el('dt', {}, t('With Google Search')), el('dd', {}, mono(one.search_name, 120), ' · ', el('a', { href: 'settings.html#search_variants' }, t('Settings')))],
     el('dt', {}, t('Projects that rest')), el('dd', {}, el('a', { href: `credentials.html?state=resting&model=${encodeURIComponent(name)}` }, t('See them'))));
 }
 

@@ -10,7 +10,11 @@
 #include "base/conf.h"
 #include "doctor/doctor.h"
 
+#include <pthread.h>
 #include <unistd.h>
+
+/* A check looks at many things: one at a time is enough for a worker. */
+static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
 
 /* The key ring is in memory: what is left to see is whether the next start would find its file. */
 static void master_key(struct doctor *d)
@@ -50,7 +54,7 @@ static json_t *report(json_t *lines, enum doctor_state worst, int64_t took_ms)
                      (int)getpid(), "took_ms", (json_int_t)took_ms);
 }
 
-void console_check(struct call *c)
+static void check(struct call *c)
 {
     json_auto_t *facts = NULL, *lines = json_array();
     struct doctor d = {.lines = lines};
@@ -60,4 +64,15 @@ void console_check(struct call *c)
         return;
     look(&d, facts, before, doctor_time());
     admin_answer(c->r, 200, report(lines, d.worst, clock_ms() - began));
+}
+
+void console_check(struct call *c)
+{
+    if (pthread_mutex_trylock(&one) != 0) {
+        fault_set(&c->fault, FAULT_CONFLICT, "this worker is at a check already");
+        fault_hint(&c->fault, "Try again in a moment.");
+        return;
+    }
+    check(c);
+    pthread_mutex_unlock(&one);
 }

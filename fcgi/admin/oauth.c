@@ -235,7 +235,7 @@ static void page(struct request *r, int status, const char *title, const char *t
                "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">"
                "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>Pollux</title>"
                "<link rel=\"icon\" href=\"%s/admin/icon.svg\"><link rel=\"stylesheet\" href=\"%s/admin/style.css\">"
-               "<div class=\"door\"><main class=\"card\"><h1>",
+               "<div class=\"door\"><main class=\"card stack\"><h1>",
                conf.prefix, conf.prefix);
     add_html(&html, title);
     buf_puts(&html, "</h1><p>");

@@ -75,7 +75,8 @@ begin
     end if;
     return pollux.model_row(v_name, pollux.console_cached('models') -> v_name, (
                select m from jsonb_array_elements(pollux.console_cached('capacity')) m where m ->> 'model' = v_name))
-        || jsonb_build_object('usage', (
+        || jsonb_build_object('search_name', case when pollux.setting_on('search_variants') and v_name !~ '-search$'
+                                                  then v_name || '-search' end, 'usage', (
             select coalesce(jsonb_agg(to_jsonb(u) order by u.day), '[]') from (
                 select pollux.pacific_date(hour) as day, sum(requests) as requests, sum(errors) as errors,
                        sum(prompt_tokens) as prompt_tokens, sum(output_tokens) as output_tokens,
@@ -90,7 +91,7 @@ begin
 end
 $$;
 comment on function admin.console_model_get(jsonb) is
-    'p: {name}. The model as in the list, with usage of the last 31 days of America/Los_Angeles: [{day, requests, '
+    'p: {name}. The model as in the list, search_name: what it is called with Google Search, usage of the last 31 days of America/Los_Angeles: [{day, requests, '
     'errors, ..._tokens, cost}].';
 
 create or replace function admin.console_model_set(p jsonb) returns jsonb

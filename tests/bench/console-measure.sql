@@ -57,6 +57,9 @@ select bench.list('request_list', p, :times) from unnest(array['{}', '{"credenti
     '{"status":"5xx"}', '{"model":"none"}', '{"to":"2020-01-01T00:00:00Z"}', '{"id":"00000000-0000-0000-0000-000000000001"}', '{"limit":"500"}']::jsonb[]) p;
 select bench.list('credential_get', '{"id":"777"}', :times);
 select bench.list('credential_export', '{}', :times);
+select bench.list('credential_survival', '{}', :times);
+select bench.list('usage_list', p, :times) from unnest(array['{}', '{"by":"model,day","from":"30d"}', '{"by":"client"}']::jsonb[]) p;
+select bench.list('check_run', '{}', :times);
 select bench.list('client_list', '{}', :times);
 select bench.list('client_get', '{"id":"3"}', :times);
 select bench.list('model_list', '{}', :times);
