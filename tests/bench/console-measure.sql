@@ -85,7 +85,10 @@ select bench.time(what, s, :times) from (values
     ('pollux status', 'select admin.status()'), ('a line of usage for the log', 'select api.usage_line(300)'),
     ('pollux key list, a page', 'select admin.credential_list(1000, 50000)')) c(what, s);
 \echo -- views
-select bench.time(s, 'select count(*) from (select * from ' || s || ') x', least(:times, 3)) from unnest(array['report.credentials where id = 777', 'report.credentials limit 50',
+select bench.time(s, 'select count(*), max(x::text) from (select * from ' || s || ') x', least(:times, 3)) from unnest(array['report.credentials where id = 777', 'report.credentials limit 50',
     $$report.credentials where state = 'dead'$$, 'report.models', 'report.quota limit 50', 'report.usage_by_client', 'report.usage_by_model', 'report.usage_hourly limit 50',
-    $$report.usage_daily where day = current_date$$, $$report.usage_by_credential where day = current_date$$, $$report.requests where started_at > now() - interval '10 minutes'$$,
+    $$report.requests where started_at > now() - interval '10 minutes'$$,
     'report.metrics', 'report.health limit 50', 'report.jobs']) s;
+\echo -- a million groups
+select bench.time(s, 'select count(*) from (select * from ' || s || ') x', 1)
+from unnest(array[$$report.usage_daily where day = current_date$$, $$report.usage_by_credential where day = current_date$$]) s;
