@@ -166,7 +166,8 @@ static bool accept_bare_stop(struct journey *j)
     if (j->judged.kind != OUTCOME_EMPTY || !gemini_ended(j->seen))
         return false;
     int most = (j->seen & GEMINI_ODD) != 0 ? ODD_ENDS : BARE_STOPS;
-    return ++j->bare_stops >= most || j->bare_stops > j->retries || failed_before(j);
+    bool twice = ++j->bare_stops > 1 && failed_before(j);
+    return twice || j->bare_stops >= most || j->bare_stops > j->retries;
 }
 
 /* Failures of the model or the network: another key may fare better, but need not. */
@@ -389,7 +390,8 @@ bool gateway_run(struct journey *j)
         return false;
     if (j->judged.kind == OUTCOME_CALLER && (j->judged.status < 400 || j->judged.status > 599))
         return fault_set(&j->fault, FAULT_UPSTREAM,
-                         "the upstream answered with status %d, as Google never does: the operator checks POLLUX_UPSTREAM",
+                         "the upstream answered with status %d, as Google never does: the operator checks "
+                         "POLLUX_UPSTREAM",
                          j->judged.status);
     if (j->committed || j->judged.kind == OUTCOME_OK || j->judged.kind == OUTCOME_CALLER) {
         journey_tell_model(j);

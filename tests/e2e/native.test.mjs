@@ -272,7 +272,10 @@ describe('odd answers', () => {
     odd = await startPollux({ upstream: upstream.url });
     await odd.cli('key', 'add', ...[1, 2, 3].map(keyOf));
   });
-  beforeEach(() => upstream.forget());
+  beforeEach(async () => {
+    upstream.forget();
+    await odd.cli('reset', '--all');
+  });
   after(async () => {
     await odd?.stop();
     await upstream?.stop();
