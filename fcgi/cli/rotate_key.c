@@ -31,8 +31,8 @@ struct rotation {
     const char *path;
     int64_t wait_ms;
     struct vault_keys keys;
-    json_t *bad;           /* "place id" of what cannot be opened; owned */
-    struct fault why_bad;  /* of the first of them */
+    json_t *bad;          /* "place id" of what cannot be opened; owned */
+    struct fault why_bad; /* of the first of them */
     long long sealed;
 };
 
@@ -48,7 +48,7 @@ static void join(struct buf *out, const json_t *names)
 {
     size_t i;
     json_t *name;
-    json_array_foreach(names, i, name)
+    json_array_foreach (names, i, name)
         buf_printf(out, "%s%s", i > 0 ? ", " : "", json_string_value(name));
 }
 
@@ -67,8 +67,9 @@ static bool await_workers(struct rotation *r, const char *key, bool seals)
             join(&names, hosts);
             fault_set(f, FAULT_UNAVAILABLE, "workers on %s do not %s the new master key yet", buf_str(&names),
                       seals ? "use" : "know");
-            fault_hint(f, "copy %s to every host whose workers read another file, and run `pollux rotate-key` again",
-                       r->path);
+            fault_hint(
+                f, "copy %s to every host whose workers read another file, and run `pollux rotate-key` again",
+                r->path);
             return false;
         }
         usleep(LOOK_MS * 1000);
@@ -86,7 +87,8 @@ static bool await_writers(struct rotation *r, const char *transaction)
         if (json_is_true(settled))
             return true;
         if (clock_ms() >= end) {
-            fault_set(f, FAULT_UNAVAILABLE, "a transaction in the database has been open since before the new master "
+            fault_set(f, FAULT_UNAVAILABLE,
+                      "a transaction in the database has been open since before the new master "
                       "key came into use");
             fault_hint(f, "when it is over, run `pollux rotate-key` again");
             return false;
@@ -128,8 +130,8 @@ static bool retire(struct rotation *r)
     json_auto_t *ids = old_keys(r), *transaction = NULL;
     auto_str text = json_dumps(ids, JSON_COMPACT);
     usleep(GRACE_MS * 1000); /* what was sealed just before is on its way into the database */
-    return admin_master_key_retire(r->cli->db, &transaction, &r->cli->fault, r->keys.seals, text)
-           && await_writers(r, json_string_value(transaction));
+    return admin_master_key_retire(r->cli->db, &transaction, &r->cli->fault, r->keys.seals, text) &&
+           await_writers(r, json_string_value(transaction));
 }
 
 static void note_bad(struct rotation *r, const json_t *one, const struct fault *f)
@@ -147,8 +149,8 @@ static void seal_one(struct rotation *r, const json_t *one, json_t *values)
     struct fault f = {0};
     auto_secret was = {0}, plain = {0};
     auto_buf now = {0}, hex = {0};
-    if (!vault_unhex(text_at(one, "sealed"), &was)
-        || !vault_unseal(was.p, was.n, text_at(one, "name"), &plain, &f)) {
+    if (!vault_unhex(text_at(one, "sealed"), &was) ||
+        !vault_unseal(was.p, was.n, text_at(one, "name"), &plain, &f)) {
         note_bad(r, one, &f);
         return;
     }
@@ -171,7 +173,7 @@ static bool seal_page(struct rotation *r, bool *more)
     *more = json_array_size(page) > 0;
     size_t i;
     json_t *one;
-    json_array_foreach(page, i, one)
+    json_array_foreach (page, i, one)
         seal_one(r, one, values);
     auto_str text = json_dumps(values, JSON_COMPACT);
     if (json_array_size(values) > 0 && !admin_sealed_put(cli->db, &put, &cli->fault, text))
@@ -199,10 +201,11 @@ static bool nothing_left(struct rotation *r)
         left += json_integer_value(json_object_get(counts, r->keys.old[i]));
     if (left == 0)
         return true;
-    fault_set(&r->cli->fault, FAULT_CONFLICT, "%lld stored secrets cannot be opened (the first: %s; %s)", (long long)left,
-              json_string_value(json_array_get(r->bad, 0)), r->why_bad.meant);
-    fault_hint(&r->cli->fault, "all others are sealed with the new master key. The old one stays in the file: "
-                      "give these secrets anew or remove them, and run `pollux rotate-key` again");
+    fault_set(&r->cli->fault, FAULT_CONFLICT, "%lld stored secrets cannot be opened (the first: %s; %s)",
+              (long long)left, json_string_value(json_array_get(r->bad, 0)), r->why_bad.meant);
+    fault_hint(&r->cli->fault,
+               "all others are sealed with the new master key. The old one stays in the file: "
+               "give these secrets anew or remove them, and run `pollux rotate-key` again");
     return false;
 }
 
@@ -211,8 +214,8 @@ static bool rotate(struct rotation *r, json_t **removed)
     if (!bring_into_use(r) || !retire(r) || !seal_anew(r) || !nothing_left(r))
         return false;
     *removed = old_keys(r);
-    return step(r, VAULT_ALONE)
-           && admin_master_key_rotated(r->cli->db, &r->cli->fault, r->keys.seals, r->sealed);
+    return step(r, VAULT_ALONE) &&
+           admin_master_key_rotated(r->cli->db, &r->cli->fault, r->keys.seals, r->sealed);
 }
 
 /* ---- the command ---- */
@@ -220,18 +223,20 @@ static bool rotate(struct rotation *r, json_t **removed)
 static int tell(const struct rotation *r, json_t *removed)
 {
     if (r->cli->json) {
-        json_auto_t *done = json_pack("{s:s, s:I, s:O}", "key", r->keys.seals, "sealed_anew", (json_int_t)r->sealed,
-                                      "removed", removed);
+        json_auto_t *done = json_pack("{s:s, s:I, s:O}", "key", r->keys.seals, "sealed_anew",
+                                      (json_int_t)r->sealed, "removed", removed);
         cli_json(done);
         return CLI_OK;
     }
     auto_buf old = {0};
     join(&old, removed);
-    printf("The master key is %s now; %lld values were sealed anew, %s left the file.\n", r->keys.seals, r->sealed,
-           buf_str(&old));
+    printf("The master key is %s now; %lld values were sealed anew, %s left the file.\n", r->keys.seals,
+           r->sealed, buf_str(&old));
     fflush(stdout);
-    fprintf(stderr, "Back up %s again. Keep the backup from before for as long as you keep backups of the database\n"
-                    "from before. Copy the file to other hosts whose workers read another one.\n", r->path);
+    fprintf(stderr,
+            "Back up %s again. Keep the backup from before for as long as you keep backups of the database\n"
+            "from before. Copy the file to other hosts whose workers read another one.\n",
+            r->path);
     return CLI_OK;
 }
 
@@ -239,7 +244,8 @@ static bool read_wait(struct cli *cli, int64_t *ms)
 {
     const char *text = cli_option(cli, "wait");
     *ms = text != NULL ? atoll(text) * 1000 : 30000;
-    return text == NULL || (strspn(text, "0123456789") == strlen(text) && strlen(text) >= 1 && strlen(text) <= 6);
+    return text == NULL ||
+           (strspn(text, "0123456789") == strlen(text) && strlen(text) >= 1 && strlen(text) <= 6);
 }
 
 int rotate_key(struct cli *cli)

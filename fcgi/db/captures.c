@@ -63,7 +63,8 @@ void captures_rules_set(const json_t *rules)
 static bool by_chance(double share)
 {
     uint32_t dice = 0;
-    return share >= 1 || (getrandom(&dice, sizeof dice, GRND_NONBLOCK) == sizeof dice && dice < share * 4294967296.0);
+    return share >= 1 ||
+           (getrandom(&dice, sizeof dice, GRND_NONBLOCK) == sizeof dice && dice < share * 4294967296.0);
 }
 
 bool captures_wanted(struct capture_rules *ret)
@@ -115,7 +116,9 @@ static void note_lost(const struct fault *f, int64_t *said_ms)
     if (captures.lost == 0 || clock_ms() - *said_ms < 60000)
         return;
     log_warn("%ld captures were not kept: %s", captures.lost,
-             f->kind == FAULT_NONE ? "the database could not take them so fast" : *f->meant ? f->meant : f->said);
+             f->kind == FAULT_NONE ? "the database could not take them so fast"
+             : *f->meant           ? f->meant
+                                   : f->said);
     captures.lost = 0;
     *said_ms = clock_ms();
 }

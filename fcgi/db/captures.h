@@ -16,12 +16,12 @@
 #include <stdint.h>
 
 struct capture_rules {
-    double share;       /* of the requests, 0 to 1 */
-    int64_t client_id;  /* only of this client; 0: of all */
-    char model[256];    /* only of this model; "": of all */
-    bool failures;      /* only what did not end well */
-    bool texts;         /* texts are kept; otherwise their length */
-    size_t body_bytes;  /* of each body at the most */
+    double share;      /* of the requests, 0 to 1 */
+    int64_t client_id; /* only of this client; 0: of all */
+    char model[256];   /* only of this model; "": of all */
+    bool failures;     /* only what did not end well */
+    bool texts;        /* texts are kept; otherwise their length */
+    size_t body_bytes; /* of each body at the most */
 };
 
 /* For ledger.c. The end waits a little for what is queued. */

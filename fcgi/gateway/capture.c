@@ -17,11 +17,11 @@
 #include <strings.h>
 
 enum {
-    AT_ONCE = 64,      /* captures under way in one process: what they hold is bounded */
-    ATTEMPTS = 8,      /* calls of one request that are kept */
+    AT_ONCE = 64, /* captures under way in one process: what they hold is bounded */
+    ATTEMPTS = 8, /* calls of one request that are kept */
     SECRETS = 16,
-    SECRET_LEAST = 8,  /* bytes; shorter ones would mask half of every text */
-    DATA_TIMES = 4,    /* so many times body_bytes, and EXTRA, are held: what is taken out of it makes room */
+    SECRET_LEAST = 12, /* bytes; shorter ones would mask half of every text */
+    DATA_TIMES = 4,   /* so many times body_bytes, and EXTRA, are held: what is taken out of it makes room */
     DATA_EXTRA = 65536,
     LINE_MOST = 2000,
 };
@@ -67,7 +67,8 @@ void capture_begin(struct journey *j, const char *token)
     }
     struct capture *c = xcalloc(1, sizeof *c);
     c->rules = rules;
-    c->how = (struct redact){.texts = rules.texts, .most = rules.body_bytes, .secrets = (const char *const *)c->secrets};
+    c->how = (struct redact){
+        .texts = rules.texts, .most = rules.body_bytes, .secrets = (const char *const *)c->secrets};
     c->tap.most = DATA_TIMES * rules.body_bytes + DATA_EXTRA;
     add_secret(c, token);
     for (size_t i = 0; i < j->req->headers_n; i++)
@@ -79,9 +80,18 @@ void capture_begin(struct journey *j, const char *token)
 
 /* ------------------------------------------------------------------ what a capture is made of */
 
+static void member_line(struct buf *out, const char *name, const struct capture *c, const char *line)
+{
+    struct redact how = c->how;
+    auto_buf kept = {0};
+    how.most = LINE_MOST;
+    redact_line(&kept, line, &how);
+    json_member_text(out, name, buf_str(&kept));
+}
+
 /* {"text", "bytes", "cut", "type"}: text is null for what is none. */
-static void member_body(struct buf *out, const char *name, const struct capture *c, const char *bytes, size_t n,
-                        size_t all, const char *type)
+static void member_body(struct buf *out, const char *name, const struct capture *c, const char *bytes,
+                        size_t n, size_t all, const char *type)
 {
     static const char *const textual[] = {"json", "text/", "event-stream", "xml", "urlencoded"};
     if (all == 0) {
@@ -97,18 +107,12 @@ static void member_body(struct buf *out, const char *name, const struct capture 
     json_member_text(&body, "text", text ? buf_str(&kept) : NULL);
     json_member_number(&body, "bytes", (int64_t)all);
     json_member_bool(&body, "cut", cut);
-    json_member_text(&body, "type", *type != '\0' ? type : NULL);
+    if (*type != '\0')
+        member_line(&body, "type", c, type);
+    else
+        json_member_raw(&body, "type", NULL);
     json_close(&body);
     json_member_raw(out, name, buf_str(&body));
-}
-
-static void member_line(struct buf *out, const char *name, const struct capture *c, const char *line)
-{
-    struct redact how = c->how;
-    auto_buf kept = {0};
-    how.most = LINE_MOST;
-    redact_line(&kept, line, &how);
-    json_member_text(out, name, buf_str(&kept));
 }
 
 /* ["name", "value"], and a comma; nothing of a header that may not be kept. */
@@ -157,7 +161,8 @@ static bool is_meant(const struct journey *j)
 {
     const struct capture_rules *r = &j->capture->rules;
     bool client = r->client_id == 0 || r->client_id == j->client_id;
-    bool model = *r->model == '\0' || strcmp(r->model, j->model) == 0 || strcmp(r->model, j->logged_model) == 0;
+    bool model =
+        *r->model == '\0' || strcmp(r->model, j->model) == 0 || strcmp(r->model, j->logged_model) == 0;
     return client && model;
 }
 
@@ -204,8 +209,15 @@ static void member_sent(struct buf *out, const struct journey *j)
 
 static void member_came(struct buf *out, const struct journey *j)
 {
-    static const char *const shown[] = {"Content-Type", "Content-Length", "Content-Encoding", "Date", "Server",
-                                        "Server-Timing", "Retry-After", "Via", "X-Gemini-Service-Tier",
+    static const char *const shown[] = {"Content-Type",
+                                        "Content-Length",
+                                        "Content-Encoding",
+                                        "Date",
+                                        "Server",
+                                        "Server-Timing",
+                                        "Retry-After",
+                                        "Via",
+                                        "X-Gemini-Service-Tier",
                                         "X-Goog-Upload-Status"};
     const struct capture *c = j->capture;
     auto_buf came = {0}, headers = {0};
@@ -259,7 +271,8 @@ void capture_call(struct journey *j)
 static void member_request(struct buf *out, const struct journey *j)
 {
     const struct request *r = j->req;
-    size_t all = j->body.n > 0 ? j->body.n : (size_t)r->bytes_in; /* what was passed on as it came is not held */
+    size_t all =
+        j->body.n > 0 ? j->body.n : (size_t)r->bytes_in; /* what was passed on as it came is not held */
     auto_buf request = {0}, headers = {0};
     for (size_t i = 0; i < r->headers_n; i++)
         add_header(&headers, j->capture, r->headers[i].name, r->headers[i].value);
@@ -319,7 +332,8 @@ static char *text_of(const struct journey *j, const char *outcome)
     member_request(&s, j);
     member_answer(&s, j);
     json_member_number(&s, "calls", c->attempts_n);
-    buf_printf(&s, "\"attempts\":[%.*s]", (int)(c->attempts.n > 0 ? c->attempts.n - 1 : 0), buf_str(&c->attempts));
+    buf_printf(&s, "\"attempts\":[%.*s]", (int)(c->attempts.n > 0 ? c->attempts.n - 1 : 0),
+               buf_str(&c->attempts));
     json_close(&s);
     return buf_take(&s);
 }

@@ -31,7 +31,7 @@ struct scan {
     const struct redact *how;
     struct buf *out;
     const char *p, *end;
-    int within; /* how many texts it stands within */
+    int within;                     /* how many texts it stands within */
     size_t depth, beyond;           /* `beyond`: how much deeper it is than DEPTH */
     struct frame frames[DEPTH + 1]; /* [0]: outside of all */
 };
@@ -66,8 +66,9 @@ static bool ends_with(const char *text, const char *end)
 /* Whether what stands below this name is a secret, whatever it looks like. */
 static bool is_secret_name(const char *name)
 {
-    static const char *const ends[] = {"password", "passwd",    "secret",      "apikey",    "token", "cookie",
-                                       "credential", "privatekey", "accesskey", "secretkey", "authorization"};
+    static const char *const ends[] = {"password",  "passwd",    "secret",       "apikey",
+                                       "token",     "cookie",    "credential",   "privatekey",
+                                       "accesskey", "secretkey", "authorization"};
     char plain[NAME];
     plain_name(name, plain);
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
@@ -79,9 +80,9 @@ static bool is_secret_name(const char *name)
 /* Containers that hold what callers and models say, under names of their own. */
 static bool is_open_name(const char *name)
 {
-    static const char *const names[] = {"args",       "arguments", "response",       "input",
-                                        "output",     "metadata",  "parameters",     "parametersJsonSchema",
-                                        "properties", "labels",    "responseSchema", "responseJsonSchema",
+    static const char *const names[] = {"args",       "arguments",  "response",       "input",
+                                        "output",     "metadata",   "parameters",     "parametersJsonSchema",
+                                        "properties", "labels",     "responseSchema", "responseJsonSchema",
                                         "schema",     "json_schema"};
     return AMONG(name, names);
 }
@@ -90,26 +91,28 @@ static bool is_open_name(const char *name)
 static bool is_protocol_name(const char *name)
 {
     static const char *const names[] = {
-        "role",   "model",      "finishReason",    "finish_reason",      "mimeType",     "mime_type",
-        "type",   "id",         "object",          "modelVersion",       "status",       "code",
-        "reason", "category",   "probability",     "threshold",          "blockReason",  "severity",
-        "effort", "modality",   "reasoning_effort", "responseId",        "thinkingLevel", "mode",
-        "@type",  "quotaId",    "quotaMetric",     "retryDelay",         "service_tier", "serviceTier",
-        "format", "tool_choice", "language",       "system_fingerprint", "encoding_format"};
+        "role",   "model",       "finishReason",     "finish_reason",      "mimeType",       "mime_type",
+        "type",   "id",          "object",           "modelVersion",       "status",         "code",
+        "reason", "category",    "probability",      "threshold",          "blockReason",    "severity",
+        "effort", "modality",    "reasoning_effort", "responseId",         "thinkingLevel",  "mode",
+        "@type",  "quotaId",     "quotaMetric",      "retryDelay",         "service_tier",   "serviceTier",
+        "format", "tool_choice", "language",         "system_fingerprint", "encoding_format"};
     return AMONG(name, names);
 }
 
 static bool is_media_name(const char *name, const char *within)
 {
     static const char *const holders[] = {"inlineData", "inline_data", "input_audio", "blob", "audio"};
-    static const char *const names[] = {"b64_json", "bytesBase64Encoded", "bytes_base64_encoded", "file_data"};
+    static const char *const names[] = {"b64_json", "bytesBase64Encoded", "bytes_base64_encoded",
+                                        "file_data"};
     return AMONG(name, names) || (strcmp(name, "data") == 0 && AMONG(within, holders));
 }
 
 bool redact_header_ok(const char *name)
 {
-    static const char *const parts[] = {"auth", "cookie", "key", "token", "secret", "password", "credential",
-                                        "session", "signature", "upload-url", "location"};
+    static const char *const parts[] = {"auth",      "cookie",     "key",        "token",
+                                        "secret",    "password",   "credential", "session",
+                                        "signature", "upload-url", "location"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (strcasestr(name, parts[i]) != NULL)
             return false;
@@ -123,7 +126,8 @@ static bool is_base64(unsigned char c)
     return isalnum(c) || c == '+' || c == '/' || c == '-' || c == '_' || c == '=';
 }
 
-/* How far base64 goes from here, line breaks included, and how many characters of it there are (but its padding). */
+/* How far base64 goes from here, line breaks included, and how many characters of it there are (but its
+ * padding). */
 static size_t base64_run(const char *p, size_t n, size_t *chars)
 {
     size_t i = 0, line = 0;
@@ -434,7 +438,8 @@ static void take_between(struct scan *s)
 static size_t without_last_word(const char *text, size_t n)
 {
     size_t word = 0;
-    while (word < n && word < SLACK && !isspace((unsigned char)text[n - word - 1]) && text[n - word - 1] != '"')
+    while (word < n && word < SLACK && !isspace((unsigned char)text[n - word - 1]) &&
+           text[n - word - 1] != '"')
         word++;
     return word < SLACK ? n - word : n;
 }
@@ -443,7 +448,7 @@ static size_t without_last_word(const char *text, size_t n)
 static void make_valid(struct buf *text)
 {
     auto_buf out = {0};
-    for (size_t i = 0, len; i < text->n; i += len > 0 ? len : 1) {
+    for (size_t i = 0, len; i<text->n; i += len> 0 ? len : 1) {
         len = utf8_length(text->p + i, text->n - i);
         if (len == 0 || text->p[i] == '\0')
             buf_puts(&out, "\xef\xbf\xbd");

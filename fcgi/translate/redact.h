@@ -23,11 +23,11 @@ struct redact {
     bool texts;                 /* whether texts are kept */
     const char *const *secrets; /* texts to be masked wherever they stand; borrowed */
     size_t secrets_n;
-    size_t most;                /* bytes of a body that are kept */
+    size_t most; /* bytes of a body that are kept */
 };
 
-/* Appends what may be kept of a body; whole UTF-8 without NUL. `cut`: it is only the beginning of one, and the
- * word at its end may be the beginning of a secret. True when what was appended is not all of it. */
+/* Appends what may be kept of a body; whole UTF-8 without NUL. `cut`: it is only the beginning of one, and
+ * the word at its end may be the beginning of a secret. True when what was appended is not all of it. */
 bool redact_body(struct buf *out, const char *body, size_t n, bool cut, const struct redact *how);
 
 /* Appends a line of text (an address, a header's value) without its secrets; `texts` does not matter. */

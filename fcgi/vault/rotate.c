@@ -65,7 +65,8 @@ static void change(struct buf *text, struct buf *out, enum vault_step step, cons
 
 static bool write_fault(const char *path, struct fault *f)
 {
-    return fault_set(f, FAULT_UNAVAILABLE, "The master key file %s cannot be replaced: %s.", path, strerror(errno));
+    return fault_set(f, FAULT_UNAVAILABLE, "The master key file %s cannot be replaced: %s.", path,
+                     strerror(errno));
 }
 
 /* Puts `text` into the place of the file; it keeps its owner and its mode. */
@@ -73,7 +74,8 @@ static bool replace(const char *path, const struct buf *text, const struct stat 
 {
     char fresh[PATH_MAX];
     if (geteuid() != 0 && geteuid() != was->st_uid)
-        return fault_set(f, FAULT_UNAVAILABLE, "The master key file %s belongs to another user: run this as that one.", path);
+        return fault_set(f, FAULT_UNAVAILABLE,
+                         "The master key file %s belongs to another user: run this as that one.", path);
     if (snprintf(fresh, sizeof fresh, "%s.new", path) >= (int)sizeof fresh) {
         errno = ENAMETOOLONG;
         return write_fault(path, f);
@@ -82,8 +84,8 @@ static bool replace(const char *path, const struct buf *text, const struct stat 
     int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return write_fault(path, f);
-    bool ok = (geteuid() != 0 || fchown(fd, was->st_uid, was->st_gid) == 0) && fchmod(fd, was->st_mode & 07777) == 0
-              && keyfile_write(fd, text->p, text->n);
+    bool ok = (geteuid() != 0 || fchown(fd, was->st_uid, was->st_gid) == 0) &&
+              fchmod(fd, was->st_mode & 07777) == 0 && keyfile_write(fd, text->p, text->n);
     ok = close(fd) == 0 && ok;
     if (!ok || rename(fresh, path) != 0) {
         write_fault(path, f);

@@ -108,6 +108,8 @@ declare
     v_minutes bigint := pollux.param_number(p, 'minutes', 60, 1, 10080);
     v_name text;
 begin
+    perform pollux.params_known(p - array['_session', '_admin'], array['minutes', 'share', 'client', 'model', 'failures',
+                                                                       'texts', 'keep_hours']);
     foreach v_name in array array['share', 'client', 'model', 'failures', 'texts', 'keep_hours'] loop
         if p ? v_name then
             perform admin.setting_set('capture_' || v_name, coalesce(p ->> v_name, ''));

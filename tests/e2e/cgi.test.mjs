@@ -69,6 +69,15 @@ test('every request is in the log like any other', async () => {
   assert.equal(rows.filter((row) => row.outcome === 'ok').length, 3, JSON.stringify(rows));
   assert.equal((await pollux.sql('select 1 from report.open_requests')).length, 0);
 });
+test('an exchange is captured before the process ends', async () => {
+  await pollux.setting('capture_share', 1);
+  await pollux.setting('capture_until', '1h');
+  const answer = await cgi('/v1beta/models/gemini-2.5-flash:generateContent', { body: JSON.stringify(native) });
+  const id = /^x-request-id: (\S+)/mi.exec(answer.head)[1];
+  const [{ exchange }] = await pollux.sql(`select exchange from pollux.capture where request_id = '${id}'`);
+  assert.deepEqual([exchange.answer.body.text, exchange.request.body.text], [answer.text, JSON.stringify(native)]);
+  await pollux.setting('capture_until', 'off');
+});
 test('programs administer through it, too', async () => {
   const { token } = await pollux.cli('admin', 'token', 'add', 'cgi', '--role', 'operator');
   const stats = await cgi('/admin/stats', { method: 'GET', headers: { HTTP_AUTHORIZATION: `Bearer ${token}` } });
