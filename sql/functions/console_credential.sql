@@ -107,7 +107,7 @@ comment on function pollux.credential_sort(text) is
     'an index, so that a page costs the same wherever it is.';
 
 -- Goes through the list in its order until the page is full. Where that needs a look at the quota of each, it does
--- so some hundred at a time, and after half of a tenth of a second gives what it has: the next page goes on from there.
+-- so some hundred at a time, and after a twentieth of a second gives what it has: the next page goes on from there.
 create or replace function pollux.credential_page(
     p_cheap text, p_rests text, p_sort text, p_cursor jsonb, p_limit bigint, p_count boolean,
     out ids bigint[], out next jsonb, out total bigint, out whole boolean
@@ -235,7 +235,7 @@ comment on function admin.console_credential_list(jsonb) is
     'last_used_at (in a large pool as it was up to a minute ago). Items: {id, project, kind, label, hint, priority, '
     'state, reason, until, created_at, dead_at, last_used_at, requests_today, tags, notes}. The first page has total, '
     'total_more (there are more than that) and counts {total, ready, resting, broken, disabled} of the whole pool. A page '
-    'with few items and a next has looked for a tenth of a second: go on for more.';
+    'with few items and a next has looked for a twentieth of a second: go on for more.';
 
 ----------------------------------------------------------------------------------------------------- one of them
 

@@ -56,6 +56,7 @@ insert into pollux.usage_brief
 select hour, client_id, null, model, sum(requests), sum(errors), sum(prompt_tokens), sum(cached_tokens), sum(output_tokens), sum(thoughts_tokens),
        sum(tool_tokens), sum(total_tokens), sum(duration_ms), sum(first_byte_ms), min(latency), min(first_byte), sum(cost)
 from pollux.usage_hour group by hour, client_id, model;
+insert into pollux.meter_name select name, now() from pollux.model;
 update pollux.chore set done_to = pollux.chore_step('5 minutes', now() - interval '5 minutes') where name = 'usage';
 update pollux.chore set done_to = date_trunc('second', now() - interval '1 minute') where name = 'meter';
 select pollux.pulse_roll('15 days');
