@@ -171,7 +171,7 @@ test('a lock that somebody holds on the log for long delays settlements; none is
 const ids = async () => (await pollux.sql('select id from report.requests')).map((row) => row.id);
 
 test('stop with live streams: they finish, everything is settled, and the next start finds it', async () => {
-  const streams = pooled(200, 200, () => pollux.send(stream, { body: slowly(20, 100) }));
+  const streams = pooled(200, 200, () => pollux.send(stream, { body: slowly(20, 300) }));
   await waitFor('the streams to run', async () => (await pollux.sim.stats()).open === 200);
   await pollux.stop({ keep: true });
   const answers = await streams;
