@@ -19,17 +19,15 @@
 enum {
     AT_ONCE = 64, /* captures under way in one process: what they hold is bounded */
     ATTEMPTS = 8, /* calls of one request that are kept */
-    SECRETS = 16,
     SECRET_LEAST = 12, /* bytes; shorter ones would mask half of every text */
-    DATA_TIMES = 4,   /* so many times body_bytes, and EXTRA, are held: what is taken out of it makes room */
-    DATA_EXTRA = 65536,
+    EXTRA = 262144,    /* bytes that are held beyond body_bytes: what is taken out of them makes room */
     LINE_MOST = 2000,
 };
 
 struct capture {
     struct capture_rules rules;
     struct redact how;
-    char *secrets[SECRETS]; /* owned, wiped; how.secrets */
+    char **secrets;         /* owned, wiped; how.secrets */
     struct tap tap;         /* what the client was answered */
     struct buf data;        /* what the upstream answered in this call: its beginning */
     size_t data_n;          /* all of it */
@@ -43,8 +41,11 @@ static atomic_int under_way;
 
 static void add_secret(struct capture *c, const char *text)
 {
-    if (strlen(text) >= SECRET_LEAST && c->how.secrets_n < SECRETS)
-        c->secrets[c->how.secrets_n++] = xstrdup(text);
+    if (strlen(text) < SECRET_LEAST)
+        return;
+    c->secrets = xrealloc(c->secrets, (c->how.secrets_n + 1) * sizeof *c->secrets);
+    c->secrets[c->how.secrets_n++] = xstrdup(text);
+    c->how.secrets = (const char *const *)c->secrets;
 }
 
 /* The last word of a header like "Bearer x" or of one that is nothing but the secret. */
@@ -67,9 +68,8 @@ void capture_begin(struct journey *j, const char *token)
     }
     struct capture *c = xcalloc(1, sizeof *c);
     c->rules = rules;
-    c->how = (struct redact){
-        .texts = rules.texts, .most = rules.body_bytes, .secrets = (const char *const *)c->secrets};
-    c->tap.most = DATA_TIMES * rules.body_bytes + DATA_EXTRA;
+    c->how = (struct redact){.texts = rules.texts, .most = rules.body_bytes};
+    c->tap.most = rules.body_bytes + EXTRA;
     add_secret(c, token);
     for (size_t i = 0; i < j->req->headers_n; i++)
         if (!redact_header_ok(j->req->headers[i].name))
@@ -349,6 +349,7 @@ void capture_end(struct journey *j, const char *outcome)
         vault_wipe(c->secrets[i], strlen(c->secrets[i]));
         free(c->secrets[i]);
     }
+    free(c->secrets);
     buf_free(&c->tap.head);
     buf_free(&c->tap.body);
     buf_free(&c->data);
