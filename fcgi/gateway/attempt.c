@@ -576,12 +576,15 @@ static void judge_call(struct journey *j, enum upstream_end end)
     }
 }
 
-/* A stream that began and broke: the client is told in its own dialect, and never a made-up end. */
+/* A stream that began and broke: the client is told in its own dialect, and never a made-up end. Bytes that only pass
+ * have no words for it: they end as a broken connection does. */
 static void tell_of_break(struct journey *j)
 {
     const struct outcome *o = &j->judged;
     bool told = o->kind == OUTCOME_OK || o->kind == OUTCOME_CLIENT_GONE || !j->streaming;
     bool upstream_said = o->status >= 400; /* its own error event was passed on */
+    if (j->passing && o->kind != OUTCOME_OK && o->kind != OUTCOME_CLIENT_GONE)
+        response_cut(j->req);
     if (!j->committed || told)
         return;
     if (upstream_said) {

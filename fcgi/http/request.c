@@ -276,6 +276,11 @@ bool response_flush(struct request *r)
     return !r->broken;
 }
 
+void response_cut(struct request *r)
+{
+    r->cut = true;
+}
+
 bool response_whole(struct request *r, int status, const char *content_type, const void *bytes, size_t n)
 {
     response_begin(r, status);

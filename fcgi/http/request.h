@@ -58,6 +58,7 @@ struct request {
     struct buf head;   /* header lines waiting for the first byte */
     bool head_sent;
     bool broken; /* a read or write failed: the client is gone */
+    bool cut;    /* what has been sent must not look whole: response_cut() */
     int64_t bytes_in, bytes_out;
     struct tap *tap; /* borrowed; NULL: nobody wants to see the answer */
 };
@@ -91,6 +92,10 @@ bool response_write(struct request *r, const void *bytes, size_t n);
 
 /* Hands everything to the web server now. The end of a request does that too, so only streams need it. */
 bool response_flush(struct request *r);
+
+/* The answer cannot be completed: the connection to the web server is closed without its end, so that the client does
+ * not take what has come for all. A CGI program has no way to say that. */
+void response_cut(struct request *r);
 
 /* A whole answer at once: begin must not have been called. */
 bool response_whole(struct request *r, int status, const char *content_type, const void *bytes, size_t n);

@@ -122,7 +122,10 @@ static void serve(int fd)
     pool.handle(&r);
     request_close(&r);
     fr.keepConnection = 0;
-    FCGX_Finish_r(&fr); /* sends what is left and closes */
+    if (r.cut)
+        FCGX_Free(&fr, 1); /* closes, and sends no end */
+    else
+        FCGX_Finish_r(&fr); /* sends what is left and closes */
 }
 
 /* ------------------------------------------------------------------ threads */

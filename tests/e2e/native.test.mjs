@@ -297,6 +297,15 @@ describe('odd answers', () => {
       await elsewhere.stop();
     }
   });
+  test('a download that breaks off is none that looks whole', async () => {
+    for (const more of [{}, { 'content-length': '200' }]) {
+      upstream.says({ headers: { 'content-type': 'video/mp4', ...more }, pieces: ['first ', 'second'], pause: 20, destroy: true });
+      const got = await odd.send('/v1beta/files/abc:download?alt=media');
+      assert.deepEqual([got.status, got.text, got.complete], [200, 'first second', false], JSON.stringify(more));
+    }
+    upstream.says({ type: 'video/mp4', pieces: ['first ', 'second'] });
+    assert.equal((await odd.send('/v1beta/files/abc:download?alt=media')).complete, true);
+  });
   test('a stream that is an array stays one, whatever happens in it', async () => {
     const element = JSON.stringify(answerOf([{ text: 'a' }], { finish: null }), null, 2);
     const last = JSON.stringify(answerOf([{ text: 'b' }]));
