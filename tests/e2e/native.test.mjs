@@ -274,6 +274,7 @@ describe('odd answers', () => {
   });
   beforeEach(async () => {
     upstream.forget();
+    await odd.settled();
     await odd.cli('reset', '--all');
   });
   after(async () => {
@@ -333,6 +334,7 @@ describe('odd answers', () => {
       assert.ok(answer.body.equals(Buffer.concat([says.body ?? says.pieces].flat().map((piece) => Buffer.from(piece)))), `${path}: ${answer.text}`);
       assert.equal(upstream.calls.length, 1, path);
     }
+    await odd.settled();
     assert.deepEqual(await odd.sql('select reason from pollux.quota where ready_at > clock_timestamp()'), []);
   });
   test('a tuned model is used with the project that has it, in both dialects', async () => {
