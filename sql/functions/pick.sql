@@ -361,8 +361,8 @@ begin
                                   v_moment, p_policy);
             p_held := p_held + h.held;
             if p_held = 0 then
-                p_held := 1; -- from now on, whatever is found
-                exit when not pollux.pick_wait_busy(p_model, v_class, v_want, v_moment.at);
+                p_held := pollux.pick_wait_busy(p_model, v_class, v_want, v_moment.at)::integer;
+                exit when p_held = 0;
                 v_moment := pollux.moment(p_policy);
                 continue;
             end if;
@@ -503,7 +503,7 @@ declare
     v_slots integer;
     v_held integer := 0;
     v_left integer;
-    v_seeded integer;
+    v_seeded integer := 0;
     v_served record;
 begin
     foreach s in array coalesce(p_seats, '{}') loop
@@ -541,7 +541,7 @@ begin
                     p_model, case when v_terms.confirmed then 256
                                   else least(v_left * 8 ^ (v_try - 1), 4096)::integer end,
                     v_try > 1 and v_held = 0);
-                exit when v_seeded = 0 and v_try > 1;
+                exit when v_seeded = 0 and v_try > 2;
             end if;
             v_served := pollux.pick_rounds(p_seats, v_slots, v_held, p_model, v_named, v_terms, p_policy);
             p_seats := v_served.p_seats;
@@ -550,6 +550,9 @@ begin
             v_left := v_served.p_left;
             exit when v_left = 0 or v_slots <= 0 or not v_terms.wide;
         end loop;
+        if v_left > 0 and v_seeded is null and (v_slots <= 0) is not true then
+            p_seats := pollux.pick_rest(p_seats, pollux.now() + interval '20 milliseconds');
+        end if;
         p_seats := pollux.pick_close(p_seats, v_slots, p_model, v_terms, p_policy);
     end if;
     return p_seats;
@@ -577,7 +580,8 @@ begin
 end
 $$;
 comment on function pollux.pick_rest(pollux.seat[], timestamptz) is
-    'All wait: a rule about errors lets the model rest until then.';
+    'All that are open wait until then: a rule about errors lets the model rest, or another session is just '
+    'making rows.';
 
 create or replace function pollux.pick_close(
     p_seats pollux.seat[], p_slots integer, p_model text, p_terms pollux.terms, p_policy pollux.policy

@@ -93,6 +93,9 @@ begin
         select seeded_to into v_from from pollux.model_state where model = p_model
         for no key update skip locked;
     end if;
+    if v_from is null then
+        return null;
+    end if;
     select array_agg(id) into v_ids
     from (select id from pollux.project where id > v_from order by id limit p_projects) p;
     if v_ids is null then
@@ -105,7 +108,7 @@ end
 $$;
 comment on function pollux.quota_seed(text, integer, boolean) is
     'Makes the rows of the next projects, in the order of their ids. Answers how many projects it went '
-    'through.';
+    'through; null: another session is about it.';
 
 create or replace function pollux.quota_refresh(p_projects bigint[]) returns void
 language plpgsql volatile as $$
