@@ -118,12 +118,14 @@ describe('with the Gemini API', () => {
   test('the token is refreshed five minutes before it expires, and used meanwhile when that fails', async () => {
     const one = await account();
     await pollux.sql(`update pollux.account set access_expires_at = pollux.now() + interval '4 minutes' where credential_id = ${one.id}`);
-    await google({ fail: { status: 503, error: 'internal_failure', times: 1 } });
+    await google({ fail: { status: 503, error: 'internal_failure', times: 1000 } });
     await pollux.sim.reset();
     assert.equal((await generate(pollux)).status, 200, 'Google does not refresh now, the old token lasts');
-    assert.equal((await oauth()).refreshes, 1);
     assert.match((await show(one.id)).says, /internal_failure/);
-    await waitFor('the next refresh', async () => (await generate(pollux)).status === 200 && (await oauth()).refreshes === 2, { every: 500 });
+    await google({ fail: null });
+    const { refreshes } = await oauth();
+    assert.ok(refreshes >= 1);
+    await waitFor('the next refresh', async () => (await generate(pollux)).status === 200 && (await oauth()).refreshes > refreshes, { every: 500 });
     assert.equal((await show(one.id)).account, 'ok');
   });
 

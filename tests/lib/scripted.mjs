@@ -11,6 +11,7 @@ export async function startScripted() {
   let answer = { status: 500, body: 'nothing was scripted' };
   const self = { calls: [], says: (next) => { answer = next; }, forget: () => { self.calls.length = 0; } };
   const server = http.createServer((request, response) => {
+    if (request.socket.over) return; // it came while the connection was being ended: who asked repeats it on another one
     const parts = [];
     request.on('data', (part) => parts.push(part));
     request.on('end', async () => {
@@ -48,6 +49,7 @@ async function write(response, answer) {
 }
 
 async function writeRaw(socket, { raw, pause = 0, destroy = false }) {
+  socket.over = true;
   for (const piece of raw) {
     await new Promise((resolve) => { socket.write(piece, resolve); });
     await new Promise((resolve) => { setTimeout(resolve, pause); });
