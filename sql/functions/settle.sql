@@ -108,6 +108,8 @@ $$;
 comment on function pollux.settle_read(jsonb) is
     'Settlements as rows, each id once, with numbers and texts cut to size.';
 
+-- A request that was swept as lost and then went on (its worker had only been asleep) has been opened a second time:
+-- the row to replace is that of its first permit.
 create or replace function pollux.settle_log(
     p_worker uuid, p_settlements jsonb,
     out ids uuid[], out verbs text[], out counted integer[], out attempts jsonb[],
@@ -125,7 +127,7 @@ begin
         delete from pollux.open_request where id = any (array(select s.id from s))
         returning id, started_at, attempt, est_tokens
     ), fate as materialized (
-        select s.*, coalesce(c.started_at, k.started_at, s.started_at, v_now) as began,
+        select s.*, coalesce(k.started_at, s.started_at, c.started_at, v_now) as began,
                coalesce(c.started_at, k.started_at, s.started_at) is not null as admitted,
                case when k.outcome is null then coalesce(c.attempt, 0) end as counted,
                coalesce(k.outcome, 'lost') = 'lost' as fresh,

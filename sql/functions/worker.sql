@@ -99,10 +99,13 @@ begin
     insert into pollux.request (id, started_at, ended_at, worker, client_id, project_id, credential_id,
                                 attempts, stream, outcome, dialect, verb, model, asked_model, error,
                                 remote)
-    select id, started_at, pollux.now(), worker, client_id, project_id, credential_id, attempt, stream,
-           'lost', dialect,
-           verb, model, asked_model, 'its worker died', remote
-    from gone order by id
+    select g.id, coalesce(k.started_at, g.started_at), pollux.now(), g.worker, g.client_id, g.project_id,
+           g.credential_id, g.attempt, g.stream, 'lost', g.dialect, g.verb, g.model, g.asked_model,
+           'its worker died', g.remote
+    from gone g
+    left join lateral (select r.started_at from pollux.request r
+                       where r.id = g.id and r.started_at >= g.started_at - interval '2 days' limit 1) k on true
+    order by g.id
     on conflict do nothing;
     get diagnostics v_lost = row_count;
     if v_lost > 0 then
