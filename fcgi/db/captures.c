@@ -17,6 +17,7 @@ enum {
     QUEUE_BYTES = 32 * 1024 * 1024, /* and their bytes */
     IDLE_MS = 30000,                /* without captures the connection is closed */
     STOP_MS = 2000,
+    ANSWER_MS = 12000,
 };
 
 static atomic_bool on; /* all that is looked at while nothing is captured */
@@ -137,7 +138,7 @@ static void *captures_main(void *arg)
             continue;
         }
         if (db == NULL)
-            db = db_new(captures.conninfo);
+            db_patience(db = db_new(captures.conninfo), ANSWER_MS);
         if (!store(db, capture, &f)) {
             auto_lock(&captures.lock);
             captures.lost++;

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* db.c: one connection to PostgreSQL; see db.h. */
 #include "db/db.h"
+#include "db/link.h"
 #include "base/auto.h"
 
-#include <libpq-fe.h>
 #include <string.h>
 
 struct db {
     PGconn *conn; /* NULL while not connected */
     char *conninfo;
+    int64_t patience_ms; /* how long an answer is waited for; 0: without limit */
+    bool late;       /* the last statement was not answered in time */
     bool lost;       /* the last statement broke the connection */
     bool prepared;   /* this connection knows the statement of db_query_often() */
     bool unprepared; /* something in between does not keep prepared statements: they are sent whole */
@@ -26,6 +28,11 @@ struct db *db_new(const char *conninfo)
     struct db *db = xcalloc(1, sizeof *db);
     db->conninfo = xstrdup(conninfo);
     return db;
+}
+
+void db_patience(struct db *db, int64_t ms)
+{
+    db->patience_ms = ms;
 }
 
 static void disconnect(struct db *db)
@@ -78,9 +85,7 @@ bool db_ready(struct db *db, struct fault *f)
     if (db->conn != NULL && PQstatus(db->conn) == CONNECTION_OK)
         return true;
     disconnect(db);
-    const char *const names[] = {"dbname", "fallback_application_name", "connect_timeout", NULL};
-    const char *const texts[] = {db->conninfo, "pollux", "5", NULL};
-    db->conn = PQconnectdbParams(names, texts, 1);
+    db->conn = link_open(db->conninfo, "pollux");
     if (PQstatus(db->conn) == CONNECTION_OK) {
         PQsetNoticeReceiver(db->conn, ignore_notice, NULL);
         return true;
@@ -91,6 +96,11 @@ bool db_ready(struct db *db, struct fault *f)
     f->retry_after_ms = 2000;
     disconnect(db);
     return false;
+}
+
+bool db_connected(const struct db *db)
+{
+    return db->conn != NULL;
 }
 
 bool db_lost(const struct db *db)
@@ -129,13 +139,15 @@ static int means_refused(const char *state)
     return ours ? 400 : 0;
 }
 
+static const char no_answer[] = "the database did not answer in time";
+
 static bool fail(struct db *db, const PGresult *r, struct fault *f)
 {
     const char *state = r != NULL ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
     snprintf(db->sqlstate, sizeof db->sqlstate, "%s", state != NULL ? state : "");
     const char *primary = r != NULL ? PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-    auto_str text = one_line(primary != NULL ? primary : PQerrorMessage(db->conn));
-    db->lost = means_lost(db->conn, db->sqlstate);
+    auto_str text = one_line(db->late ? no_answer : primary != NULL ? primary : PQerrorMessage(db->conn));
+    db->lost = db->late || means_lost(db->conn, db->sqlstate);
     int refused = means_refused(db->sqlstate);
     const char *hint = r != NULL ? PQresultErrorField(r, PG_DIAG_MESSAGE_HINT) : NULL;
     if (!db->lost && refused > 0) {
@@ -160,6 +172,7 @@ static bool succeeded(const PGresult *r)
 static bool begin(struct db *db, struct fault *f)
 {
     db->sqlstate[0] = '\0';
+    db->late = false;
     db->lost = !db_ready(db, f);
     return !db->lost;
 }
@@ -173,11 +186,17 @@ static PGresult *finish(struct db *db, PGresult *r, struct fault *f)
     return NULL;
 }
 
+/* The answer to what was just sent (`ok`: it could be); NULL without one. */
+static PGresult *answer(struct db *db, int ok)
+{
+    return ok ? link_answer(db->conn, db->patience_ms, &db->late) : NULL;
+}
+
 static PGresult *run(struct db *db, const char *sql, int n, const char *const *params, struct fault *f)
 {
     if (!begin(db, f))
         return NULL;
-    return finish(db, PQexecParams(db->conn, sql, n, NULL, params, NULL, NULL, 0), f);
+    return finish(db, answer(db, PQsendQueryParams(db->conn, sql, n, NULL, params, NULL, NULL, 0)), f);
 }
 
 /* A pooler lost the statement (26000) or has another of that name (42P05), or its result has changed since it
@@ -195,12 +214,12 @@ static PGresult *run_prepared(struct db *db, const char *name, const char *sql, 
 {
     PGresult *r = NULL;
     if (!db->prepared && !db->unprepared) {
-        r = PQprepare(db->conn, name, sql, n, NULL);
+        r = answer(db, PQsendPrepare(db->conn, name, sql, n, NULL));
         db->prepared = succeeded(r);
     }
     if (db->prepared) {
         PQclear(r);
-        r = PQexecPrepared(db->conn, name, n, params, NULL, NULL, 0);
+        r = answer(db, PQsendQueryPrepared(db->conn, name, n, params, NULL, NULL, 0));
     }
     if (!db->unprepared && !means_unprepared(r))
         return r;
@@ -247,7 +266,7 @@ struct db_rows *db_query_often(struct db *db, struct fault *f, const char *name,
     if (!begin(db, f))
         return NULL;
     PGresult *r = run_prepared(db, name, sql, n, params);
-    return r != NULL ? (struct db_rows *)finish(db, r, f) : db_query(db, f, sql, n, params);
+    return r != NULL || db->late ? (struct db_rows *)finish(db, r, f) : db_query(db, f, sql, n, params);
 }
 
 static const PGresult *result_of(const struct db_rows *rows)
@@ -300,15 +319,16 @@ static int line_of(const char *script, const PGresult *r)
 
 bool db_script(struct db *db, const char *script, struct fault *f)
 {
-    db->lost = false;
-    if (!db_ready(db, f))
+    if (!begin(db, f))
         return false;
-    auto_result r = PQexec(db->conn, script);
+    auto_result r = answer(db, PQsendQuery(db->conn, script));
     ExecStatusType status = PQresultStatus(r);
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY)
         return true;
-    auto_str text = one_line(PQerrorMessage(db->conn));
+    auto_str text = one_line(db->late ? no_answer : PQerrorMessage(db->conn));
     const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+    if (db->late)
+        disconnect(db);
     snprintf(db->sqlstate, sizeof db->sqlstate, "%s", state != NULL ? state : "");
     int line = line_of(script, r);
     if (line > 0)

@@ -28,8 +28,15 @@ void db_free(struct db *db);
 /* db_new() and a first connection; NULL with a fault when the server cannot be reached. */
 struct db *db_open(const char *conninfo, struct fault *f);
 
+/* From now on an answer is waited for no longer than this, in milliseconds (0, as at first: without limit). What is
+ * not answered by then counts as a lost connection: it may have been done, and may still be under way. */
+void db_patience(struct db *db, int64_t ms);
+
 /* Connects unless connected. False with FAULT_UNAVAILABLE and the reason in `meant`. */
 bool db_ready(struct db *db, struct fault *f);
+
+/* Whether there is a connection, as far as is known. */
+bool db_connected(const struct db *db);
 
 /* Whether the last statement failed because the connection was lost. */
 bool db_lost(const struct db *db);

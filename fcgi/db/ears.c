@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* ears.c: a connection that only listens; see ears.h. */
 #include "db/ears.h"
+#include "db/link.h"
 #include "base/auto.h"
 #include "base/clock.h"
 
 #include <errno.h>
-#include <libpq-fe.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { AGAIN_MS = 5000 }; /* after a failure the next attempt to connect is made no sooner */
+enum {
+    AGAIN_MS = 5000,  /* after a failure the next attempt to connect is made no sooner */
+    LISTEN_MS = 3000, /* how long the server may take to say that we are heard */
+};
 
 struct ears {
     char *conninfo;
@@ -62,7 +65,8 @@ static bool listen_on(struct ears *e, const char *channel)
 {
     auto_buf sql = {0};
     buf_printf(&sql, "listen %s", channel);
-    PGresult *r = PQexec(e->conn, buf_str(&sql));
+    bool late = false;
+    PGresult *r = PQsendQuery(e->conn, buf_str(&sql)) ? link_answer(e->conn, LISTEN_MS, &late) : NULL;
     bool ok = PQresultStatus(r) == PGRES_COMMAND_OK;
     PQclear(r);
     return ok;
@@ -70,9 +74,7 @@ static bool listen_on(struct ears *e, const char *channel)
 
 static bool connect_now(struct ears *e)
 {
-    const char *const names[] = {"dbname", "fallback_application_name", "connect_timeout", NULL};
-    const char *const texts[] = {e->conninfo, "pollux ears", "3", NULL};
-    e->conn = PQconnectdbParams(names, texts, 1);
+    e->conn = link_open(e->conninfo, "pollux ears");
     bool ok = PQstatus(e->conn) == CONNECTION_OK;
     if (ok)
         PQsetNoticeReceiver(e->conn, ignore_notice, NULL);

@@ -25,6 +25,9 @@ enum {
     CROWD = 4,
     /* How long a request waits for a database that is away, and how often it tries. */
     OUTAGE_MS = 5000,
+    /* How long an answer of the database is waited for: somewhat longer than locks are (lock_timeout in roles.sql),
+     * so that it is the server who gives up first, unless it is out of reach. */
+    ANSWER_MS = 12000,
     OUTAGE_PAUSE_MS = 200,
     /* A waiting request asks at least this often: its place in the queue is a short lease. */
     TURN_MS = 1500,
@@ -65,7 +68,7 @@ bool ledger_start(const struct ledger_options *o, struct fault *f)
     ledger.all_n = ledger.free_n = o->connections;
     ledger.dbs = xcalloc((size_t)o->connections, sizeof *ledger.dbs);
     for (int i = 0; i < o->connections; i++)
-        ledger.dbs[i] = db_new(o->conninfo);
+        db_patience(ledger.dbs[i] = db_new(o->conninfo), ANSWER_MS);
     return settle_start(o, f);
 }
 
@@ -131,10 +134,14 @@ struct db *ledger_take(struct fault *f)
     return ledger.dbs[--ledger.free_n];
 }
 
-/* With the lock held. Somebody who waits for a connection, or the first in the queue, goes on with it. */
+/* With the lock held. Somebody who waits for a connection, or the first in the queue, goes on with it. One that could
+ * not be made (the server may have no more to give) is the last that is tried again. */
 static void give_back(struct db *db)
 {
-    ledger.dbs[ledger.free_n++] = db;
+    int at = db_connected(db) ? ledger.free_n : 0;
+    memmove(ledger.dbs + at + 1, ledger.dbs + at, (size_t)(ledger.free_n - at) * sizeof *ledger.dbs);
+    ledger.dbs[at] = db;
+    ledger.free_n++;
     pthread_cond_signal(&ledger.freed);
     if (ledger.first != NULL)
         pthread_cond_signal(&ledger.first->changed);

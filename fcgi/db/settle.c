@@ -30,9 +30,11 @@ enum {
     BEAT_MS = 1000,
     FIRST_BEAT_MS = 1000,
     VITALS_EVERY = 5, /* heartbeats */
+    REPLAY_MS = 20 * 1000, /* how often is looked whether another worker had to leave something behind */
     PAUSE_MIN_MS = 100,
     PAUSE_MAX_MS = 2000,
     STOP_MS = 3000,
+    ANSWER_MS = 12000, /* as in ledger.c; shorter than it takes to be declared dead (pollux.worker_sweep) */
 };
 
 /* Settlements as JSON texts, each owned. */
@@ -137,23 +139,49 @@ static bool write_all(int fd, const char *p, size_t n)
     return true;
 }
 
-/* Appends settlements, a line each, to SPOOL/WORKER.jsonl (or .rejected) and syncs. */
-static bool spool(char *const *texts, size_t n, const char *suffix)
+/* Opens a file to append to and holds it: whoever settles what is in it holds it too, and removes it then. */
+static int open_spool(const char *path)
 {
-    auto_buf path = {0}, lines = {0};
+    for (;;) {
+        struct stat st;
+        int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0660);
+        if (fd < 0 || flock(fd, LOCK_EX) != 0 || fstat(fd, &st) != 0 || st.st_nlink > 0)
+            return fd;
+        close(fd); /* it was removed meanwhile */
+    }
+}
+
+/* A line, or none: half of one would spoil the next. */
+static bool spool_line(int fd, const char *text)
+{
+    auto_buf line = {0};
+    off_t before = lseek(fd, 0, SEEK_END);
+    buf_printf(&line, "%s\n", text);
+    if (write_all(fd, buf_str(&line), line.n))
+        return true;
+    int why = errno;
+    if (ftruncate(fd, before) != 0)
+        log_error("half a line was left in the spool: %s", strerror(errno));
+    errno = why;
+    return false;
+}
+
+/* Appends settlements, a line each, to SPOOL/WORKER.jsonl (or .rejected) and syncs. */
+static void spool(char *const *texts, size_t n, const char *suffix)
+{
+    auto_buf path = {0};
+    size_t kept = 0;
     buf_printf(&path, "%s/%s.%s", settle.spool_dir, settle.worker_id, suffix);
-    for (size_t i = 0; i < n; i++)
-        buf_printf(&lines, "%s\n", texts[i]);
     mkdir(settle.spool_dir, 0770);
-    int fd = open(buf_str(&path), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0660);
-    bool ok = fd >= 0 && write_all(fd, buf_str(&lines), lines.n) && fsync(fd) == 0;
-    if (!ok)
-        log_error("cannot write %s: %s; %zu settlements are lost", buf_str(&path), strerror(errno), n);
-    else
-        log_warn("%zu settlements are kept in %s", n, buf_str(&path));
+    int fd = open_spool(buf_str(&path));
+    while (fd >= 0 && kept < n && spool_line(fd, texts[kept]))
+        kept++;
+    if (kept < n || fsync(fd) != 0)
+        log_error("cannot write %s: %s; %zu settlements are lost", buf_str(&path), strerror(errno), n - kept);
+    if (kept > 0)
+        log_warn("%zu settlements are kept in %s", kept, buf_str(&path));
     if (fd >= 0)
         close(fd);
-    return ok;
 }
 
 /* ------------------------------------------------------------------ settling */
@@ -243,21 +271,30 @@ static void put_back(struct batch *b)
 
 /* ------------------------------------------------------------------ replay */
 
-static bool replay_lines(FILE *in)
+/* The next lines of a spool, up to BATCH; false at its end. */
+static bool read_lines(FILE *in, struct batch *ret)
 {
     auto_str line = NULL;
     size_t cap = 0;
-    while (getline(&line, &cap, in) >= 0) {
+    while (ret->n < BATCH && getline(&line, &cap, in) >= 0) {
         line[strcspn(line, "\n")] = '\0';
         json_auto_t *whole = json_loads(line, 0, NULL);
-        if (whole == NULL)
-            continue; /* the last line of a file that was being written when the machine went down */
-        char *texts[] = {line};
-        const struct batch one = {.texts = texts, .n = 1};
-        if (!settle_batch(&one))
+        if (whole != NULL) /* else: the last line of a file that was being written when the machine went down */
+            batch_add(ret, xstrdup(line));
+    }
+    return ret->n > 0;
+}
+
+/* Many at a time: heartbeats wait for this. */
+static bool replay_lines(FILE *in)
+{
+    for (;;) {
+        auto_batch lines = {0};
+        if (!read_lines(in, &lines))
+            return true;
+        if (!settle_batch(&lines))
             return false;
     }
-    return true;
 }
 
 /* One worker takes a file; the lock vanishes with the process, and settling twice does no harm. */
@@ -270,6 +307,7 @@ static void replay_file(const char *path)
         log_info("settled what was kept in %s", path);
 }
 
+/* What this or another worker of this host could not settle when it was stopped. */
 static void replay(void)
 {
     DIR *dir = opendir(settle.spool_dir);
@@ -419,8 +457,7 @@ static void finish(void)
 static void *settle_main(void *arg)
 {
     (void)arg;
-    int64_t next_beat = 0, pause = PAUSE_MIN_MS;
-    bool replayed = false;
+    int64_t next_beat = 0, next_replay = 0, pause = PAUSE_MIN_MS;
     for (bool stop = false; !stop;) {
         bool well = true;
         if (clock_ms() >= next_beat || take_refresh()) {
@@ -428,9 +465,9 @@ static void *settle_main(void *arg)
             note_asked();
             next_beat = clock_ms() + BEAT_MS;
         }
-        if (well && !replayed) {
+        if (well && clock_ms() >= next_replay) {
             replay();
-            replayed = true;
+            next_replay = clock_ms() + REPLAY_MS;
         }
         auto_batch batch = {0};
         if (well)
@@ -454,6 +491,7 @@ bool settle_start(const struct ledger_options *o, struct fault *f)
 {
     settle.settings = json_object();
     settle.db = db_new(o->conninfo);
+    db_patience(settle.db, ANSWER_MS);
     settle.worker_id = xstrdup(o->worker_id);
     settle.spool_dir = xstrdup(o->spool_dir);
     settle.version = xstrdup(o->version);

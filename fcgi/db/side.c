@@ -7,7 +7,11 @@
 #include <string.h>
 #include <time.h>
 
-enum { SIDES = 3, WAIT_S = 8 };
+enum {
+    SIDES = 3,
+    WAIT_S = 8,
+    ANSWER_MS = 120 * 1000, /* the server's statement_timeout is shorter, where the role has one */
+};
 
 static struct {
     pthread_mutex_t lock;
@@ -51,7 +55,9 @@ static struct db *take(struct fault *f)
     if (side.idle_n > 0)
         return side.idle[--side.idle_n];
     side.more--;
-    return db_new(side.conninfo);
+    struct db *db = db_new(side.conninfo);
+    db_patience(db, ANSWER_MS);
+    return db;
 }
 
 static void give(struct db *db)

@@ -19,6 +19,7 @@
 
 enum {
     LEAVE_MS = 5000,
+    CHORE_MS = 11 * 60 * 1000, /* its statement_timeout, see below, and a little */
     CALL_MS = 20 * 1000,       /* how often is looked whether pg_cron has to be called */
     CALLED_MS = 75 * 1000,     /* and how long it gets to come then: it does so every minute */
 };
@@ -41,6 +42,7 @@ static void *chores_main(void *arg)
     (void)arg;
     struct fault f = {0};
     struct db *db = db_new(chores.conninfo);
+    db_patience(db, CHORE_MS);
     if (!db_script(db, one_chore, &f))
         log_warn("maintenance: %s %s", f.said, f.meant);
     db_free(db);

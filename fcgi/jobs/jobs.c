@@ -28,6 +28,7 @@ enum {
     HELP_MS = 500,
     HOLD_MS = 5000, /* how often leases are prolonged, which last 20 s */
     STACK = 512 * 1024,
+    ANSWER_MS = 12 * 1000, /* leases have to be prolonged */
     HTTP_MS = 60 * 1000, /* the longest that one call may take */
     BODY_MAX = 1024 * 1024,
 };
@@ -375,6 +376,7 @@ static void begin(const struct jobs_options *o)
     jobs.at_once = o->at_once;
     jobs.leaving = o->leaving;
     jobs.db = db_new(o->conninfo);
+    db_patience(jobs.db, ANSWER_MS);
     jobs.ears = ears_new(o->conninfo, channels, sizeof channels / sizeof *channels);
     atomic_store(&jobs.ending, false);
 }

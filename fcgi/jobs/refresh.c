@@ -29,6 +29,7 @@ bool refresh_run(struct job *job, struct fault *f)
     struct db *db = db_open(conf.database, f); /* it is held while Google is asked */
     if (db == NULL)
         return false;
+    db_patience(db, REFRESH_MS);
     bool force = json_is_true(json_object_get(job->detail, "force"));
     enum account_trouble trouble = (force ? account_refresh : account_tend)(db, strtoll(job->subject, NULL, 10),
                                                                            clock_ms() + REFRESH_MS, &told);

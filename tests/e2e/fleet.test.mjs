@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// Two hosts on one database, the second by a wire of the test's own: what is cut, stalled, paused or refused there
+// hangs nothing, loses nothing, and is over when its cause is.
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { startFleet, startWire } from '../lib/fleet.mjs';
+import { projects } from '../lib/sim.mjs';
+import { startLoad, stopLoads, sums } from '../lib/load.mjs';
+import { pooled, waitFor } from '../lib/wait.mjs';
+
+const model = 'gemini-2.5-flash';
+const unary = `/v1beta/models/${model}:generateContent`;
+const stream = `/v1beta/models/${model}:streamGenerateContent?alt=sse`;
+const chat = '/v1/chat/completions';
+const body = { contents: [{ role: 'user', parts: [{ text: 'hello' }] }] };
+const chatBody = { model, messages: [{ role: 'user', content: 'hello' }] };
+const slowly = (chunks, delay) => ({ contents: [{ role: 'user', parts: [{ text: `[[sim:chunks=${chunks},delay=${delay}]] hello` }] }] });
+
+let fleet, one, two, wire, start;
+before(async () => {
+  fleet = await startFleet(2, { first: { sim: { projects: projects(6), latency_ms: 5 } },
+    database: async (i, home) => (wire = await startWire(home)).conninfo });
+  [one, two] = fleet.hosts;
+});
+beforeEach(async () => { start = await sums(one); });
+afterEach(stopLoads);
+after(async () => {
+  await fleet?.stop();
+  await wire?.stop();
+});
+
+const superuser = (query) => one.sql(query, 'postgres');
+const served = (host) => waitFor('the host to serve again', async () => (await host.send(unary, { body })).status === 200, { timeout: 30_000 });
+
+// An answer is a whole one, or a 503 that its dialect knows and that says when to come again.
+function assertWellFormed(answer, dialect) {
+  if (answer.status === 200) return assert.ok(answer.complete);
+  assert.equal(answer.status, 503, answer.text);
+  assert.ok(Number(answer.headers['retry-after']) >= 1);
+  const { error } = answer.json();
+  return assert.equal(dialect === 'openai' ? error.type : error.status, dialect === 'openai' ? 'server_error' : 'UNAVAILABLE');
+}
+
+// What was granted and could not be told any more stays counted; it was not used.
+async function assertBalanced(seen) {
+  const found = await sums(one, start);
+  const all = JSON.stringify({ seen, found });
+  assert.deepEqual([found.requests.ok, found.attempts.ok, found.admitted, found.requests.lost ?? 0], [seen.ok, seen.ok, seen.ok, 0], all);
+  assert.ok(found.counted >= found.calls && found.counted - found.calls <= (found.requests.unavailable ?? 0), all);
+}
+
+test('a network to the database that goes silent holds nobody up for long, and is found again when it is back', async () => {
+  const load = startLoad(4, () => two.send(unary, { body }));
+  await load.reached(50);
+  wire.stall();
+  const began = performance.now();
+  const answers = await Promise.all([two.send(unary, { body }), two.send(chat, { body: chatBody }), two.send(stream, { body }), one.send(unary, { body })]);
+  const took = performance.now() - began;
+  assert.deepEqual(answers.map((answer) => answer.status), [503, 503, 503, 200]);
+  answers.forEach((answer, i) => assertWellFormed(answer, i === 1 ? 'openai' : 'native'));
+  assert.ok(took < 25_000, `answered after ${took} ms`);
+  wire.mend();
+  const before = load.seen.ok;
+  await load.reached(before + 50);
+  const seen = await load.stop();
+  assert.equal(seen.broken, 0, JSON.stringify(seen));
+  await assertBalanced({ ...seen, ok: seen.ok + 1 });
+});
+
+test('a network that is cut under load: streams go on, no answer is malformed, and all sums agree', async () => {
+  const streams = pooled(5, 5, () => two.send(stream, { body: slowly(20, 100) }));
+  await waitFor('the streams to run', async () => (await one.sim.stats()).open === 5);
+  const answers = [];
+  const load = startLoad(8, async (n) => {
+    const answer = await two.send(n % 2 ? unary : chat, { body: n % 2 ? body : chatBody });
+    answers.push([answer, n % 2 ? 'native' : 'openai']);
+    return answer;
+  });
+  await load.reached(50);
+  for (let i = 0; i < 3; i++) {
+    wire.cut();
+    await waitFor('nobody to be connected', () => wire.pairs === 0);
+    wire.mend();
+    await load.reached(load.seen.ok + 30);
+  }
+  const seen = await load.stop();
+  const whole = (await streams).filter((answer) => answer.complete && answer.text.includes('"finishReason"'));
+  assert.equal(whole.length, 5);
+  answers.forEach(([answer, dialect]) => assertWellFormed(answer, dialect));
+  await assertBalanced({ ...seen, ok: seen.ok + 5 });
+});
+
+test('connections that the database has no more of are not tried again while others are there', async () => {
+  wire.cut();
+  wire.mend();
+  await served(two);
+  wire.slow(400);
+  const lock = superuser('begin; lock table pollux.open_request; select pg_sleep(0.3); commit');
+  await waitFor('the lock', async () => (await superuser("select 1 from pg_locks where mode = 'AccessExclusiveLock' and relation = 'pollux.open_request'::regclass")).length > 0);
+  const opened = wire.opened;
+  const crowd = await pooled(12, 12, () => two.send(unary, { body }));
+  await lock;
+  assert.ok(wire.opened > opened, 'more connections were asked for');
+  const times = [];
+  for (let i = 0; i < 10; i++) {
+    const began = performance.now();
+    assert.equal((await two.send(unary, { body })).status, 200);
+    times.push(performance.now() - began);
+  }
+  wire.mend();
+  assert.deepEqual([...new Set(crowd.map((answer) => answer.status))], [200]);
+  assert.ok(Math.max(...times) < 200, times.map(Math.round).join(' '));
+  await assertBalanced({ ok: 23 });
+});
