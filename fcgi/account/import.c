@@ -69,11 +69,11 @@ static json_t *account_of(const struct newcomer *n)
     char print[VAULT_HEX_MAX];
     fingerprint_of(n, print);
     json_t *account = json_pack(
-        "{s:s, s:o, s:o, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s?}", "fingerprint", print, "sealed",
+        "{s:s, s:o, s:o, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s?}", "fingerprint", print, "sealed",
         seal(SEAL_REFRESH, print, n->refresh), "access", seal(SEAL_ACCESS, print, n->access), "expires_s",
         (json_int_t)n->expires_s, "email", n->email, "upstream", n->upstream, "google_project",
         n->project != NULL ? n->project : "", "scopes", n->scopes, "label", n->label != NULL ? n->label : "",
-        "client_id", n->client_id, "actor", n->actor);
+        "client_id", n->client_id, "actor", n->actor, "remote", n->remote);
     if (n->client_secret != NULL)
         json_object_set_new(account, "client_secret", seal(SEAL_CLIENT, n->client_id, n->client_secret));
     return account;
@@ -215,6 +215,7 @@ static bool import_file(struct db *db, const struct file *file, const struct acc
         .project = wish->project != NULL ? wish->project : file->project,
         .label = wish->label,
         .actor = wish->actor,
+        .remote = wish->remote,
         .email = t.email,
         .refresh = t.refresh.n > 0 ? buf_str(&t.refresh) : file->refresh,
         .access = buf_str(&t.access),

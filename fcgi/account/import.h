@@ -21,7 +21,8 @@ struct account_wish {
     const char *upstream; /* "gemini" (NULL too) or "code_assist" */
     const char *project;  /* Google Cloud project; NULL: from the file, the map, or Code Assist */
     const char *label;
-    const char *actor; /* who asks, for the audit; NULL: the command line */
+    const char *actor;    /* who asks, for the audit; NULL: the command line */
+    const char *remote;   /* from which address; NULL with actor */
 };
 
 /* Takes an account out of a file: oauth_creds.json, authorized_user, or {"token": {...}, "project_id", "email"}.
@@ -58,6 +59,7 @@ struct account_answer {
     const char *state, *code; /* NULL: not given */
     const char *error;        /* instead of a code: "access_denied" */
     const char *browser_hash; /* of the browser that came back, or NULL */
+    const char *remote;       /* the address that it came from, for the audit; NULL: the command line */
 };
 
 /* Ends a login: *ret is the account, as for account_import(). A login can be ended once. */

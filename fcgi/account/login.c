@@ -100,7 +100,8 @@ bool account_login_begin(struct db *db, const struct account_login *login, json_
 
 /* ------------------------------------------------------------------ the end */
 
-static bool exchange(struct db *db, const json_t *login, const char *code, json_t **ret, struct fault *f)
+static bool exchange(struct db *db, const json_t *login, const struct account_answer *a, json_t **ret,
+                     struct fault *f)
 {
     auto_secret verifier = {0}, secret = {0};
     char says[OAUTH_SAYS_MAX];
@@ -110,7 +111,7 @@ static bool exchange(struct db *db, const json_t *login, const char *code, json_
         return false;
     struct oauth_tokens t = {0};
     const struct oauth_client c = {.id = client_id, .secret = buf_str(&secret)};
-    enum oauth_end end = oauth_exchange(&c, code, text_at(login, "redirect_uri"), buf_str(&verifier), &t, says);
+    enum oauth_end end = oauth_exchange(&c, a->code, text_at(login, "redirect_uri"), buf_str(&verifier), &t, says);
     bool ok = newcomer_fault(end, says, f);
     if (ok && t.refresh.n == 0)
         ok = fault_set(f, FAULT_BAD_REQUEST, "Google gave no refresh token: remove this application's access in "
@@ -122,6 +123,7 @@ static bool exchange(struct db *db, const json_t *login, const char *code, json_
         .project = *project != '\0' ? project : NULL,
         .label = text_at(login, "label"),
         .actor = text_at(login, "actor"),
+        .remote = a->remote,
         .email = t.email,
         .refresh = buf_str(&t.refresh),
         .access = buf_str(&t.access),
@@ -148,7 +150,7 @@ static bool end_login(struct db *db, const json_t *login, const struct account_a
         return denied(a->error, f);
     if (a->code == NULL || *a->code == '\0' || strlen(a->code) > 2000)
         return fault_set(f, FAULT_BAD_REQUEST, "there is no code in it: paste the whole address, or the code alone");
-    return exchange(db, login, a->code, ret, f);
+    return exchange(db, login, a, ret, f);
 }
 
 bool account_login_end(struct db *db, const struct account_answer *a, json_t **ret, struct fault *f)

@@ -22,7 +22,7 @@ void newcomer_client_free(struct newcomer_client *c);
 
 /* An account whose tokens have just come from Google. The texts are borrowed. */
 struct newcomer {
-    const char *upstream, *project, *label, *actor, *email;
+    const char *upstream, *project, *label, *actor, *remote, *email;
     const char *refresh, *access, *scopes;
     int64_t expires_s;
     const char *client_id;

@@ -97,7 +97,8 @@ bool admin_enter(const struct request *r, const char *least, struct actor *ret, 
         return false;
     }
     copy(ret->kind, sizeof ret->kind, who, "kind");
-    copy(ret->name, sizeof ret->name, who, "name");
+    size_t n = strcmp(ret->kind, "token") == 0 ? (size_t)snprintf(ret->name, sizeof ret->name, "token ") : 0;
+    copy(ret->name + n, sizeof ret->name - n, who, "name");
     copy(ret->role, sizeof ret->role, who, "role");
     return true;
 }

@@ -85,7 +85,7 @@ static bool enter_by_password(const struct request *r, struct actor *ret, struct
     if (!side_enter(hash, "operator", &who, f))
         return false;
     const char *name = text_at(who, "name");
-    snprintf(ret->name, sizeof ret->name, "%s", name != NULL ? name : "");
+    snprintf(ret->name, sizeof ret->name, "token %s", name != NULL ? name : "");
     return true;
 }
 
@@ -166,7 +166,7 @@ void oauth_status(struct request *r, const struct uri *u)
 
 /* ------------------------------------------------------------------ the end */
 
-static bool end_by_hand(const json_t *body, json_t **ret, struct fault *f)
+static bool end_by_hand(const struct request *r, const json_t *body, json_t **ret, struct fault *f)
 {
     const char *pasted = text_at(body, "url") != NULL ? text_at(body, "url") : text_at(body, "code");
     auto_str state = NULL;
@@ -174,18 +174,19 @@ static bool end_by_hand(const json_t *body, json_t **ret, struct fault *f)
     auto_str error = NULL;
     account_read_pasted(pasted, &state, &code, &error);
     const struct account_answer answer = {
-        .session = text_at(body, "session"), .state = state, .code = code, .error = error};
+        .session = text_at(body, "session"), .state = state, .code = code, .error = error, .remote = r->remote};
     return account_login_end(NULL, &answer, ret, f);
 }
 
 /* The file may be the body itself, or a member of it, as text or as it is. */
-static bool import(const char *actor, const json_t *body, const struct buf *text, json_t **ret, struct fault *f)
+static bool import(const struct request *r, const char *actor, const json_t *body, const struct buf *text, json_t **ret, struct fault *f)
 {
     const json_t *file = json_object_get(body, "credentials");
     const struct account_wish wish = {.upstream = text_at(body, "upstream"),
                                       .project = text_at(body, "project"),
                                       .label = text_at(body, "label"),
-                                      .actor = actor};
+                                      .actor = actor,
+                                      .remote = r->remote};
     if (file == NULL)
         return account_import(NULL, buf_str(text), text->n, &wish, ret, f);
     auto_secret copy = {0};
@@ -208,9 +209,9 @@ void oauth_import(struct request *r, const struct uri *u)
     if (admin_enter(r, "operator", &who, &f) && read_body(r, &body, &text, &f)) {
         bool by_hand = text_at(body, "url") != NULL || text_at(body, "code") != NULL;
         if (by_hand)
-            end_by_hand(body, &account, &f);
+            end_by_hand(r, body, &account, &f);
         else
-            import(who.name, body, &text, &account, &f);
+            import(r, who.name, body, &text, &account, &f);
     }
     refuse_or_answer(r, &f, account);
 }
@@ -316,7 +317,8 @@ void oauth_callback(struct request *r, const struct uri *u)
     const struct account_answer answer = {.state = given(u, "state", &state),
                                           .code = given(u, "code", &code),
                                           .error = given(u, "error", &error),
-                                          .browser_hash = cookie_hash(r, hash)};
+                                          .browser_hash = cookie_hash(r, hash),
+                                          .remote = r->remote};
     if (!account_login_end(NULL, &answer, &account, &f)) {
         failure_page(r, &f);
         return;

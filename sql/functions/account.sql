@@ -47,12 +47,13 @@ drop function if exists admin.oauth_client_set(text, text, text);
 create or replace function admin.oauth_client_set(p_client_id text, p_secret text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
+    v_was jsonb := admin.oauth_client_show() - 'accounts';
     v_id bigint := pollux.oauth_client_put(p_client_id, p_secret);
 begin
     update pollux.oauth_client set preferred = false where preferred and id <> v_id;
     update pollux.oauth_client set preferred = true where id = v_id;
     update pollux.account set refresh_after = null, failures = 0 where oauth_client_id = v_id;
-    perform pollux.audit(null, 'oauth_client.set', p_client_id, null, null);
+    perform pollux.audit(null, 'oauth_client.set', p_client_id, v_was, admin.oauth_client_show() - 'accounts');
     return admin.oauth_client_show();
 end
 $$;
@@ -80,7 +81,7 @@ begin
     where o.preferred and not exists (select from pollux.account a where a.oauth_client_id = o.id);
     update pollux.oauth_client set preferred = false where preferred;
     if v_was is not null then
-        perform pollux.audit(null, 'oauth_client.remove', v_was ->> 'client_id', null, null);
+        perform pollux.audit(null, 'oauth_client.remove', v_was ->> 'client_id', v_was - 'accounts', null);
     end if;
     return v_was;
 end
@@ -170,6 +171,7 @@ create or replace function admin.account_map(p_email text, p_project text) retur
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_email text := lower(p_email);
+    v_was text := (select google_project from pollux.account_project where email = lower(p_email));
 begin
     if v_email is not null and v_email !~ '^[^@[:space:][:cntrl:]]+@[^@[:space:][:cntrl:]]+$' then
         raise exception '"%" is no e-mail address', p_email using errcode = 'invalid_parameter_value';
@@ -180,8 +182,9 @@ begin
     elsif v_email is not null then
         delete from pollux.account_project where email = v_email;
     end if;
-    if v_email is not null then
-        perform pollux.audit(null, 'account.map', v_email, null, jsonb_build_object('google_project', p_project));
+    if v_email is not null and v_was is distinct from p_project then
+        perform pollux.audit(null, 'account.map', v_email, jsonb_build_object('google_project', v_was),
+                             jsonb_build_object('google_project', p_project));
     end if;
     if p_project is not null then
         perform pollux.audit_pause(true); -- what follows from it is not told again
@@ -301,14 +304,17 @@ begin
         refreshed_at = excluded.refreshed_at, failures = 0, refresh_after = null, lease = null, lease_until = null,
         setup_at = null;
     perform pollux.quota_refresh(array[(select project_id from pollux.credential where id = v_id)]);
-    perform pollux.audit(nullif(p ->> 'actor', ''), 'account.add', coalesce(v_email, v_id::text), null,
+    if p ->> 'actor' <> '' then
+        perform pollux.actor_set(p ->> 'actor', p ->> 'remote');
+    end if;
+    perform pollux.audit(null, 'account.add', coalesce(v_email, v_id::text), null,
                          jsonb_build_object('id', v_id, 'upstream', v_upstream, 'new', v_new));
     return jsonb_build_object('new', v_new) || api.account_show(v_id);
 end
 $$;
 comment on function api.account_add(jsonb) is
     'Stores an account: {fingerprint, sealed (refresh token), access, all hexadecimal, expires_s, email, upstream, '
-    'google_project, scopes, label, actor, client_id, client_secret (sealed, if it has to be stored)}. One known by '
+    'google_project, scopes, label, actor and remote (who, from which address), client_id, client_secret (sealed, if it has to be stored)}. One known by '
     'its fingerprint gets the new tokens and is back in. For Code Assist it stays out until account_ready. Answers '
     'it with {new}.';
 

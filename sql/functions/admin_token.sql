@@ -127,7 +127,7 @@ begin
         return null;
     elsif t.revoked_at is null then
         update pollux.admin_token set revoked_at = pollux.now() where id = t.id returning * into t;
-        perform pollux.audit(null, 'token.revoke', t.name, jsonb_build_object('role', t.role), null);
+        perform pollux.audit(null, 'token.revoke', t.name, '{"revoked_at": null}', jsonb_build_object('revoked_at', t.revoked_at));
     end if;
     return pollux.admin_token_json(t);
 end

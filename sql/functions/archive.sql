@@ -73,9 +73,11 @@ begin
     if c.id is null then
         return null;
     end if;
-    perform pollux.credential_event(c, 'dead', 'restored from the archive');
-    update pollux.credential set removed_at = null, archived_at = null where id = p_id;
-    return admin.credential_set_enabled(p_id, true);
+    update pollux.credential set removed_at = null, archived_at = null, enabled = true, gone_at = null, dead_reason = null,
+                                 dead_at = null, probe_at = null, rest_until = null, revived_at = pollux.now()
+    where id = p_id;
+    perform pollux.credential_event(c, 'ready', 'restored from the archive');
+    return admin.credential_reset(p_id);
 end
 $$;
 comment on function admin.credential_restore(bigint) is

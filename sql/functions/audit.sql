@@ -72,6 +72,7 @@ create or replace function pollux.audit_verb(p_op text, p_keys text[], p_old jso
 language sql immutable as $$
     select case when p_op = 'INSERT' then 'add' when p_op = 'DELETE' then 'remove'
                 when 'removed_at' = any (p_keys) then case when p_new ->> 'removed_at' is null then 'restore' else 'remove' end
+                when 'archived_at' = any (p_keys) and p_new ->> 'archived_at' is null then 'purge'
                 when 'revoked_at' = any (p_keys) then 'revoke'
                 when 'password_at' = any (p_keys) then 'password'
                 when 'enabled' = any (p_keys) then case when (p_new ->> 'enabled')::boolean then 'enable' else 'disable' end
@@ -124,7 +125,7 @@ call pollux.audit_table('pollux.client', 'client', 'name', 'name rpm tpm daily_t
 call pollux.audit_table('pollux.credential', 'credential', 'id',
                         'project_id label priority enabled removed_at archived_at notes tags proxy_hint');
 call pollux.audit_table('pollux.model', 'model', 'name',
-                        pollux.audit_columns('pollux.model', 'created_at updated_at'));
+                        pollux.audit_columns('pollux.model', 'created_at updated_at traits'));
 call pollux.audit_table('pollux.model_alias', 'alias', 'alias', 'model');
 call pollux.audit_table('pollux.admin', 'admin', 'name', 'name role disabled_at password_at');
 call pollux.audit_table('pollux.setting', 'setting', 'name', 'value');

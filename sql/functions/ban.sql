@@ -94,6 +94,9 @@ create or replace function admin.ban_add(p_net text, p_reason text, p_ends times
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_ends timestamptz := coalesce(p_ends, pollux.now() + interval '1 day');
+    v_net cidr := pollux.ban_net(p_net);
+    v_was jsonb := (select pollux.ban_json(b) from pollux.ban b where net = v_net and ends_at > pollux.now());
+    v_ban jsonb;
 begin
     if v_ends <= pollux.now() then
         raise exception 'that is in the past: %', v_ends using errcode = 'invalid_parameter_value';
@@ -102,8 +105,9 @@ begin
     elsif p_reason ~ '[[:cntrl:]]' or length(p_reason) > 200 then
         raise exception 'a reason has up to 200 characters' using errcode = 'invalid_parameter_value';
     end if;
-    return pollux.ban_json(pollux.ban_put(pollux.ban_net(p_net), coalesce(nullif(p_reason, ''), 'by hand'),
-                                          false, v_ends));
+    v_ban := pollux.ban_json(pollux.ban_put(v_net, coalesce(nullif(p_reason, ''), 'by hand'), false, v_ends));
+    perform pollux.audit(null, 'ban.add', v_ban ->> 'net', v_was, v_ban);
+    return v_ban;
 end
 $$;
 comment on function admin.ban_add(text, text, timestamptz) is
@@ -121,6 +125,7 @@ begin
         return null;
     end if;
     perform pollux.event('ban_lifted', to_jsonb(b));
+    perform pollux.audit(null, 'ban.lift', pollux.ban_json(b) ->> 'net', pollux.ban_json(b), null);
     return pollux.ban_json(b);
 end
 $$;

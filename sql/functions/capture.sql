@@ -186,7 +186,9 @@ declare
 begin
     delete from pollux.capture;
     get diagnostics v_rows = row_count;
-    perform pollux.audit(null, 'capture.clear', v_rows || ' captures', null, null);
+    if v_rows > 0 then
+        perform pollux.audit(null, 'capture.clear', v_rows || ' captures', null, null);
+    end if;
     return jsonb_build_object('deleted', v_rows);
 end
 $$;

@@ -106,6 +106,19 @@ comment on function pollux.client_json(pollux.client) is
 
 drop function if exists admin.client_add(text, text, text, integer, bigint, bigint, text[], timestamptz);
 
+create or replace function pollux.client_name_check(p_name text) returns void
+language plpgsql stable as $$
+begin
+    if coalesce(p_name, '') !~ '^[^[:cntrl:]]{1,100}$' then
+        raise exception 'a client needs a name of 1 to 100 characters'
+            using errcode = 'invalid_parameter_value';
+    elsif exists (select from pollux.client where name = p_name) then
+        raise exception 'there is a client named "%" already', p_name using errcode = 'unique_violation';
+    end if;
+end
+$$;
+comment on function pollux.client_name_check(text) is 'An error if no client can get this name.';
+
 create or replace function admin.client_add(
     p_name text, p_hash text, p_hint text, p_rpm bigint, p_tpm bigint, p_daily_tokens bigint,
     p_models text[], p_expires timestamptz
@@ -114,12 +127,8 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 declare
     c pollux.client;
 begin
-    if coalesce(p_name, '') !~ '^[^[:cntrl:]]{1,100}$' then
-        raise exception 'a client needs a name of 1 to 100 characters'
-            using errcode = 'invalid_parameter_value';
-    elsif exists (select from pollux.client where name = p_name) then
-        raise exception 'there is a client named "%" already', p_name using errcode = 'unique_violation';
-    elsif p_rpm > 2147483647 then
+    perform pollux.client_name_check(p_name);
+    if p_rpm > 2147483647 then
         raise exception 'rpm must be a whole number from 0 to 2147483647, or null'
             using errcode = 'invalid_parameter_value';
     elsif p_expires <= pollux.now() then
@@ -157,13 +166,17 @@ declare
     v_field text;
 begin
     select k into v_field from jsonb_object_keys(p_patch) k
-    where k not in ('rpm', 'tpm', 'daily_tokens', 'models', 'expires_at', 'expires_in') limit 1;
+    where k not in ('name', 'rpm', 'tpm', 'daily_tokens', 'models', 'expires_at', 'expires_in') limit 1;
     if v_field is not null then
         raise exception 'a client has no "%"', v_field using errcode = 'invalid_parameter_value';
     end if;
     select * into c from pollux.client where id = pollux.client_named(p_id_or_name) for no key update;
     if c.id is null then
         return null;
+    end if;
+    if p_patch ->> 'name' <> c.name then
+        perform pollux.client_name_check(p_patch ->> 'name');
+        c.name := p_patch ->> 'name';
     end if;
     c.rpm := pollux.model_number(p_patch, 'rpm', c.rpm, 2147483647);
     c.tpm := pollux.model_number(p_patch, 'tpm', c.tpm, 9007199254740992);
@@ -179,13 +192,13 @@ begin
         raise exception 'that is in the past: %', c.expires_at using errcode = 'invalid_parameter_value';
     end if;
     update pollux.client
-    set rpm = c.rpm, tpm = c.tpm, daily_tokens = c.daily_tokens, models = c.models, expires_at = c.expires_at
+    set name = c.name, rpm = c.rpm, tpm = c.tpm, daily_tokens = c.daily_tokens, models = c.models, expires_at = c.expires_at
     where id = c.id;
     return pollux.client_json(c);
 end
 $$;
 comment on function admin.client_set(text, jsonb) is
-    'Changes a client, by name or id: {rpm, tpm, daily_tokens, models: [names], expires_at: a time, or '
+    'Changes a client, by name or id: {name: a new one, rpm, tpm, daily_tokens, models: [names], expires_at: a time, or '
     'expires_in: an interval from now}; null clears, what is absent stays. Answers it as in client_list; null if '
     'there is none.';
 

@@ -93,10 +93,14 @@ comment on function pollux.client_patch(jsonb) is 'What of the params changes a 
 create or replace function admin.console_client_add(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    v_client jsonb := admin.client_add(pollux.param_text(p, 'name', 100, true), p ->> '_hash', p ->> '_hint', null, null,
-                                       null, null, pollux.param_time(p, 'expires_at'));
+    v_more jsonb := pollux.client_patch(p);
 begin
-    return admin.client_set(v_client ->> 'name', pollux.client_patch(p) - 'expires_at');
+    return admin.client_add(
+        pollux.param_text(p, 'name', 100, true), p ->> '_hash', p ->> '_hint',
+        pollux.model_number(v_more, 'rpm', null, 2147483647), pollux.model_number(v_more, 'tpm', null, 9007199254740992),
+        pollux.model_number(v_more, 'daily_tokens', null, 9007199254740992),
+        nullif(array(select jsonb_array_elements_text(nullif(v_more -> 'models', 'null'))), '{}'),
+        pollux.param_time(p, 'expires_at'));
 end
 $$;
 comment on function admin.console_client_add(jsonb) is
@@ -109,15 +113,7 @@ declare
     v_name text := pollux.client_id_of(p);
     v_new text := pollux.param_text(p, 'name', 100);
 begin
-    if v_new <> v_name then
-        if v_new !~ '^[^[:cntrl:]]{1,100}$' then
-            perform pollux.refuse(400, 'a client needs a name of 1 to 100 characters');
-        elsif exists (select from pollux.client where name = v_new) then
-            perform pollux.refuse(409, format('there is a client named "%s" already', v_new));
-        end if;
-        update pollux.client set name = v_new where name = v_name;
-    end if;
-    return admin.client_set(coalesce(v_new, v_name), pollux.client_patch(p));
+    return admin.client_set(v_name, pollux.client_patch(p) || jsonb_build_object('name', coalesce(v_new, v_name)));
 end
 $$;
 comment on function admin.console_client_set(jsonb) is

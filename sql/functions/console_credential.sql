@@ -448,6 +448,7 @@ language plpgsql volatile as $$
 declare
     v_project text := pollux.param_text(p, 'project', 100);
     v_old bigint := c.project_id;
+    v_hint text := c.proxy_hint;
     v_add text[] := pollux.words(p -> 'tags_add', 'tags_add');
     v_remove text[] := pollux.words(p -> 'tags_remove', 'tags_remove');
 begin
@@ -471,6 +472,7 @@ begin
     set (project_id, priority, label, notes, tags, proxy_sealed, proxy_hint) =
         (c.project_id, c.priority, c.label, c.notes, c.tags, c.proxy_sealed, c.proxy_hint)
     where id = c.id;
+    perform pollux.credential_proxy_told(c.id, v_hint, c.proxy_hint, p ? 'proxy');
     perform pollux.quota_refresh(array[v_old, c.project_id]);
     return c;
 end
@@ -549,23 +551,37 @@ $$;
 comment on function pollux.credential_archive(pollux.credential) is
     'Takes a credential out and puts it into the archive, from where it can be brought back.';
 
+-- Of resting and being dead no column is written down: those who put an end to it tell.
+create or replace function pollux.credential_brief(c pollux.credential) returns jsonb
+language sql stable as $$
+    select jsonb_build_object('state', j -> 'state', 'reason', j -> 'reason', 'until', j -> 'until')
+    from pollux.credential_json(c) j
+$$;
+comment on function pollux.credential_brief(pollux.credential) is 'How a credential is, for the audit: {state, reason, until}.';
+
 create or replace function pollux.credential_one(p jsonb, p_action text) returns jsonb
 language plpgsql volatile as $$
 declare
     v_was pollux.credential := pollux.credential_of(p);
+    v_before jsonb := pollux.credential_brief(v_was);
+    v_after jsonb;
     c pollux.credential;
 begin
     if not pollux.credential_do(v_was, p_action, p) then
         perform pollux.refuse(409, 'there is nothing to do: the credential is not in a state for that');
     end if;
     select * into c from pollux.credential where id = v_was.id;
-    if p_action in ('reset', 'test', 'purge') then
-        perform pollux.audit(null, 'credential.' || p_action, c.id::text, null, null);
+    v_after := pollux.credential_brief(c);
+    if p_action = 'test' then
+        perform pollux.audit(null, 'credential.test', c.id::text, null, null);
+    elsif p_action = 'reset' or (p_action = 'enable' and v_was.enabled and v_before <> v_after) then
+        perform pollux.audit(null, 'credential.reset', c.id::text, v_before, v_after);
     end if;
     return pollux.credential_more(c);
 end
 $$;
-comment on function pollux.credential_one(jsonb, text) is 'Does something to one credential and says so to the audit.';
+comment on function pollux.credential_one(jsonb, text) is
+    'Does something to one credential and says so to the audit. To enable what is enabled is to reset it.';
 
 do $$
 declare
@@ -582,6 +598,15 @@ begin
 end
 $$;
 
+create or replace function pollux.credential_seen(p_id bigint) returns jsonb
+language sql stable as $$
+    select pollux.credential_brief(c) || jsonb_build_object(
+        'label', c.label, 'priority', c.priority, 'project', c.project_id, 'tags', c.tags, 'notes', c.notes,
+        'removed', c.removed_at, 'archived', c.archived_at)
+    from pollux.credential c where id = p_id
+$$;
+comment on function pollux.credential_seen(bigint) is 'What the audit would tell of a credential, to see whether it changed.';
+
 -- In parts of a few hundred, each its own transaction, so that requests hardly notice and progress can be shown.
 create or replace function admin.console_credential_bulk(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -596,6 +621,8 @@ declare
     v_left bigint;
     v_done integer := 0;
     v_id bigint;
+    v_was jsonb;
+    v_told bigint[] := '{}';
 begin
     if p ? 'proxy' then
         perform pollux.refuse(400, 'a proxy is set for one credential at a time');
@@ -616,12 +643,17 @@ begin
         end if;
     end if;
     foreach v_id in array coalesce(v_part, '{}') loop
-        v_done := v_done + pollux.credential_do(
-            pollux.credential_of(jsonb_build_object('id', v_id)), v_action, p)::integer;
+        v_was := pollux.credential_seen(v_id);
+        if pollux.credential_do(pollux.credential_of(jsonb_build_object('id', v_id)), v_action, p) then
+            v_done := v_done + 1;
+            v_told := v_told || case when v_action in ('reset', 'test') or pollux.credential_seen(v_id) <> v_was then v_id end;
+        end if;
     end loop;
-    if v_done > 0 then
-        perform pollux.audit(null, 'credential.' || v_action, case when v_done = 1 then '1 credential' else v_done || ' credentials' end, null,
-            jsonb_strip_nulls(jsonb_build_object('ids', to_jsonb(v_part), 'filter', p -> 'filter')) || (
+    v_told := array_remove(v_told, null);
+    if v_told <> '{}' then
+        perform pollux.audit(null, 'credential.' || v_action,
+            case when cardinality(v_told) = 1 then '1 credential' else cardinality(v_told) || ' credentials' end, null,
+            jsonb_strip_nulls(jsonb_build_object('ids', to_jsonb(v_told), 'filter', p -> 'filter')) || (
                 p - array['action', 'ids', 'filter', 'after', '_session', '_admin']));
     end if;
     v_left := v_left - coalesce(cardinality(v_part), 0);
@@ -631,7 +663,8 @@ $$;
 comment on function admin.console_credential_bulk(jsonb) is
     'p: {action: enable | disable | reset | remove | restore | purge | test | change, ids: [...] or filter: {as for the '
     'list}, after}; change takes what credential_set does. Does it to up to 200, and answers {done, seen, left (of a '
-    'filter: at least so many), next}: repeat with after = next until that is null.';
+    'filter: at least so many), next}: repeat with after = next until that is null. One row of the audit for each call, with '
+    'the ids of those that are different now.';
 
 -------------------------------------------------------------------------------------------------- new ones
 

@@ -130,7 +130,7 @@ declare
     v_answer jsonb := admin.model_reset(pollux.param_text(p, 'name', 200, true));
 begin
     if v_answer is not null then
-        perform pollux.audit(null, 'model.reset', p ->> 'name', null, null);
+        perform pollux.audit(null, 'model.reset', p ->> 'name', null, v_answer - 'model');
     end if;
     return v_answer;
 end

@@ -157,27 +157,14 @@ $$;
 comment on function admin.console_ban_list(jsonb) is 'A list (see console.h). Items as in admin.ban_list.';
 
 create or replace function admin.console_ban_add(p jsonb) returns jsonb
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    v_ban jsonb := admin.ban_add(pollux.param_text(p, 'net', 60, true), pollux.param_text(p, 'reason'),
-                                 pollux.param_time(p, 'ends_at'));
-begin
-    perform pollux.audit(null, 'ban.add', v_ban ->> 'net', null, v_ban);
-    return v_ban;
-end
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    select admin.ban_add(pollux.param_text(p, 'net', 60, true), pollux.param_text(p, 'reason'), pollux.param_time(p, 'ends_at'))
 $$;
 comment on function admin.console_ban_add(jsonb) is 'p: {net, reason, ends_at}. Answers the ban as in the list.';
 
 create or replace function admin.console_ban_lift(p jsonb) returns jsonb
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    v_ban jsonb := admin.ban_lift(pollux.param_text(p, 'net', 60, true));
-begin
-    if v_ban is not null then
-        perform pollux.audit(null, 'ban.lift', v_ban ->> 'net', v_ban, null);
-    end if;
-    return v_ban;
-end
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    select admin.ban_lift(pollux.param_text(p, 'net', 60, true))
 $$;
 comment on function admin.console_ban_lift(jsonb) is 'p: {net}. Answers the ban as it was.';
 

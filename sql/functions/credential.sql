@@ -112,6 +112,7 @@ declare
     v_ids bigint[];
     v_new integer;
     v_projects bigint[];
+    v_back bigint[];
 begin
     if p_project ~ '[[:cntrl:]]' or length(p_project) not between 1 and 100 then
         raise exception 'a project needs a name of 1 to 100 characters'
@@ -121,6 +122,10 @@ begin
     end if;
     perform pollux.project_make(array(select coalesce(p_project, 'key-' || left(k ->> 'fingerprint', 12))
                                       from jsonb_array_elements(p_keys) k));
+    v_back := array(select c.id from jsonb_array_elements(p_keys) k
+                    join pollux.credential c on c.fingerprint = decode(k ->> 'fingerprint', 'hex')
+                    where c.removed_at is not null order by 1 limit 1000);
+    perform pollux.audit_pause(cardinality(v_back) > 1); -- one row for all
     with added as (
         insert into pollux.credential as c (
             project_id, label, priority, fingerprint, sealed, hint, proxy_sealed, proxy_hint, created_at)
@@ -144,6 +149,10 @@ begin
         returning id, project_id
     )
     select count(*), array_agg(distinct project_id) into v_new, v_projects from added;
+    perform pollux.audit_pause(false);
+    if cardinality(v_back) > 1 then
+        perform pollux.audit(null, 'credential.restore', cardinality(v_back) || ' keys', null, jsonb_build_object('ids', v_back));
+    end if;
     select array_agg(c.id order by i) into v_ids
     from jsonb_array_elements(p_keys) with ordinality x(k, i)
     join pollux.credential c on c.fingerprint = decode(k ->> 'fingerprint', 'hex');
@@ -217,11 +226,22 @@ comment on function admin.credential_set_enabled(bigint, boolean) is
     'Takes a credential out, or puts it back in and forgets why it was dead or resting. Answers it as in '
     'credential_list; null if there is none.';
 
+create or replace function pollux.credential_proxy_told(p_id bigint, p_before text, p_after text, p_given boolean)
+returns void
+language sql volatile as $$
+    select pollux.audit(null, 'credential.proxy', p_id::text, null, jsonb_build_object('proxy_hint', p_after))
+    where p_given and p_after is not null and p_after is not distinct from p_before
+$$;
+comment on function pollux.credential_proxy_told(bigint, text, text, boolean) is
+    'Writes down that a proxy was given anew whose address, without name and password, is the same: the row''s own trigger '
+    'sees no difference.';
+
 create or replace function admin.credential_set(p_id bigint, p_patch jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     c pollux.credential;
     v_was bigint;
+    v_hint text;
     v_field text;
 begin
     select k into v_field from jsonb_object_keys(p_patch) k
@@ -243,6 +263,7 @@ begin
         return null;
     end if;
     v_was := c.project_id;
+    v_hint := c.proxy_hint;
     c.label := case when p_patch ? 'label' then nullif(p_patch ->> 'label', '') else c.label end;
     c.priority := coalesce(pollux.model_number(p_patch, 'priority', c.priority, 1000000), 100);
     c.project_id := coalesce((select id from pollux.project where name = p_patch ->> 'project'), c.project_id);
@@ -256,6 +277,7 @@ begin
     set label = c.label, priority = c.priority, project_id = c.project_id, proxy_sealed = c.proxy_sealed,
         proxy_hint = c.proxy_hint, notes = c.notes, tags = c.tags
     where id = c.id;
+    perform pollux.credential_proxy_told(c.id, v_hint, c.proxy_hint, p_patch ? 'proxy');
     perform pollux.quota_refresh(array[v_was, c.project_id]);
     return pollux.credential_json(c);
 end

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Error rule: what errors of the upstream mean, where the operator knows better than the table that is built in
--- (fcgi/upstream/outcome.c). Workers hold the rules and read them again with the heartbeat after a change.
+-- (fcgi/upstream/outcome.c). Workers hold the rules and read them again with the heartbeat after a change, which a change
+-- brings about at once.
 set check_function_bodies = off;
 
 create or replace function pollux.error_rule_json(r pollux.error_rule) returns jsonb
@@ -22,6 +23,7 @@ create or replace function pollux.error_rule_changed() returns trigger
 language plpgsql as $$
 begin
     update pollux.error_rules set version = version + 1;
+    notify pollux_setting;
     return null;
 end
 $$;

@@ -251,6 +251,7 @@ language plpgsql volatile as $$
 declare
     v_id bigint := pollux.param_number(p, 'credential', null, 1, 999999999999999999);
     v_model text := pollux.param_text(p, 'model');
+    v_was jsonb := (select pollux.credential_brief(c) from pollux.credential c where c.id = v_id and c.removed_at is null);
     v_answer jsonb;
 begin
     perform pollux.params_known(p, array['credential', 'model', 'all']);
@@ -263,7 +264,9 @@ begin
     if v_answer is not null then
         perform pollux.audit(null, case when v_id is not null then 'credential.reset'
                                         when v_model is not null then 'model.reset' else 'pool.reset' end,
-                             coalesce(v_id::text, v_model, 'all'), null, null);
+                             coalesce(v_id::text, v_model), v_was, case
+                                 when v_id is null then v_answer - 'model'
+                                 else (select pollux.credential_brief(c) from pollux.credential c where c.id = v_id) end);
     end if;
     return v_answer;
 end

@@ -394,7 +394,7 @@ describe('logins through the administration', () => {
     assert.equal(again.status, 400, 'the state is good for one time');
     assert.equal((await oauth()).exchanges, 1, 'and Google is not asked again');
     const audit = await pollux.sql(`select actor from pollux.audit where action = 'account.add' and subject = '${email}'`);
-    assert.deepEqual(audit, [{ actor: 'accounts operator' }]);
+    assert.deepEqual(audit, [{ actor: 'token accounts operator' }]);
   });
 
   test('the code alone will do, with the session; a wrong code says so and ends the login', async () => {
