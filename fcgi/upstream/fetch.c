@@ -10,6 +10,7 @@
 #include "upstream/fetch.h"
 #include "base/auto.h"
 #include "base/clock.h"
+#include "upstream/trust.h"
 
 #include <curl/curl.h>
 #include <netinet/in.h>
@@ -240,6 +241,7 @@ static void set_options(struct fetch *fetch, CURLU *url)
     curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(c, CURLOPT_PROXY, "");
     curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
+    trust_set(c);
     curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, fetch);
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_body);

@@ -3,6 +3,7 @@
 #include "upstream/upstream.h"
 #include "base/auto.h"
 #include "base/clock.h"
+#include "upstream/trust.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -47,6 +48,7 @@ static void unlock_shared(CURL *h, curl_lock_data what, void *arg)
 void upstream_init(void)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
+    trust_init();
     for (int i = 0; i < CURL_LOCK_DATA_LAST; i++)
         pthread_mutex_init(&pool.share_locks[i], NULL);
     pool.share = curl_share_init();
@@ -241,6 +243,7 @@ static void set_options(CURL *h, struct upstream_call *c, struct flight *fl, str
     curl_easy_setopt(h, CURLOPT_PROXY, c->proxy != NULL ? c->proxy : "");   /* "" also hides http_proxy */
     curl_easy_setopt(h, CURLOPT_NOPROXY, "");                               /* hides no_proxy */
     curl_easy_setopt(h, CURLOPT_HTTPPROXYTUNNEL, 1L); /* what a proxy says can never be taken for an answer */
+    trust_set(h);
     curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(h, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER);
