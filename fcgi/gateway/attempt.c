@@ -494,7 +494,7 @@ static bool on_tick(void *ctx)
     if (request_gone(j->req))
         return judge_gone(j);
     bool silent = !j->committed && (j->collected == NULL || j->seen == GEMINI_NOTHING);
-    if (silent && now - j->attempt_began > j->call.first_byte_ms) {
+    if (silent && now - j->call.sent_at > j->call.first_byte_ms) {
         struct outcome o;
         outcome_of_transport(UPSTREAM_FIRST_BYTE_TIMEOUT, &o);
         return judge(j, o);

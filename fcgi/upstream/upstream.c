@@ -179,20 +179,23 @@ static size_t on_source(char *to, size_t size, size_t n, void *arg)
 {
     struct upstream_call *c = arg;
     long got = c->body_read(c->ctx, to, n * size);
-    c->last = clock_ms();
+    c->last = c->sent_at = clock_ms(); /* it may have taken a while: who sends is still there */
     if (got < 0) {
         stop(c, UPSTREAM_ABORTED);
         return CURL_READFUNC_ABORT;
     }
-    c->sent += got;
     return (size_t)got;
 }
 
 static int on_progress(void *arg, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal, curl_off_t ulnow)
 {
-    (void)dltotal, (void)dlnow, (void)ultotal, (void)ulnow;
+    (void)dltotal, (void)dlnow, (void)ultotal;
     struct upstream_call *c = arg;
     int64_t now = clock_ms();
+    if (ulnow != c->sent) {
+        c->sent = ulnow;
+        c->last = c->sent_at = now;
+    }
     if (now > c->deadline_ms)
         stop(c, UPSTREAM_TOTAL_TIMEOUT);
     else if (c->first_byte_at == 0 && now - c->last > c->first_byte_ms)
@@ -313,7 +316,7 @@ enum upstream_end upstream_perform(struct upstream_call *c)
     CURL *h = taken.handle;
     struct flight fl = {c, h};
     struct curl_slist *headers = header_list(c);
-    c->began = c->last = clock_ms();
+    c->last = c->sent_at = clock_ms();
     set_options(h, c, &fl, headers);
     CURLcode code = curl_easy_perform(h);
     if (code == CURLE_OK && !tell_head(c, h))

@@ -6,6 +6,7 @@ import { startPollux } from '../lib/pollux.mjs';
 import { answerOf, startScripted, unary } from '../lib/scripted.mjs';
 import { keyOf } from '../lib/sim.mjs';
 import { pooled, waitFor } from '../lib/wait.mjs';
+import { Readable } from 'node:stream';
 
 const KEYS = 200;
 const where = '/v1beta/models/gemini-2.5-flash:generateContent';
@@ -66,6 +67,22 @@ describe('time-outs act on running workers', () => {
     const [answer, ms] = await timed(() => pollux.send('/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse', { body: asking('x') }));
     assert.match(answer.text, /fell silent/);
     assert.ok(ms < 4000, `${ms} ms`);
+  });
+  test('but while a client is still sending, nobody waits for an answer', async () => {
+    const pieces = Array.from({ length: 10 }, (_, i) => Buffer.alloc(100_000, i));
+    async function* slowly() {
+      for (const piece of pieces) {
+        yield piece;
+        await new Promise((resolve) => { setTimeout(resolve, 150); });
+      }
+    }
+    upstream.says(unary({ file: { name: 'files/slow', uri: 'https://x/v1beta/files/slow' } }));
+    await set({ first_byte_timeout_ms: 500 });
+    const answer = await pollux.send('/upload/v1beta/files', { method: 'POST', body: Readable.from(slowly()),
+      headers: { 'content-type': 'application/octet-stream', 'content-length': '1000000', 'x-goog-upload-protocol': 'raw' } });
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal(upstream.calls.length, 1);
+    assert.ok(upstream.calls[0].body.equals(Buffer.concat(pieces)), 'all of it came');
   });
   test('a wrong one is refused with the reason, and the old one stays', async () => {
     const said = await pollux.command('setting', 'set', 'first_byte_timeout_ms', 'soon');
