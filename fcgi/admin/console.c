@@ -141,7 +141,7 @@ void console_csv(struct call *c)
         json_auto_t *piece = NULL;
         if (!console_run(c, c->route->action, &piece)) {
             if (!first)
-                c->r->broken = true;
+                response_cut(c->r);
             return;
         }
         if (first) {

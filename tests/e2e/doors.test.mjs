@@ -225,6 +225,16 @@ test('keys are looked at, added, changed in many and removed, and never seen aga
   const everything = await pollux.sql("select coalesce(string_agg(a::text, ' '), '') as text from (select to_jsonb(a) as a from pollux.audit a union all select to_jsonb(e) from pollux.event e) x");
   for (const key of [one, two, 'secretpass']) assert.ok(!table.includes(key) && !everything[0].text.includes(key));
 });
+test('a table that cannot be finished does not look whole', async (t) => {
+  await pollux.sql('alter function admin.console_usage_export(jsonb) rename to console_usage_export_kept');
+  t.after(() => pollux.sql(`drop function admin.console_usage_export(jsonb);
+    alter function admin.console_usage_export_kept(jsonb) rename to console_usage_export`));
+  await pollux.sql(`create function admin.console_usage_export(p jsonb) returns jsonb language plpgsql as $$ begin
+    if p ? 'after' then raise exception 'the second piece'; end if;
+    return jsonb_build_object('text', e'a,b\r\n', 'next', 'more'); end $$`);
+  const answer = await boss.get('/usage/export').catch((error) => ({ error }));
+  assert.ok(answer.error || !answer.complete, `it ended well: ${answer.text}`);
+});
 test('a token is shown once and works at once; the log shows the request and its attempt', async () => {
   const made = (await boss.post('/clients', { name: 'from the console', rpm: 100 })).json();
   assert.match(made.token, /^plx_/);
