@@ -10,25 +10,27 @@
 
 enum { FRESH_MS = 1000 };
 
-/* Asked of the database at most once a second, however often somebody looks. */
+/* Asked of the database at most once a second, however often somebody looks, and by one thread: also while it is away,
+ * when every question takes long. */
 static struct {
     pthread_mutex_t lock;
-    json_t *health;
-    int64_t made_ms;
+    json_t *health;     /* NULL: the last question had no answer, */
+    struct fault fault; /* for this reason */
+    int64_t made_ms;    /* 0: not asked yet */
 } cache = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static json_t *look(struct fault *f)
 {
     auto_lock(&cache.lock);
-    if (cache.health != NULL && clock_ms() - cache.made_ms < FRESH_MS)
-        return json_incref(cache.health);
-    json_t *fresh = NULL;
-    if (!calls_health(&fresh, f))
-        return NULL;
-    json_decref(cache.health);
-    cache.health = fresh;
-    cache.made_ms = clock_ms();
-    return json_incref(fresh);
+    if (cache.made_ms == 0 || clock_ms() - cache.made_ms >= FRESH_MS) {
+        json_decref(cache.health);
+        cache.health = NULL;
+        cache.fault = (struct fault){0};
+        calls_health(&cache.health, &cache.fault);
+        cache.made_ms = clock_ms();
+    }
+    *f = cache.fault;
+    return json_incref(cache.health);
 }
 
 /* Fewer credentials work than the operator wants (setting credentials_minimum). */

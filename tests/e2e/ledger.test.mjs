@@ -123,9 +123,12 @@ test('without the database nothing is admitted: 503 with Retry-After, in the cal
   const backends = await childrenOf(pid);
   backends.forEach((child) => tell(child, 'SIGSTOP'));
   try {
-    const [native, openai, health] = await Promise.all([pollux.send(unary, { body }),
-      pollux.send('/v1/chat/completions', { body: { model: 'gemini-2.5-flash', messages: [{ role: 'user', content: 'x' }] } }), pollux.send('/health')]);
-    assert.deepEqual([native.status, openai.status, health.status], [503, 503, 503]);
+    const began = performance.now();
+    const [native, openai, ...health] = await Promise.all([pollux.send(unary, { body }),
+      pollux.send('/v1/chat/completions', { body: { model: 'gemini-2.5-flash', messages: [{ role: 'user', content: 'x' }] } }),
+      ...Array.from({ length: 12 }, () => pollux.send('/health'))]);
+    assert.deepEqual([native.status, openai.status, ...new Set(health.map((answer) => answer.status))], [503, 503, 503]);
+    assert.ok(performance.now() - began < 60_000, `who looks after the health waits together: ${performance.now() - began} ms`);
     assert.equal(native.json().error.status, 'UNAVAILABLE');
     assert.equal(openai.json().error.type, 'server_error');
     assert.ok(Number(native.headers['retry-after']) >= 1 && Number(openai.headers['retry-after']) >= 1);
