@@ -5,6 +5,7 @@
 #   make run             install what is missing, build, start everything in the foreground
 #   make demo            the same with a simulated Google, for a machine without a key
 #   make start | stop    the same as run, in the background
+#   make install         as root, after make: for a machine with a web server and a PostgreSQL of its own
 #   make test            all tests; make bench, soak and fuzz print figures and take longer
 #
 # V=1 shows the commands. WERROR=1 makes warnings errors. SAN=address (with undefined) or SAN=thread and
@@ -56,7 +57,7 @@ callers    := gateway admin jobs cli account doctor
 V ?= 0
 quiet = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $@;)
 
-.PHONY: all unit fuzzers run start stop demo test bench soak fuzz clean install-deps FORCE
+.PHONY: all unit fuzzers run start stop demo test bench soak fuzz clean install install-deps FORCE
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
 
@@ -113,6 +114,10 @@ run start demo:
 
 stop:
 	@exec deploy/stack stop
+
+# Not after `all`: root does not compile.
+install:
+	@deploy/install
 
 test:
 	@deploy/install-deps test
