@@ -362,6 +362,17 @@ static bool cgi_gone(void *ctx)
     return poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP)) != 0;
 }
 
+/* What nobody read of the body: to Apache (mod_cgid) a program that ends before it has taken everything is a broken
+ * connection, and its answer is lost. A client that sends no more ends it. */
+static void cgi_drain(struct request *r)
+{
+    char waste[16384];
+    struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+    while (r->content_length > 0 && !r->broken && poll(&p, 1, BODY_READ_SECONDS * 1000) > 0 &&
+           request_read(r, waste, sizeof waste) > 0)
+        ;
+}
+
 void worker_cgi(worker_handler *handle)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -371,5 +382,6 @@ void worker_cgi(worker_handler *handle)
     request_open(&r, environ, &io);
     atomic_store(&busy, 1);
     handle(&r);
+    cgi_drain(&r);
     request_close(&r);
 }
