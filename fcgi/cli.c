@@ -369,7 +369,9 @@ static const struct cli_command commands[] = {
      .summary = "Does the maintenance that is due, once.",
      .help = "For a crontab or a timer every minute (deploy/cron, deploy/systemd) where the database\n"
              "has no pg_cron. It may run at the same time as itself, pg_cron and the workers. Fails if\n"
-             "one of the jobs failed. `select * from report.jobs` shows them all.\n\n"
+             "one of the jobs failed. `select * from report.jobs` shows them all. Where no worker runs\n"
+             "(a CGI program has none between requests) it also tests keys, refreshes accounts and reads\n"
+             "the folder with keys when that is due, as a worker would: a row named jobs.\n\n"
              "JSON: an array of {\"name\", \"result\", \"failed\", \"ms\"}."},
     {.noun = "migrate", .run = migrate_run,
      .summary = "Brings the database up to this version of Pollux.",

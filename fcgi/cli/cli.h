@@ -113,6 +113,9 @@ void cli_usage(const struct cli_command *c, FILE *out);
 /* The owner's connection, made at first use; NULL with cli->fault set. */
 struct db *cli_db(struct cli *cli);
 
+/* Does jobs as a worker does (jobs/jobs.h) until `enough` says so; false with cli->fault set (do_jobs.c). */
+bool cli_do_jobs(struct cli *cli, bool (*enough)(void *ctx), void *ctx);
+
 /* Says cli->fault on stderr, with what to do about it; returns CLI_FAILED. */
 int cli_failed(struct cli *cli);
 

@@ -7,10 +7,8 @@
 #include "base/conf.h"
 #include "db/admin_calls.h"
 #include "jobs/jobs.h"
-#include "upstream/upstream.h"
-#include "vault/vault.h"
 
-enum { TESTS_AT_ONCE = 8, ASK_MS = 300 };
+enum { ASK_MS = 300 };
 
 static const struct cli_column columns[] = {
     {.title = "ID", .field = "id", .format = CLI_NUMBER},
@@ -49,20 +47,8 @@ static bool all_done(void *ctx)
 /* Workers do these jobs too; who asks for them helps, and needs none. */
 static bool have_done(struct cli *cli, const char *jobs)
 {
-    char id[VAULT_UUID_MAX];
-    if (!vault_open(conf.master_key_file, &cli->fault))
-        return false;
-    vault_uuid7(id);
-    upstream_init();
     struct tests t = {.cli = cli, .jobs = jobs};
-    const struct jobs_options o = {.conninfo = conf.database_owner,
-                                   .worker_id = id,
-                                   .keys_dir = conf.keys_dir,
-                                   .at_once = TESTS_AT_ONCE};
-    jobs_help(&o, all_done, &t);
-    upstream_end_all();
-    vault_close();
-    return cli->fault.kind == FAULT_NONE;
+    return cli_do_jobs(cli, all_done, &t);
 }
 
 static void write_ids(const json_t *asked, struct buf *ids)

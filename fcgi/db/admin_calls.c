@@ -85,6 +85,11 @@ bool admin_jobs_open(struct db *db, json_t **ret, struct fault *f, const char *j
     return CALL(db, ret, f, "select admin.jobs_open($1::bigint[])", jobs);
 }
 
+bool admin_jobs_left(struct db *db, json_t **ret, struct fault *f, const char *place)
+{
+    return CALL(db, ret, f, "select admin.jobs_left($1)", place);
+}
+
 bool admin_credential_test_results(struct db *db, json_t **ret, struct fault *f, const char *jobs)
 {
     return CALL(db, ret, f, "select admin.credential_test_results($1::bigint[])", jobs);

@@ -49,6 +49,9 @@ bool admin_job_get(struct db *db, json_t **ret, struct fault *f, const char *id)
 bool admin_jobs_open(struct db *db, json_t **ret, struct fault *f, const char *jobs);
 bool admin_credential_test_results(struct db *db, json_t **ret, struct fault *f, const char *jobs);
 
+/* How many jobs are due and have no worker to do them; `place` is this host's folder with keys, or "". */
+bool admin_jobs_left(struct db *db, json_t **ret, struct fault *f, const char *place);
+
 /* Ends what is automatic: of a credential (as it is afterwards), of a model ({"model", "projects"}), all of it
  * ({"credentials", "rows"}). */
 bool admin_credential_reset(struct db *db, json_t **ret, struct fault *f, const char *id);

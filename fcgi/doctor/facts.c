@@ -52,9 +52,12 @@ static void roles(struct doctor *d, const json_t *r)
         doctor_found(d, DOCTOR_FAIL, "roles", "run `pollux migrate`, or take back what was granted by hand",
                      "{role} can read the table of credentials",
                      json_pack("{s:s}", "role", true_at(r, "app_reads") ? "pollux_app" : "pollux_read"));
-    else if (!true_at(r, "app") || !true_at(r, "reader"))
-        doctor_found(d, DOCTOR_WARN, "roles", "give the owner CREATEROLE and run `pollux migrate` for separate roles",
+    else if ((!true_at(r, "app") || !true_at(r, "reader")) && true_at(r, "may"))
+        doctor_found(d, DOCTOR_WARN, "roles", "run `pollux migrate` for separate roles",
                      "there is one role for everything: workers could read what only the owner should", NULL);
+    else if (!true_at(r, "app") || !true_at(r, "reader"))
+        doctor_found(d, DOCTOR_OK, "roles", "", "one role for everything; it has no right to make others (CREATEROLE)",
+                     NULL);
     else
         doctor_found(d, DOCTOR_OK, "roles", "", "pollux_app runs functions only, pollux_read sees views only", NULL);
 }
@@ -81,7 +84,8 @@ void doctor_keys(struct doctor *d, const json_t *health)
 static void workers(struct doctor *d, const json_t *facts)
 {
     if (number_at(facts, "workers") == 0)
-        doctor_found(d, DOCTOR_WARN, "workers", "`make start`; their log is in log/ of POLLUX_HOME",
+        doctor_found(d, DOCTOR_WARN, "workers",
+                     "`make start`, or `systemctl start pollux`; a CGI program has none between requests",
                      "no worker is running", NULL);
     else
         doctor_found(d, DOCTOR_OK, "workers", "", "running: {n}", json_pack("{s:I}", "n", number_at(facts, "workers")));

@@ -17,6 +17,7 @@ create or replace function pollux.doctor_roles() returns jsonb
 language sql stable as $$
     select jsonb_build_object(
         'app', app, 'reader', reader,
+        'may', (select rolcreaterole or rolsuper from pg_roles where rolname = session_user),
         'app_reads', app and has_table_privilege('pollux_app', 'pollux.credential', 'select'),
         'reader_reads', reader and has_table_privilege('pollux_read', 'pollux.credential', 'select'),
         'refused', (select count(*) from pg_proc where app and pronamespace = 'api'::regnamespace
@@ -24,7 +25,7 @@ language sql stable as $$
     from (select to_regrole('pollux_app') is not null, to_regrole('pollux_read') is not null) r(app, reader)
 $$;
 comment on function pollux.doctor_roles() is
-    '{app, reader: is there such a role, app_reads, reader_reads: can it read credentials, refused: functions that the '
+    '{app, reader: is there such a role, may: can the role of the connection make them, app_reads, reader_reads: can it read credentials, refused: functions that the '
     'application may not execute and should}.';
 
 create or replace function pollux.doctor_folders() returns jsonb

@@ -156,3 +156,21 @@ $$;
 comment on function admin.jobs_open(bigint[]) is
     'How many of these jobs are still to be waited for: neither done, nor tried in vain and waiting for a '
     'second attempt.';
+
+create or replace function admin.jobs_left(p_place text) returns jsonb
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    v_now timestamptz := pollux.now();
+begin
+    if exists (select from pollux.worker where left_at is null and swept_at is null
+                                           and beat_at > v_now - interval '15 seconds') then
+        return '0';
+    end if;
+    perform pollux.keys_folder_due(array_remove(array[p_place], ''));
+    return to_jsonb((select count(*) from pollux.job where done_at is null and due_at <= v_now
+                                                       and (kind <> 'keys_folder' or subject = p_place)));
+end
+$$;
+comment on function admin.jobs_left(text) is
+    'How many jobs are due or being done while no worker lives to do them, those of other hosts'' folders with keys '
+    'apart; p_place is that of this one, or empty. 0 when a worker lives.';
