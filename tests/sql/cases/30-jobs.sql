@@ -66,3 +66,17 @@ select pollux.job_enqueue('keys_folder', '/elsewhere', null, null);
 select pollux.job_enqueue('keys_folder', '/here', null, null);
 select test.is('a folder is read where it is', pg_temp.take(pg_temp.a(), 9, '{/here}'), '2 1 6');
 select test.is('all of them can be seen', (select string_agg(state, ' ' order by id) from report.job_queue), 'running running running running waiting running');
+
+select test.reset();
+select pollux.job_enqueue('probe', '1', null, null), pollux.job_enqueue('refresh', '1', null, null),
+       pollux.job_enqueue('probe', '2', null, pollux.now() + interval '1 hour');
+select test.is('where no worker lives nobody does what is due', admin.jobs_left(''), '2');
+select test.is('the folder of this host is read when it is time', admin.jobs_left('here:/keys'), '3');
+select test.is('those of other hosts wait for them', admin.jobs_left('there:/keys'), '3');
+select api.beat(pg_temp.a(), '{}');
+select test.is('with a worker nothing is left over', admin.jobs_left(''), '0');
+select test.later('16 seconds');
+select test.is('until it is silent', admin.jobs_left(''), '2');
+select api.beat(pg_temp.b(), '{}');
+select api.bye(pg_temp.b());
+select test.is('or has left', admin.jobs_left(''), '2');
