@@ -52,7 +52,7 @@ void doctor_clock(struct doctor *d, double theirs, double before, double after);
 void doctor_database(struct doctor *d, const json_t *facts);
 void doctor_keys(struct doctor *d, const json_t *health);
 
-/* All the rest: roles, workers, clients, maintenance, jobs, keys folders, time-outs. */
+/* All the rest: roles, connections, workers, clients, maintenance, jobs, keys folders, time-outs. */
 void doctor_facts(struct doctor *d, const json_t *facts);
 
 /* Tries to open sealed credentials: [{"fingerprint", "sealed"}], hexadecimal; whether a rotation of the master key

@@ -62,6 +62,19 @@ static void roles(struct doctor *d, const json_t *r)
         doctor_found(d, DOCTOR_OK, "roles", "", "pollux_app runs functions only, pollux_read sees views only", NULL);
 }
 
+/* All workers of all hosts share them. */
+static void connections(struct doctor *d, const json_t *c)
+{
+    json_int_t used = number_at(c, "used"), most = number_at(c, "most");
+    json_t *values = json_pack("{s:I, s:I}", "used", used, "most", most);
+    if (5 * used >= 4 * most)
+        doctor_found(d, DOCTOR_WARN, "connections",
+                     "raise max_connections of PostgreSQL, lower POLLUX_DB_CONNECTIONS, or put PgBouncer in between",
+                     "{used} of {most} that the database has are in use", values);
+    else
+        doctor_found(d, DOCTOR_OK, "connections", "", "{used} of {most} that the database has are in use", values);
+}
+
 /* ---- who serves, with what, and whom ---- */
 
 void doctor_keys(struct doctor *d, const json_t *health)
@@ -192,6 +205,7 @@ static void folders(struct doctor *d, const json_t *list)
 void doctor_facts(struct doctor *d, const json_t *facts)
 {
     roles(d, json_object_get(facts, "roles"));
+    connections(d, json_object_get(facts, "connections"));
     workers(d, facts);
     maintenance(d, json_object_get(facts, "maintenance"));
     jobs(d, json_object_get(facts, "jobs"));

@@ -16,7 +16,7 @@ set check_function_bodies = off;
 
 insert into pollux.chore (position, name, every, daily_at, call, says, help)
 values
-    (1, 'sweep', '1 minute', null, 'sweep', 'requests closed as lost: %s',
+    (1, 'sweep', '1 minute', null, 'sweep', 'requests closed: %s',
      'Closes what dead workers and broken CGI requests left open.'),
     (2, 'probes', '1 minute', null, 'probe_enqueue', 'enqueued: %s',
      'Enqueues the probes of credentials that are due.'),
@@ -243,7 +243,7 @@ comment on function api.cron_call() is
 ------------------------------------------------------------------------------------------------ what they do
 
 create or replace function pollux.sweep() returns integer
-language sql volatile as $$ select pollux.worker_sweep() + pollux.worker_strays() $$;
+language sql volatile as $$ select pollux.worker_sweep() + pollux.worker_strays() + pollux.worker_late() $$;
 comment on function pollux.sweep() is 'Closes requests that nobody serves any more. Answers how many.';
 
 create or replace function pollux.rotate() returns text

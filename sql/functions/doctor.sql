@@ -38,10 +38,19 @@ $$;
 comment on function pollux.doctor_folders() is
     'The folders with keys, as in report.keys_folders, and late: three times not read when it should have been.';
 
+create or replace function pollux.doctor_connections() returns jsonb
+language sql stable as $$
+    select jsonb_build_object(
+        'most', current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer,
+        'used', (select count(*) from pg_stat_activity where backend_type = 'client backend'))
+$$;
+comment on function pollux.doctor_connections() is
+    '{most: connections that the server has for all but superusers, used: how many of them there are}.';
+
 create or replace function pollux.doctor_facts() returns jsonb
 language sql stable as $$
     select jsonb_build_object(
-        'roles', pollux.doctor_roles(), 'health', api.health(),
+        'roles', pollux.doctor_roles(), 'connections', pollux.doctor_connections(), 'health', api.health(),
         'workers', (select count(*) from report.workers where state = 'alive'),
         'clients', (select count(*) from pollux.client
                     where revoked_at is null and coalesce(expires_at > m.now, true)),
@@ -67,7 +76,7 @@ language sql stable as $$
     from (select pollux.now() as now) m
 $$;
 comment on function pollux.doctor_facts() is
-    '{roles: as doctor_roles(), health: as api.health(), workers, clients: how many are there to serve and to be served, '
+    '{roles: as doctor_roles(), connections: as doctor_connections(), health: as api.health(), workers, clients: how many are there to serve and to be served, '
     'maintenance: {by, cron, young: was it never there for five minutes, late, failed and '
     'result}, jobs: {waiting, failed, why}, folders: as doctor_folders(), '
     'longer: time-outs that end after the whole request, migrations: how many were applied}.';

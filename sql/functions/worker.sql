@@ -131,6 +131,23 @@ $$;
 comment on function pollux.worker_strays() is
     'Closes what has been open for half an hour without a living worker.';
 
+-- A wish whose worker has given it up, or whose connection broke, may still be waiting for a lock, and be granted
+-- after its request was settled.
+create or replace function pollux.worker_late() returns integer
+language sql volatile as $$
+    with gone as (
+        delete from pollux.open_request where id in (
+            select o.id from pollux.open_request o
+            where o.attempt_at < pollux.now() - interval '10 seconds'
+              and exists (select from pollux.request r
+                          where r.id = o.id and r.outcome <> 'lost'
+                            and r.started_at >= o.started_at - interval '2 days')
+            for update skip locked) returning 1)
+    select count(*)::integer from gone
+$$;
+comment on function pollux.worker_late() is
+    'Forgets what was granted to requests that are settled. It stays counted. Answers how many.';
+
 create or replace function pollux.worker_expire() returns integer
 language sql volatile as $$
     with gone as (

@@ -3,7 +3,9 @@
 // hangs nothing, loses nothing, and is over when its cause is.
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { startFleet, startWire } from '../lib/fleet.mjs';
+import { newHome, run, startPollux } from '../lib/pollux.mjs';
 import { projects } from '../lib/sim.mjs';
 import { startLoad, stopLoads, sums } from '../lib/load.mjs';
 import { pooled, waitFor } from '../lib/wait.mjs';
@@ -111,4 +113,47 @@ test('connections that the database has no more of are not tried again while oth
   assert.deepEqual([...new Set(crowd.map((answer) => answer.status))], [200]);
   assert.ok(Math.max(...times) < 200, times.map(Math.round).join(' '));
   await assertBalanced({ ok: 23 });
+});
+
+// With the words of the README.
+test('a dump of the database and the master key are enough to go on elsewhere, while both instances run', async () => {
+  const other = await startPollux({ upstream: one.sim.url, keys: false, settings: { POLLUX_WORKERS: '1', POLLUX_MASTER_KEY_FILE: path.join(one.home, 'master.key') } });
+  try {
+    const dump = path.join(newHome(), 'pollux.dump');
+    const well = async (program, ...args) => {
+      const said = await run(program, args);
+      assert.deepEqual([said.code, said.err], [0, ''], `${program}: ${said.out}`);
+    };
+    const of = (host) => ['-h', path.join(host.home, 'run'), '-U', 'pollux_owner'];
+    await well('pg_dump', ...of(one), '-Fc', '-n', 'pollux', '-n', 'api', '-n', 'admin', '-n', 'report', '-f', dump, 'pollux');
+    await well('psql', '-qX', ...of(other), '-c', 'set client_min_messages = warning', '-c', 'drop schema pollux, api, admin, report cascade', 'pollux');
+    await well('pg_restore', ...of(other), '-d', 'pollux', '-1', dump);
+    assert.equal((await other.cli('migrate')).applied.length, 0);
+    other.token = one.token;
+    await served(other);
+    const known = 'select (select count(*) from report.attempts) as attempts, (select count(*) from report.credentials) as keys';
+    const [[before], [now]] = [await one.sql(known), await other.sql(known)];
+    assert.equal(now.keys, before.keys);
+    assert.ok(now.attempts >= before.attempts, JSON.stringify({ before, now }));
+    assert.equal((await other.cli('key', 'list')).length, 6);
+    assert.equal((await other.command('check', '--offline')).code, 0);
+  } finally {
+    await other.stop();
+  }
+});
+
+test('two migrations at once, and one that is killed, disturb neither each other nor who is served', async () => {
+  await superuser('create database fresh owner pollux_owner');
+  const fresh = { ...one.env, POLLUX_DATABASE_OWNER: one.owner.replace('dbname=pollux', 'dbname=fresh') };
+  const migrate = (options) => run(one.program, ['migrate', '--json'], { env: fresh, ...options });
+  const load = startLoad(4, () => one.send(unary, { body }));
+  assert.equal((await migrate({ timeout: 250 })).code, 'SIGKILL');
+  const both = await Promise.all([migrate(), migrate()]);
+  assert.deepEqual(both.map((said) => said.code), [0, 0], JSON.stringify(both));
+  const applied = both.map((said) => JSON.parse(said.out).applied.length).sort((a, b) => a - b);
+  assert.equal(applied[0], 0);
+  assert.ok(applied[1] > 8, `the one that was killed left nothing: ${applied}`);
+  assert.equal((await one.command('migrate')).code, 0);
+  const seen = await load.stop();
+  assert.equal(seen.ok, seen.sent, JSON.stringify(seen));
 });

@@ -37,3 +37,18 @@ select pg_temp.sweep();
 select test.is('and is swept again, as one row', (select count(*) from pollux.open_request) || ' ' || (select count(*) from pollux.request), '0 1');
 select pg_temp.finish();
 select test.is('which is replaced in the end', pg_temp.rows(), 'ok 2, overloaded and ok, 2');
+
+-- Granted after its request was settled: the connection had broken while the server waited for a lock.
+truncate pollux.request, pollux.attempt;
+update pollux.quota set failures = 0, ready_at = '-infinity', reason = null, day_requests = 0;
+update z set one = test.wish();
+select test.settle(jsonb_build_array(test.settlement(one, '[]', '{"started_at": null, "status": 503, "outcome": "unavailable"}'))) from z;
+select test.later('1 second');
+select test.is('a wish is granted late', (select test.ask(jsonb_build_array(one)) -> 0 ->> 'verdict' from z), 'go');
+select test.is('another one in time', test.ask1() ->> 'verdict', 'go');
+select test.later('1 minute');
+select api.beat(test.worker(), '{"host": "h", "pid": 7}');
+select test.is('what nobody waits for any more is closed', pollux.sweep(), 1);
+select test.is('the other goes on', (select string_agg((o.id = (one ->> 'id')::uuid)::text, ' ') from pollux.open_request o, z), 'false');
+select test.is('the request is what it was', (select string_agg(outcome, ' ') from pollux.request), 'unavailable');
+select test.is('both stay counted', (select sum(day_requests) from pollux.quota), 2::bigint);
