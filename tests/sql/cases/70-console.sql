@@ -254,7 +254,7 @@ select test.is('one row each', (select string_agg(action || coalesce(' ' || subj
 -- The doctor: what he sees, and that only the worker sees what is sealed.
 select test.is('he looks', pg_temp.call('v', 'check_run') -> 'roles' -> 'refused', '0');
 select test.is('at folders, jobs, time-outs', (select string_agg(k, ' ' order by k) from jsonb_object_keys(pg_temp.call('v', 'check_run')) k),
-    'clients database folders health jobs longer maintenance migrations roles sample workers');
+    'clients connections database folders health jobs longer maintenance migrations roles sample workers');
 
 -- How long credentials live: four of ten die on their third day, one of those left is removed by hand then.
 select test.at('2031-06-01 12:00+00');
