@@ -21,7 +21,7 @@ enum {
     SECOND_MS = 25,
     /* After an exchange of at least CROWD wishes the next one begins no sooner than this after it: a larger
      * batch costs less per request than it delays. A request that comes alone is never held up. */
-    PACE_MS = 4,
+    PACE_MS = 10,
     CROWD = 4,
     /* How long a request waits for a database that is away, and how often it tries. */
     OUTAGE_MS = 5000,

@@ -8,7 +8,8 @@
 --     pick_hold         locks rows that were named in advance
 --     pick_hand         locks some rows that are ready, best first, with what is left in each
 --     pick_deal         deals them out in the order of age (arrays only, no table)
---     pick_book         writes down what was dealt; rows that have nothing left get the moment they are back
+--     pick_book         writes down what was dealt
+--     pick_spent        rows that have nothing left get the moment they are back
 --     pick_refuse       what the others are told: wait so long, or no
 --
 -- A row that SKIP LOCKED skipped is busy for a moment, not spent: nobody is refused before pick_wait_busy()
@@ -116,12 +117,10 @@ comment on function pollux.pick_wait_busy(text, integer, integer, timestamptz) i
     'Waits for rows that others have locked, in order. Only for who holds none of the model. Whether there '
     'are any left.';
 
-drop function if exists pollux.pick_hand(text, integer, integer, bigint[], bigint, bigint, bigint, pollux.moment,
-                                         pollux.policy);
 create or replace function pollux.pick_hand(
     p_model text, p_class integer, p_want integer, p_named bigint[],
     p_rpm bigint, p_tpm bigint, p_rpd bigint, p_moment pollux.moment, p_policy pollux.policy,
-    out hand pollux.hand, out chosen integer, out held integer
+    out hand pollux.card[], out chosen integer, out held integer
 )
 language plpgsql volatile as $$
 declare
@@ -133,64 +132,55 @@ declare
     v_strategy text := p_policy.strategy;
     v_projects bigint[];
 begin
-    with ahead as materialized (
-        select project_id from pollux.quota
-        where model = p_model and class = p_class and ready_at = '-infinity' and slot >= v_start
-        order by slot limit p_want
-    ), behind as (
-        select project_id from pollux.quota
-        where model = p_model and class = p_class and ready_at = '-infinity' and slot < v_start
-        order by slot limit greatest(p_want - (select count(*) from ahead), 0)
-    ), due as (
-        select project_id from pollux.quota
-        where model = p_model and class = p_class and ready_at > '-infinity' and ready_at <= v_at
-        order by ready_at limit p_want / 2 + 2
-    )
-    select array_agg(project_id) into v_projects
-    from (select project_id from ahead union all select project_id from behind
-          union all select project_id from due) x;
-    chosen := coalesce(cardinality(v_projects), 0);
+    v_projects := array(select project_id from pollux.quota
+                        where model = p_model and class = p_class and ready_at = '-infinity' and slot >= v_start
+                        order by slot limit p_want);
+    if cardinality(v_projects) < p_want then
+        v_projects := v_projects
+            || array(select project_id from pollux.quota
+                     where model = p_model and class = p_class and ready_at = '-infinity' and slot < v_start
+                     order by slot limit p_want - cardinality(v_projects));
+    end if;
+    v_projects := v_projects
+        || array(select project_id from pollux.quota
+                 where model = p_model and class = p_class and ready_at > '-infinity' and ready_at <= v_at
+                 order by ready_at limit p_want / 2 + 2);
+    chosen := cardinality(v_projects);
     with locked as materialized (
         select * from pollux.quota
         where project_id = any (p_named || v_projects) and model = p_model
         for no key update skip locked
-    ), hand as (
-        select q.project_id, q.class = p_class as common, q.failures, q.last_used_at, q.priority,
-               c.id as credential_id, l.rpm, l.tpm, l.rpd, u.used, u.tokens, u.today
-        from locked q
-        left join lateral (select id from pollux.credential
-                           where project_id = q.project_id and enabled and dead_reason is null
-                               and removed_at is null
-                           order by priority, id limit 1) c on true,
-        lateral (select pollux.quota_limit(p_rpm, q.learned_rpm, q.learned_at, v_learned) as rpm,
-                        pollux.quota_limit(p_tpm, q.learned_tpm, q.learned_at, v_learned) as tpm,
-                        pollux.quota_limit(p_rpd, q.learned_rpd, q.learned_at, v_learned) as rpd) l,
-        lateral (select pollux.window_sum(q.seconds, q.starts, v_since) as used,
-                        case when l.tpm is not null
-                             then pollux.window_sum(q.seconds, q.tokens, v_since) end as tokens,
-                        pollux.quota_today(q.day, q.day_requests, q.late_requests, v_day) as today) u
-        where q.ready_at <= v_at
-    ), ranked as (
-        select project_id, credential_id, common,
-               case when credential_id is null then 0
-                    else greatest(least(case when failures > 0 then 1 end, rpm - used, rpd - today, 1000000),
-                                  0)
-               end::integer as room,
-               tpm - tokens as fuel, tpm as tank
-        from hand
-        order by case v_strategy
-            when 'round-robin' then coalesce(extract(epoch from last_used_at), 0)
-            when 'priority' then failures * 1e10 + coalesce(extract(epoch from last_used_at), 0)
-            when 'token-bucket' then
-                -ln(1 - random()) * case when priority < 100 then 1 when priority = 100 then 2 else 4 end
-                / greatest(coalesce((rpm - used)::numeric / nullif(rpm, 0), 1.0 / (1 + used)), 1e-6)
-            else today - coalesce(rpd, 1e9) end
     )
-    select array_agg(project_id), array_agg(credential_id), array_agg(common), array_agg(room),
-           array_agg(fuel), array_agg(tank), array_agg(0), array_agg(0), (select count(*) from locked)
-    into hand.projects, hand.credentials, hand.common, hand.room, hand.fuel, hand.tank, hand.dealt,
-         hand.spent, held
-    from ranked;
+    select array(
+               select row(q.project_id, c.id, q.class = p_class,
+                          case when c.id is null then 0
+                               else greatest(least(case when q.failures > 0 then 1 end, l.rpm - u.used,
+                                                   l.rpd - u.today, 1000000), 0)
+                          end::integer,
+                          l.tpm - pollux.window_sum(q.seconds, q.tokens, v_since), l.tpm,
+                          q.ready_at > '-infinity', 0, 0)::pollux.card
+               from locked q
+               left join lateral (select id from pollux.credential
+                                  where project_id = q.project_id and enabled and dead_reason is null
+                                      and removed_at is null
+                                  order by priority, id limit 1) c on true,
+               lateral (select pollux.quota_limit(p_rpm, q.learned_rpm, q.learned_at, v_learned) as rpm,
+                               pollux.quota_limit(p_tpm, q.learned_tpm, q.learned_at, v_learned) as tpm,
+                               pollux.quota_limit(p_rpd, q.learned_rpd, q.learned_at, v_learned) as rpd) l,
+               lateral (select pollux.window_sum(q.seconds, q.starts, v_since) as used,
+                               pollux.quota_today(q.day, q.day_requests, q.late_requests, v_day) as today) u
+               where q.ready_at <= v_at
+               order by case v_strategy
+                   when 'round-robin' then coalesce(extract(epoch from q.last_used_at), 0)
+                   when 'priority' then q.failures * 1e10 + coalesce(extract(epoch from q.last_used_at), 0)
+                   when 'token-bucket' then
+                       -ln(1 - random())
+                       * case when q.priority < 100 then 1 when q.priority = 100 then 2 else 4 end
+                       / greatest(coalesce((l.rpm - u.used)::numeric / nullif(l.rpm, 0), 1.0 / (1 + u.used)),
+                                  1e-6)
+                   else u.today - coalesce(l.rpd, 1e9) end),
+           (select count(*) from locked)
+    into hand, held;
 end
 $$;
 comment on function pollux.pick_hand(text, integer, integer, bigint[], bigint, bigint, bigint, pollux.moment,
@@ -202,38 +192,40 @@ comment on function pollux.pick_hand(text, integer, integer, bigint[], bigint, b
     'ready; held: how many of them and of the named ones nobody else had, all locked now, be they in the '
     'hand or spent meanwhile.';
 
+create or replace function pollux.pick_named(p_hand pollux.card[], p_project bigint) returns integer
+language plpgsql immutable as $$
+begin
+    if p_project is null then
+        return null;
+    end if;
+    return (select ordinality from unnest(p_hand) with ordinality where project_id = p_project);
+end
+$$;
+comment on function pollux.pick_named(pollux.card[], bigint) is 'Where that project is in a hand; null: nowhere.';
+
 create or replace function pollux.pick_deal(
-    inout p_seats pollux.seat[], inout p_hand pollux.hand, inout p_slots integer, out p_left integer,
+    inout p_seats pollux.seat[], inout p_hand pollux.card[], inout p_slots integer, out p_left integer,
     p_at timestamptz
 )
 language plpgsql immutable as $$
 declare
     s pollux.seat;
-    v_projects bigint[] := p_hand.projects;
-    v_credentials bigint[] := p_hand.credentials;
-    v_common boolean[] := p_hand.common;
-    v_room integer[] := p_hand.room;
-    v_fuel bigint[] := p_hand.fuel;
-    v_tank bigint[] := p_hand.tank;
-    v_dealt integer[] := p_hand.dealt;
-    v_spent bigint[] := p_hand.spent;
-    v_size integer := coalesce(cardinality(p_hand.projects), 0);
+    c pollux.card;
+    v_size integer := cardinality(p_hand);
     v_turn integer := 0;
     v_row integer;
-    v_first integer;
+    v_named integer;
 begin
     p_left := 0;
     for i in 1..cardinality(p_seats) loop
         s := p_seats[i];
         continue when s.verdict is not null or s.project_id is not null or p_slots <= 0;
-        v_row := 0;
-        v_first := array_position(v_projects, coalesce(s.pin, s.prefer));
+        v_named := pollux.pick_named(p_hand, coalesce(s.pin, s.prefer));
         for tried in 0..v_size loop
-            v_row := case when tried = 0 then v_first else (v_turn + tried - 1) % v_size + 1 end;
-            exit when v_room[v_row] > 0
-                  and (v_fuel[v_row] is null or v_fuel[v_row] >= least(s.est, v_tank[v_row]))
-                  and (tried = 0 or v_common[v_row] and s.pin is null)
-                  and v_projects[v_row] <> all (s.exclude);
+            v_row := case when tried = 0 then v_named else (v_turn + tried - 1) % v_size + 1 end;
+            c := p_hand[v_row];
+            exit when c.room > 0 and (c.fuel is null or c.fuel >= least(s.est, c.tank))
+                  and (tried = 0 or c.common and s.pin is null) and c.project_id <> all (s.exclude);
             v_row := null;
             exit when s.pin is not null;
         end loop;
@@ -241,30 +233,28 @@ begin
             p_left := p_left + (s.ord is not null)::integer;
             continue;
         end if;
-        v_room[v_row] := v_room[v_row] - 1;
-        v_fuel[v_row] := v_fuel[v_row] - s.est;
+        c.room := c.room - 1;
+        c.fuel := c.fuel - s.est;
         p_slots := p_slots - 1;
         v_turn := v_row;
-        s.project_id := v_projects[v_row];
+        s.project_id := c.project_id;
         if s.ord is not null then
             s.verdict := 'go';
             s.started_at := p_at;
-            v_dealt[v_row] := v_dealt[v_row] + 1;
-            v_spent[v_row] := v_spent[v_row] + s.est;
-            s.credential_id := coalesce(s.exact, v_credentials[v_row]);
+            s.credential_id := coalesce(s.exact, c.credential_id);
+            c.dealt := c.dealt + 1;
+            c.spent := c.spent + s.est;
         end if;
+        p_hand[v_row] := c;
         p_seats[i] := s;
     end loop;
-    p_hand.room := v_room;
-    p_hand.dealt := v_dealt;
-    p_hand.spent := v_spent;
 end
 $$;
-comment on function pollux.pick_deal(pollux.seat[], pollux.hand, integer, timestamptz) is
+comment on function pollux.pick_deal(pollux.seat[], pollux.card[], integer, timestamptz) is
     'Deals a hand to seats, oldest first, round and round. Who waits elsewhere takes room but is not served.';
 
 create or replace function pollux.pick_book(
-    p_model text, p_hand pollux.hand, p_rpm bigint, p_tpm bigint, p_rpd bigint,
+    p_model text, p_hand pollux.card[], p_rpm bigint, p_tpm bigint, p_rpd bigint,
     p_moment pollux.moment, p_policy pollux.policy
 ) returns void
 language plpgsql volatile as $$
@@ -274,55 +264,72 @@ declare
     v_since bigint := p_moment.since;
     v_day date := p_moment.day;
     v_late boolean := p_moment.late;
-    v_day_ends timestamptz := p_moment.day_ends;
-    v_learned timestamptz := p_policy.learned_since;
+    c pollux.card;
+    v_look boolean := false;
+begin
+    update pollux.quota q
+    set seconds = pollux.window_seconds(q.seconds, v_second, v_since),
+        starts = pollux.window_total(q.seconds, q.starts, v_second, v_since, d.dealt),
+        tokens = pollux.window_total(q.seconds, q.tokens, v_second, v_since, d.spent),
+        day = v_day,
+        day_requests = pollux.quota_today(q.day, q.day_requests, q.late_requests, v_day) + d.dealt,
+        late_requests = case when q.day = v_day then q.late_requests else 0 end
+                        + case when v_late then d.dealt else 0 end,
+        last_used_at = v_at
+    from unnest(p_hand) d
+    where d.dealt > 0 and q.project_id = d.project_id and q.model = p_model;
+    foreach c in array p_hand loop
+        v_look := v_look or c.room <= 0 or c.fuel <= 0 or c.rested;
+    end loop;
+    if v_look then
+        perform pollux.pick_spent(p_model, p_hand, p_rpm, p_tpm, p_rpd, p_moment, p_policy);
+    end if;
+end
+$$;
+comment on function pollux.pick_book(text, pollux.card[], bigint, bigint, bigint, pollux.moment,
+                                     pollux.policy) is
+    'Counts what was dealt of a hand.';
+
+create or replace function pollux.pick_spent(
+    p_model text, p_hand pollux.card[], p_rpm bigint, p_tpm bigint, p_rpd bigint,
+    p_moment pollux.moment, p_policy pollux.policy
+) returns void
+language plpgsql volatile as $$
+declare
     v_leaves integer := 61 + p_policy.margin;
 begin
     update pollux.quota q
-    set (seconds, starts, tokens, day, day_requests, late_requests, last_used_at, ready_at, reason) = (
-        select x.seconds, x.starts, x.tokens, v_day, x.today, x.late,
-               case when d.n > 0 then v_at else q.last_used_at end, y.ready_at,
-               case when y.ready_at = '-infinity' then null when y.no_key then 'credential'
-                    when y.trial then 'trial' when y.rpd then 'spent_rpd'
-                    when y.rpm then 'spent_rpm' else 'spent_tpm' end
-        from (select case when d.n > 0 then pollux.window_seconds(q.seconds, v_second, v_since)
-                          else q.seconds end as seconds,
-                     case when d.n > 0 then pollux.window_total(q.seconds, q.starts, v_second, v_since, d.n)
-                          else q.starts end as starts,
-                     case when d.n > 0 then pollux.window_total(q.seconds, q.tokens, v_second, v_since,
-                                                                d.spent)
-                          else q.tokens end as tokens,
-                     pollux.quota_today(q.day, q.day_requests, q.late_requests, v_day) + d.n as today,
-                     case when q.day = v_day then q.late_requests else 0 end
-                     + case when v_late then d.n else 0 end as late,
-                     pollux.quota_limit(p_rpm, q.learned_rpm, q.learned_at, v_learned) as rpm,
-                     pollux.quota_limit(p_tpm, q.learned_tpm, q.learned_at, v_learned) as tpm,
-                     pollux.quota_limit(p_rpd, q.learned_rpd, q.learned_at, v_learned) as rpd
-              offset 0) x,
+    set (ready_at, reason) = (
+        select y.ready_at,
+               case when y.ready_at = '-infinity' then null when t.no_key is not null then 'credential'
+                    when t.trial is not null then 'trial' when t.rpd is not null then 'spent_rpd'
+                    when t.rpm is not null then 'spent_rpm' else 'spent_tpm' end
+        from (select pollux.quota_limit(p_rpm, q.learned_rpm, q.learned_at, p_policy.learned_since) as rpm,
+                     pollux.quota_limit(p_tpm, q.learned_tpm, q.learned_at, p_policy.learned_since) as tpm,
+                     pollux.quota_limit(p_rpd, q.learned_rpd, q.learned_at, p_policy.learned_since) as rpd
+              offset 0) l,
         lateral (select case when d.credential_id is null then 'infinity'::timestamptz end as no_key,
-                        case when q.failures > 0 and d.n > 0 then v_at + interval '60 seconds' end as trial,
-                        case when x.today >= x.rpd then v_day_ends end as rpd,
-                        case when pollux.window_sum(x.seconds, x.starts, v_since) >= x.rpm
+                        case when q.failures > 0 and d.dealt > 0
+                             then p_moment.at + interval '60 seconds' end as trial,
+                        case when pollux.quota_today(q.day, q.day_requests, q.late_requests, p_moment.day) >= l.rpd
+                             then p_moment.day_ends end as rpd,
+                        case when pollux.window_sum(q.seconds, q.starts, p_moment.since) >= l.rpm
                              then coalesce(to_timestamp(v_leaves + pollux.window_free_after(
-                                               x.seconds, x.starts, x.rpm)), 'infinity') end as rpm,
-                        case when pollux.window_sum(x.seconds, x.tokens, v_since) >= x.tpm
+                                               q.seconds, q.starts, l.rpm)), 'infinity') end as rpm,
+                        case when pollux.window_sum(q.seconds, q.tokens, p_moment.since) >= l.tpm
                              then coalesce(to_timestamp(v_leaves + pollux.window_free_after(
-                                               x.seconds, x.tokens, x.tpm)), 'infinity') end as tpm
+                                               q.seconds, q.tokens, l.tpm)), 'infinity') end as tpm
                  offset 0) t,
-        lateral (select greatest(t.no_key, t.trial, t.rpd, t.rpm, t.tpm, '-infinity') as ready_at,
-                        t.no_key is not null as no_key, t.trial is not null as trial,
-                        t.rpd is not null as rpd, t.rpm is not null as rpm offset 0) y
+        lateral (select greatest(t.no_key, t.trial, t.rpd, t.rpm, t.tpm, '-infinity') as ready_at offset 0) y
     )
-    from unnest(p_hand.projects, p_hand.credentials, p_hand.room, p_hand.dealt, p_hand.spent)
-         d(project_id, credential_id, room, n, spent)
-    where q.project_id = d.project_id and q.model = p_model
-      and (d.n > 0 or d.room <= 0 or d.credential_id is null or q.ready_at > '-infinity');
+    from unnest(p_hand) d
+    where (d.room <= 0 or d.fuel <= 0 or d.rested) and q.project_id = d.project_id and q.model = p_model;
 end
 $$;
-comment on function pollux.pick_book(text, pollux.hand, bigint, bigint, bigint, pollux.moment,
-                                     pollux.policy) is
-    'Counts what was dealt of a hand. A row with nothing left gets the moment it is back; one that rested '
-    'is ready again; one without a live credential leaves rotation until it has one.';
+comment on function pollux.pick_spent(text, pollux.card[], bigint, bigint, bigint, pollux.moment,
+                                      pollux.policy) is
+    'Of a hand whose deal is counted, a row with nothing left gets the moment it is back; one that rested is '
+    'ready again; one without a live credential leaves rotation until it has one.';
 
 create or replace function pollux.pick_classes(p_model text) returns integer[]
 language plpgsql stable as $$
@@ -366,7 +373,7 @@ begin
                 v_moment := pollux.moment(p_policy);
                 continue;
             end if;
-            if (h.hand).projects is not null then
+            if h.hand <> '{}' then
                 v_deal := pollux.pick_deal(p_seats, h.hand, p_slots, v_moment.at);
                 p_seats := v_deal.p_seats;
                 p_slots := v_deal.p_slots;

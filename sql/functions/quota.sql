@@ -222,8 +222,9 @@ begin
     set tokens = pollux.window_shift(q.seconds, q.tokens, c.seconds, c.more),
         ready_at = case when q.reason = 'spent_tpm' then '-infinity' else q.ready_at end,
         reason = case when q.reason = 'spent_tpm' then null else q.reason end
-    from (select e.project_id, e.model, array_agg(pollux.second_of(e.started_at)) as seconds,
-                 array_agg(e.used - e.reserved) as more
+    from (select e.project_id, e.model,
+                 array_agg(pollux.second_of(e.started_at) order by e.started_at) as seconds,
+                 array_agg(e.used - e.reserved order by e.started_at) as more
           from unnest(p_effects) e
           where e.used <> e.reserved and not e.recount
           group by e.project_id, e.model) c

@@ -203,18 +203,11 @@ comment on function pollux.setting(text) is 'Value of a setting.';
 
 create or replace function pollux.policy() returns pollux.policy
 language plpgsql stable as $$
+declare
+    g pollux.model_preset;
 begin
-    return (
-        select row(max(value) filter (where name = 'strategy'),
-                   ceil(max(value) filter (where name = 'send_margin_ms')::numeric / 1000)::integer,
-                   max(value) filter (where name = 'cooldown_floor_ms')::bigint,
-                   max(value) filter (where name = 'cooldown_ceiling_ms')::bigint,
-                   pollux.now() - interval '1 hour'
-                                  * max(value) filter (where name = 'learned_ttl_hours')::integer
-                   )::pollux.policy
-        from pollux.setting
-        where name in ('strategy', 'send_margin_ms', 'cooldown_floor_ms', 'cooldown_ceiling_ms',
-                       'learned_ttl_hours'));
+    select * into g from pollux.model_preset;
+    return row(g.strategy, g.margin, g.floor_ms, g.ceiling_ms, pollux.now() - g.learned_ttl)::pollux.policy;
 end
 $$;
 comment on function pollux.policy() is 'The settings an exchange needs.';

@@ -4,6 +4,19 @@
 -- (Those two that join a batch with itself may hash it: a loop in a loop is slow with a hundred settlements.)
 set check_function_bodies = off;
 
+-- In a query's FROM it becomes part of that query.
+drop function if exists pollux.usage_read(jsonb);
+create or replace function pollux.usage_read(p_usage jsonb) returns table (usage bigint[])
+language sql stable rows 1 as $$
+    select array[pollux.whole(u.prompt, 9007199254740992), pollux.whole(u.cached, 9007199254740992),
+                 pollux.whole(u.candidates, 9007199254740992), pollux.whole(u.thoughts, 9007199254740992),
+                 pollux.whole(u.tool, 9007199254740992), pollux.whole(u.total, 9007199254740992)]
+    from jsonb_to_record(case when jsonb_typeof(p_usage) = 'object' then p_usage end)
+         u(prompt numeric, cached numeric, candidates numeric, thoughts numeric, tool numeric, total numeric)
+$$;
+comment on function pollux.usage_read(jsonb) is
+    'Prompt, cached, output, thoughts, tool, total tokens; nulls where there are none.';
+
 -- p_counted: how many attempts of the request were counted at their reservation, as far as known; null: all.
 create or replace function pollux.attempt_log(
     p_ids uuid[], p_verbs text[], p_counted integer[], p_attempts jsonb[]
@@ -24,13 +37,14 @@ begin
                pollux.whole(a.duration_ms, 1000000000000) as duration_ms,
                pollux.whole(a.first_byte_ms, 1000000000000) as first_byte_ms,
                coalesce(pollux.whole(a.est_tokens, 1000000000), 0) as est,
-               pollux.usage_read(a.usage) as usage,
+               u.usage,
                coalesce(a.n > t.counted, false) as recount
         from unnest(p_ids, p_verbs, p_counted, p_attempts) t(id, verb, counted, attempt),
              jsonb_to_record(t.attempt) a(
                  n numeric, credential_id bigint, project_id bigint, model text, started_at timestamptz,
                  first_byte_ms numeric, duration_ms numeric, status numeric, outcome text, error text,
-                 est_tokens numeric, usage jsonb, penalty jsonb)
+                 est_tokens numeric, usage jsonb, penalty jsonb),
+             pollux.usage_read(a.usage) u
         where a.n >= 1
         order by t.id, pollux.whole(a.n, 1000)
     ), logged as (
@@ -74,19 +88,6 @@ comment on function pollux.attempt_log(uuid[], text[], integer[], jsonb[]) is
     'Logs attempts, each once, and answers the effects of those that were new and have any on quota rows or '
     'credentials.';
 
-create or replace function pollux.usage_read(p_usage jsonb) returns bigint[]
-language sql immutable as $$
-    select case when jsonb_typeof(p_usage) = 'object' then array[
-        pollux.whole((p_usage ->> 'prompt')::numeric, 9007199254740992),
-        pollux.whole((p_usage ->> 'cached')::numeric, 9007199254740992),
-        pollux.whole((p_usage ->> 'candidates')::numeric, 9007199254740992),
-        pollux.whole((p_usage ->> 'thoughts')::numeric, 9007199254740992),
-        pollux.whole((p_usage ->> 'tool')::numeric, 9007199254740992),
-        pollux.whole((p_usage ->> 'total')::numeric, 9007199254740992)] end
-$$;
-comment on function pollux.usage_read(jsonb) is
-    'Prompt, cached, output, thoughts, tool, total tokens; null without usage.';
-
 create or replace function pollux.settle_read(p_settlements jsonb) returns setof pollux.settlement
 language sql stable as $$
     select distinct on (x.id)
@@ -95,14 +96,14 @@ language sql stable as $$
         left(x.asked_model, 300), left(x.error, 2000), left(x.remote, 100), left(x.user_agent, 500),
         pollux.whole(x.bytes_in, 1000000000000000), pollux.whole(x.bytes_out, 1000000000000000),
         pollux.whole(x.duration_ms, 1000000000000), pollux.whole(x.first_byte_ms, 1000000000000),
-        pollux.whole(x.waited_ms, 1000000000000), pollux.usage_read(x.usage),
+        pollux.whole(x.waited_ms, 1000000000000), u.usage,
         case when jsonb_typeof(x.attempts) = 'array' then x.attempts else '[]' end
     from jsonb_to_recordset(p_settlements) x(
         id uuid, started_at timestamptz, worker uuid, client_id bigint, stream boolean, status numeric,
         outcome text, dialect text, verb text, model text, asked_model text, error text, remote text,
         user_agent text, bytes_in numeric, bytes_out numeric, duration_ms numeric, first_byte_ms numeric,
-        waited_ms numeric,
-        usage jsonb, attempts jsonb)
+        waited_ms numeric, usage jsonb, attempts jsonb),
+        pollux.usage_read(x.usage) u
     order by x.id
 $$;
 comment on function pollux.settle_read(jsonb) is
@@ -193,8 +194,8 @@ language plpgsql volatile as $$
 declare
     c record;
 begin
-    for c in select client, array_agg(pollux.second_of(at)) as seconds, array_agg(more) as more,
-                    array_agg(pollux.pacific_date(at)) as days
+    for c in select client, array_agg(pollux.second_of(at) order by at) as seconds,
+                    array_agg(more order by at) as more, array_agg(pollux.pacific_date(at) order by at) as days
              from unnest(p_clients, p_moments, p_more, p_anew) x(client, at, more, anew)
              where not anew group by client order by client loop
         perform pollux.client_correct(c.client, c.seconds, c.more, c.days);

@@ -80,13 +80,20 @@ create or replace function pollux.model_resolve() returns void
 language plpgsql volatile as $$
 begin
     perform pollux.model_lock();
-    insert into pollux.model_preset (one, search, allow, deny, traits)
+    insert into pollux.model_preset (one, search, allow, deny, traits, strategy, margin, floor_ms, ceiling_ms,
+                                     learned_ttl)
     select true, coalesce(bool_or(value = 'on') filter (where name = 'search_variants'), true),
            pollux.model_pattern('models_allow'), pollux.model_pattern('models_deny'),
-           pollux.model_traits(null::pollux.model)
+           pollux.model_traits(null::pollux.model), max(value) filter (where name = 'strategy'),
+           ceil(max(value) filter (where name = 'send_margin_ms')::numeric / 1000)::integer,
+           max(value) filter (where name = 'cooldown_floor_ms')::bigint,
+           max(value) filter (where name = 'cooldown_ceiling_ms')::bigint,
+           max(value) filter (where name = 'learned_ttl_hours')::integer * interval '1 hour'
     from pollux.setting
     on conflict (one) do update
-    set search = excluded.search, allow = excluded.allow, deny = excluded.deny, traits = excluded.traits;
+    set (search, allow, deny, traits, strategy, margin, floor_ms, ceiling_ms, learned_ttl) =
+        (excluded.search, excluded.allow, excluded.deny, excluded.traits, excluded.strategy, excluded.margin,
+         excluded.floor_ms, excluded.ceiling_ms, excluded.learned_ttl);
     update pollux.model m set traits = n.traits
     from (select x.name, t.traits
           from pollux.model x, lateral (select pollux.model_traits(x) as traits offset 0) t

@@ -56,12 +56,20 @@ create or replace function pollux.window_shift(
     p_seconds bigint[], p_total bigint[], p_when bigint[], p_more bigint[]
 ) returns bigint[]
 language plpgsql immutable as $$
+declare
+    v_more bigint := 0;
+    v_next integer := 1;
 begin
-    return (select coalesce(array_agg(t.total + (select coalesce(sum(m.more), 0)
-                                         from unnest(p_when, p_more) m(at, more) where m.at <= t.second)
-                              order by t.second), '{}')
-    from unnest(p_seconds, p_total) t(second, total));
+    for i in width_bucket(p_when[1] - 1, p_seconds) + 1 .. cardinality(p_seconds) loop
+        while p_when[v_next] <= p_seconds[i] loop
+            v_more := v_more + p_more[v_next];
+            v_next := v_next + 1;
+        end loop;
+        p_total[i] := p_total[i] + v_more;
+    end loop;
+    return p_total;
 end
 $$;
 comment on function pollux.window_shift(bigint[], bigint[], bigint[], bigint[]) is
-    'The totals after it turned out that p_more[i] more (or less) had happened in second p_when[i].';
+    'The totals after it turned out that p_more[i] more (or less) had happened in second p_when[i]; these '
+    'are in ascending order, one at least.';

@@ -10,10 +10,10 @@ declare
     v_now timestamptz := pollux.now();
     g pollux.model_preset;
     v_seats pollux.seat[];
-    v_tied boolean;
 begin
-    select * into g from pollux.model_preset limit 1;
-    select array_agg(row(
+    select * into g from pollux.model_preset;
+    v_seats := array(
+        select row(
                w.ord, w.id, w.kind, pollux.whole(w.attempt, 1000), w.dialect, w.verb, w.model, m.name,
                pollux.quota_model(m.name, w.verb), m.upstream_name, w.stream,
                coalesce(pollux.whole(w.est_tokens, 1000000000), 0),
@@ -23,18 +23,14 @@ begin
                v.reason, null, null, null, null,
                case when b.base is not null then coalesce(t.traits, '{}') || '{"search": true}'
                     else t.traits end)::pollux.seat
-               order by pollux.quota_model(m.name, w.verb) collate "C", w.since_ms desc, w.ord),
-           bool_or(w.resources <> '{}' or w.prefer_own or w.repeat or w.credential is not null)
-    into v_seats, v_tied
     from (select ord, id, kind, attempt, token_hash, dialect, verb, coalesce(model, '') as model, stream,
-                 est_tokens, since_ms, exclude, resources, prefer_own, credential, repeat, fallback, remote
+                 est_tokens, since_ms, exclude, fallback, remote
           from rows from (jsonb_to_recordset(p_wishes) as (
                    id uuid, kind text, attempt numeric, token_hash text, dialect text, verb text,
                    model text, stream boolean, est_tokens numeric, since_ms numeric, exclude bigint[],
-                   resources text[], prefer_own boolean, credential bigint, repeat boolean,
                    fallback boolean, remote text)) with ordinality
                as w(id, kind, attempt, token_hash, dialect, verb, model, stream, est_tokens, since_ms,
-                    exclude, resources, prefer_own, credential, repeat, fallback, remote, ord)) w
+                    exclude, fallback, remote, ord)) w
     left join lateral (select l.id, l.name, l.models, l.expires_at, l.revoked_at,
                               coalesce(l.rpm, l.tpm, l.daily_tokens) is not null as limited
                        from pollux.client l
@@ -58,8 +54,13 @@ begin
              and pollux.model_hidden(g.allow, g.deny, array[w.model, m.name, m.upstream_name])
              then 'model_hidden'
         when c.models is not null and not pollux.client_may(c.models, w.model, m.name) then 'model_denied'
-    end as reason) v;
-    return case when v_tied then pollux.wish_tie(p_wishes, v_seats, v_now) else v_seats end;
+    end as reason) v
+    order by pollux.quota_model(m.name, w.verb) collate "C", w.since_ms desc, w.ord);
+    if jsonb_path_exists(p_wishes, '$[*] ? (@.resources[0] != null || @.prefer_own == true || @.repeat == true
+                                            || @.credential != null)') then
+        return pollux.wish_tie(p_wishes, v_seats, v_now);
+    end if;
+    return v_seats;
 end
 $$;
 comment on function pollux.wish_read(jsonb) is
