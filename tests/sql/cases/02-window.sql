@@ -37,5 +37,9 @@ select test.is('a clock that was set back counts in the last second',
 select test.is('and adds to it', pollux.window_total('{10,20}', '{3,5}', 15, 0, 2), '{3,7}');
 select test.is('a correction moves all totals from its second on',
                pollux.window_shift('{10,20,30}', '{5,9,12}', '{20,30}', '{-3,4}'), '{5,6,13}');
+select test.is('several corrections of a second, of one between two, before the first and after the last',
+               pollux.window_shift('{10,20,30}', '{5,9,12}', '{3,15,20,20,31}', '{1,10,100,1000,7}'),
+               '{6,1120,1123}');
+select test.is('nothing is there to correct', pollux.window_shift('{}', '{}', '{3}', '{1}'), '{}');
 select test.is('slots of projects differ',
                (select count(distinct pollux.quota_slot(i)) from generate_series(1, 100000) i), 100000::bigint);
