@@ -190,10 +190,25 @@ static void refuse(struct request *r, const char *path, const struct fault *f)
         gateway_refuse(r, path, f);
 }
 
+/* Nothing serves this; `known` names the methods of the path, NULL if there is no such path. */
+FAULT_APART static void refuse_route(struct request *r, const char *path, const char *known)
+{
+    struct fault f = {0};
+    if (known != NULL) {
+        add_allow(r, known);
+        fault_set(&f, FAULT_METHOD, "this path does not take the method %.16s", r->method);
+    } else {
+        fault_set(&f, FAULT_NOT_FOUND,
+                  "there is nothing at this path; the API is below /v1 (OpenAI) and /v1beta (Gemini)");
+    }
+    if (is_admin(path))
+        fault_hint(&f, "/docs lists what there is");
+    refuse(r, path, &f);
+}
+
 static void dispatch(struct request *r, const struct uri *u)
 {
     const char *path = buf_str(&u->path);
-    struct fault f = {0};
     if (!is_admin(path))
         add_cors(r);
     const char *known = NULL; /* the methods of the path, if there is one */
@@ -212,15 +227,24 @@ static void dispatch(struct request *r, const struct uri *u)
         if (strcmp(routes[i].path, path) == 0)
             break; /* a path of its own: a wider one further down is not meant */
     }
-    if (known != NULL)
-        add_allow(r, known);
-    if (known != NULL)
-        fault_set(&f, FAULT_METHOD, "this path does not take the method %.16s", r->method);
-    else
-        fault_set(&f, FAULT_NOT_FOUND,
-                  "there is nothing at this path; the API is below /v1 (OpenAI) and /v1beta (Gemini)");
-    if (is_admin(path))
-        fault_hint(&f, "/docs lists what there is");
+    refuse_route(r, path, known);
+}
+
+FAULT_APART static bool parse(struct request *r, struct uri *u)
+{
+    struct fault f = {0};
+    if (uri_parse(r->uri, conf.prefix, u, &f))
+        return true;
+    add_cors(r);
+    gateway_refuse(r, r->uri, &f);
+    return false;
+}
+
+/* A handler that answered nothing: our mistake. */
+FAULT_APART static void refuse_silence(struct request *r, const char *path)
+{
+    struct fault f = {0};
+    fault_set(&f, FAULT_INTERNAL, "internal error");
     refuse(r, path, &f);
 }
 
@@ -229,18 +253,10 @@ void routes_serve(struct request *r)
     vault_uuid7(r->id);
     log_request_set(r->id);
     struct uri u = {0};
-    struct fault f = {0};
-    if (uri_parse(r->uri, conf.prefix, &u, &f))
+    if (parse(r, &u))
         dispatch(r, &u);
-    else {
-        add_cors(r);
-        gateway_refuse(r, r->uri, &f);
-    }
-    if (!response_begun(r) && !r->broken) { /* a handler that answered nothing: our mistake */
-        struct fault ours = {0};
-        fault_set(&ours, FAULT_INTERNAL, "internal error");
-        refuse(r, buf_str(&u.path), &ours);
-    }
+    if (!response_begun(r) && !r->broken)
+        refuse_silence(r, buf_str(&u.path));
     log_debug("%s %s: %d, %lld ms", r->method, buf_str(&u.path), r->status,
               (long long)(clock_ms() - r->began_ms));
     uri_free(&u);

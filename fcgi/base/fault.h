@@ -43,6 +43,10 @@ struct fault {
     char meant[640];        /* for the log: what really happened; "" when `said` says it all */
 };
 
+/* For a function that holds a fault and is seldom called, below or beside what runs for long: inlined, it would add its
+ * two kilobytes to the stack of every stream. */
+#define FAULT_APART __attribute__((noinline))
+
 /* Records the failure unless one is there already. Returns false, for `return fault_set(...)`. */
 bool fault_set(struct fault *f, enum fault_kind kind, const char *said, ...)
     __attribute__((format(printf, 3, 4)));

@@ -79,8 +79,7 @@ static bool not_there(struct journey *j)
     json_t *project;
     if (account_calls_wrapped(&projects, &ignored))
         json_array_foreach (projects, i, project)
-            if (j->quota_tried_n < TRIED_MAX)
-                j->quota_tried[j->quota_tried_n++] = json_integer_value(project);
+            journey_tried(j, json_integer_value(project), true);
     struct outcome o = {.kind = OUTCOME_QUOTA_NEVER, .another = true, .reason = ACCOUNTS_NOT_THERE};
     return judge(j, o, "Code Assist has no such call");
 }

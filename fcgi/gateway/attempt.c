@@ -484,6 +484,16 @@ static bool beat(struct journey *j)
     return sse_beat(&j->sse, conf.heartbeat * 1000);
 }
 
+/* An answer that may run for long needs what was asked no more; a capture does, at its end. */
+static void let_go(struct journey *j)
+{
+    if (!j->committed || j->call.body == NULL || j->call.sent < (int64_t)j->call.body_n || j->capture != NULL)
+        return;
+    j->call.body = NULL;
+    j->call.body_n = 0;
+    journey_body_free(j);
+}
+
 static bool on_tick(void *ctx)
 {
     struct journey *j = ctx;
@@ -493,6 +503,7 @@ static bool on_tick(void *ctx)
     j->looked_ms = now;
     if (request_gone(j->req))
         return judge_gone(j);
+    let_go(j);
     bool silent = !j->committed && (j->collected == NULL || j->seen == GEMINI_NOTHING);
     if (silent && now - j->call.sent_at > j->call.first_byte_ms) {
         struct outcome o;

@@ -55,7 +55,7 @@ static bool is_not_there(const struct journey *j)
     return j->judged.kind == OUTCOME_QUOTA_NEVER && strcmp(j->judged.reason, ACCOUNTS_NOT_THERE) == 0;
 }
 
-static struct wish wish_of(struct journey *j, const int64_t *exclude, size_t exclude_n, const char *failed)
+static struct wish wish_of(struct journey *j, size_t exclude_n, const char *failed)
 {
     return (struct wish){
         .id = j->req->id,
@@ -68,7 +68,7 @@ static struct wish wish_of(struct journey *j, const int64_t *exclude, size_t exc
         .hurried = journey_has_stand_in(j),
         .stream = j->stream,
         .est_tokens = j->est_tokens,
-        .exclude = exclude,
+        .exclude = j->tried,
         .exclude_n = exclude_n,
         .resources = (const char *const *)j->resources,
         .resources_n = j->resources_n,
@@ -95,15 +95,9 @@ static void note_client(struct journey *j)
 
 static bool reserve_once(struct journey *j, bool avoid_others, const char *failed, struct fault *f)
 {
-    int64_t exclude[2 * TRIED_MAX];
-    size_t n = j->quota_tried_n;
-    memcpy(exclude, j->quota_tried, n * sizeof *exclude);
-    if (avoid_others) {
-        memcpy(exclude + n, j->other_tried, j->other_tried_n * sizeof *exclude);
-        n += j->other_tried_n;
-    }
-    struct wish w = wish_of(j, exclude, n, failed);
-    w.no_waiting = avoid_others && j->other_tried_n > 0;
+    bool avoids = avoid_others && j->tried_n > j->spent_n;
+    struct wish w = wish_of(j, avoids ? j->tried_n : j->spent_n, failed);
+    w.no_waiting = avoids;
     permit_free(&j->permit);
     bool ok = ledger_reserve(&w, &j->permit, f);
     note_client(j);
@@ -120,7 +114,7 @@ static bool reserve(struct journey *j, bool again, bool untold)
     auto_str failed = untold ? xstrndup(j->attempts.p + j->last_attempt, n - j->last_attempt - 1) : NULL;
     if (reserve_once(j, true, failed, &f))
         return true;
-    if (j->other_tried_n > 0 && (f.kind == FAULT_EXHAUSTED || f.kind == FAULT_UNAVAILABLE)) {
+    if (j->tried_n > j->spent_n && (f.kind == FAULT_EXHAUSTED || f.kind == FAULT_UNAVAILABLE)) {
         f = (struct fault){0};
         if (reserve_once(j, false, failed, &f))
             return true;
@@ -128,14 +122,6 @@ static bool reserve(struct journey *j, bool again, bool untold)
     if (!again || f.kind == FAULT_CLIENT_GONE || (is_quota(j->judged.kind) && !is_not_there(j)))
         j->fault = f; /* it knows the earliest recovery; other failures are told as they were */
     return false;
-}
-
-static void remember_tried(struct journey *j, bool quota)
-{
-    int64_t *list = quota ? j->quota_tried : j->other_tried;
-    size_t *n = quota ? &j->quota_tried_n : &j->other_tried_n;
-    if (*n < TRIED_MAX)
-        list[(*n)++] = j->permit.project_id;
 }
 
 /* After a 400 in the OpenAI dialect: is there another form of the request worth trying? */
@@ -154,8 +140,8 @@ static bool adjust_chat(struct journey *j)
 /* Has the project of this attempt failed this request before? Then there is no other one left. */
 static bool failed_before(const struct journey *j)
 {
-    for (size_t i = 0; i < j->other_tried_n; i++)
-        if (j->other_tried[i] == j->permit.project_id)
+    for (size_t i = j->spent_n; i < j->tried_n; i++)
+        if (j->tried[i] == j->permit.project_id)
             return true;
     return false;
 }
@@ -205,7 +191,7 @@ static void report_failure(struct journey *j)
 {
     size_t n = j->attempts.n;
     auto_str failed = xstrndup(j->attempts.p + j->last_attempt, n - j->last_attempt - 1);
-    struct wish w = wish_of(j, NULL, 0, failed);
+    struct wish w = wish_of(j, 0, failed);
     w.auth_only = true;
     w.attempt = 0;
     struct permit ignored;
@@ -306,8 +292,8 @@ static bool stand_in(struct journey *j)
 {
     bool refused = j->fault.kind == FAULT_FORBIDDEN || j->fault.kind == FAULT_MODEL_NOT_FOUND;
     bool more = journey_has_stand_in(j) && another_model_helps(j);
-    if (refused && *j->stand_in != '\0')
-        j->fault = j->kept;
+    if (refused && j->kept != NULL)
+        j->fault = *j->kept;
     if (!more)
         return false;
     if (j->fault.kind == FAULT_NONE)
@@ -315,9 +301,11 @@ static bool stand_in(struct journey *j)
     snprintf(j->stand_in, sizeof j->stand_in, "%s",
              json_string_value(json_array_get(j->stand_ins, j->stand_ins_at++)));
     log_info("%s cannot serve (%s): %s is asked", j->logged_model, j->fault.said, j->stand_in);
-    j->kept = j->fault;
+    if (j->kept == NULL)
+        j->kept = xmalloc(sizeof *j->kept);
+    *j->kept = j->fault;
     j->fault = (struct fault){0};
-    j->quota_tried_n = j->other_tried_n = 0;
+    j->spent_n = j->tried_n = 0;
     j->overloads = j->followed = j->bare_stops = j->troubles = 0;
     j->adjust = 0;
     return true;
@@ -356,7 +344,7 @@ static bool go_on(struct journey *j)
     if ((j->overloads >= OVERLOADS && journey_has_stand_in(j)) || !may_try_again(j) || !pace(j))
         return false;
     if (j->judged.another)
-        remember_tried(j, is_quota(j->judged.kind));
+        journey_tried(j, j->permit.project_id, is_quota(j->judged.kind));
     return true;
 }
 

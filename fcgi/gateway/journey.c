@@ -104,6 +104,19 @@ bool journey_body(struct journey *j, size_t max)
     return take_budget(j) && request_body(j->req, &j->body, max, &j->fault);
 }
 
+void journey_body_free(struct journey *j)
+{
+    atomic_fetch_sub(&bodies_held, j->body_counted);
+    j->body_counted = 0;
+    buf_free(&j->body);
+    json_decref(j->chat_body);
+    free(j->sending_owned);
+    free(j->wrapped_body);
+    j->chat_body = NULL;
+    j->sending = j->sending_owned = j->wrapped_body = NULL;
+    j->sending_n = 0;
+}
+
 void journey_resource(struct journey *j, const char *name)
 {
     for (size_t i = 0; i < j->resources_n; i++)
@@ -111,6 +124,18 @@ void journey_resource(struct journey *j, const char *name)
             return;
     if (j->resources_n < RESOURCES_MAX && strlen(name) < 512)
         j->resources[j->resources_n++] = xstrdup(name);
+}
+
+void journey_tried(struct journey *j, int64_t project, bool spent)
+{
+    if (j->tried_n == TRIED_MAX)
+        return;
+    j->tried = xrealloc(j->tried, (j->tried_n + 1) * sizeof *j->tried);
+    j->tried[j->tried_n++] = project;
+    if (!spent)
+        return;
+    j->tried[j->tried_n - 1] = j->tried[j->spent_n];
+    j->tried[j->spent_n++] = project;
 }
 
 bool journey_prepared(struct journey *j, const char *model, const char *traits)
@@ -295,7 +320,7 @@ void journey_close(struct journey *j)
     ledger_settle(settlement_of(j));
     if (j->capture != NULL)
         capture_end(j, outcome_of(j));
-    atomic_fetch_sub(&bodies_held, j->body_counted);
+    journey_body_free(j);
     for (size_t i = 0; i < j->resources_n; i++)
         free(j->resources[i]);
     permit_free(&j->permit);
@@ -305,14 +330,12 @@ void journey_close(struct journey *j)
     collect_free(j->collected);
     json_decref(j->stand_ins);
     chat_free(j->chat);
-    json_decref(j->chat_body);
     buf_free(&j->attempts);
     json_decref(j->held_events);
-    free(j->sending_owned);
     free(j->prepared_for);
-    free(j->wrapped_body);
+    free(j->tried);
+    free(j->kept);
     account_token_free(&j->account);
-    buf_free(&j->body);
     buf_free(&j->answer);
     buf_free(&j->held);
 }

@@ -40,7 +40,7 @@ enum answer_mode {
     ANSWER_PASS,        /* like WHOLE if it is an error or small JSON, otherwise passed through as it comes */
 };
 
-enum { RESOURCES_MAX = 64, TRIED_MAX = 256, MODEL_MAX = 256 };
+enum { RESOURCES_MAX = 64, TRIED_MAX = 512, MODEL_MAX = 256 };
 
 struct capture;
 
@@ -103,12 +103,12 @@ struct journey {
     size_t stand_ins_at;       /* how many of them were asked */
     char stand_in[MODEL_MAX];  /* the one that is asked now, "" for the client's own */
     int overloads;             /* failures of the model that is asked now */
-    struct fault kept;         /* why the model before it could not serve */
+    struct fault *kept;        /* why the model before it could not serve; owned, NULL: there was none */
     struct buf attempts;       /* attempt objects for the ledger, as JSON text, a comma after each */
     size_t last_attempt;       /* where the latest of them begins */
     char first_started_at[40]; /* when the first of them was granted */
-    int64_t quota_tried[TRIED_MAX], other_tried[TRIED_MAX]; /* projects not to be used again; rather not */
-    size_t quota_tried_n, other_tried_n;
+    int64_t *tried;            /* projects not to be used again: the first `spent_n`; rather not: the others; owned */
+    size_t spent_n, tried_n;
     int64_t deadline_ms;
 
     /* the answer on its way back */
@@ -167,8 +167,14 @@ bool journey_needs_token(struct journey *j);
 /* Reads the body into j->body, within the request's and the worker's limits. */
 bool journey_body(struct journey *j, size_t max);
 
+/* What the request was made of can go: it has been sent, and will not be sent again. */
+void journey_body_free(struct journey *j);
+
 /* Notes a resource whose project has to serve ("files/abc"). */
 void journey_resource(struct journey *j, const char *name);
+
+/* Notes a project that has failed this request: `spent` is one that must not be asked for this model again. */
+void journey_tried(struct journey *j, int64_t project, bool spent);
 
 /* Whether `sending` was made for this very permit, and the same form of the request, already; if not, it is
  * from now on. */

@@ -66,10 +66,16 @@ static json_t *all_pages(struct journey *j)
     return json_incref(models);
 }
 
-/* Asks with this credential (0: any). What is asked of the journey otherwise stays as it is. */
+/* Asks with this credential (0: any). The model and what is asked for otherwise stay as they are. */
 static bool ask(struct journey *j, int64_t credential)
 {
-    struct journey was = *j;
+    auto_str model = xstrdup(j->model);
+    const struct {
+        enum answer_mode mode;
+        int64_t credential;
+        bool (*prepare)(struct journey *j, struct buf *path, struct fault *f);
+        void *ctx;
+    } was = {j->mode, j->credential, j->prepare, j->prepare_ctx};
     *j->model = '\0';
     j->mode = ANSWER_WHOLE;
     j->credential = credential;
@@ -77,11 +83,11 @@ static bool ask(struct journey *j, int64_t credential)
     json_auto_t *models = all_pages(j);
     struct fault ignored = {0};
     calls_models_offered(models != NULL ? j->permit.project_id : 0, models, &ignored);
-    snprintf(j->model, sizeof j->model, "%s", was.model);
+    snprintf(j->model, sizeof j->model, "%s", model);
     j->mode = was.mode;
     j->credential = was.credential;
     j->prepare = was.prepare;
-    j->prepare_ctx = was.prepare_ctx;
+    j->prepare_ctx = was.ctx;
     return models != NULL;
 }
 

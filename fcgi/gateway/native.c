@@ -237,6 +237,12 @@ static void follow_redirects(struct journey *j)
         fault_set(&j->fault, FAULT_UPSTREAM, "the upstream's media could not be fetched from where they lie");
 }
 
+FAULT_APART static void forget(const char *resource)
+{
+    struct fault ignored = {0};
+    calls_forget(resource, &ignored);
+}
+
 static void answer_native(struct journey *j, const struct uri_call *call)
 {
     if (is_redirect(j->answer_status))
@@ -254,12 +260,10 @@ static void answer_native(struct journey *j, const struct uri_call *call)
     if (j->answer_status >= 400) {
         mask_answer(j);
     } else if (!j->metered && strcmp(call->verb, "countTokens") != 0) {
-        if (strcmp(j->method, "DELETE") == 0 && j->resources_n > 0) {
-            struct fault ignored = {0};
-            calls_forget(j->resources[j->resources_n - 1], &ignored);
-        } else {
+        if (strcmp(j->method, "DELETE") == 0 && j->resources_n > 0)
+            forget(j->resources[j->resources_n - 1]);
+        else
             affinity_remember(j, buf_str(&j->answer), j->answer.n);
-        }
     } else if (strcmp(call->verb, "predictLongRunning") == 0) {
         affinity_remember(j, buf_str(&j->answer), j->answer.n);
     }

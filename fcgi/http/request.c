@@ -132,6 +132,8 @@ long request_read(struct request *r, char *to, size_t n)
     long got = r->io.read(r->io.ctx, to, n);
     if (got > 0)
         r->bytes_in += got;
+    if (r->bytes_in == r->content_length)
+        r->io.all_read(r->io.ctx);
     if (got < 0 || (got == 0 && r->content_length > 0))
         return -1; /* fewer bytes than CONTENT_LENGTH promised: the client broke off */
     return got;

@@ -25,6 +25,7 @@ struct http_header {
 /* How bytes come and go: one implementation for FastCGI, one for CGI (worker.c). */
 struct request_io {
     long (*read)(void *ctx, char *to, size_t n); /* bytes, 0 at the end, -1 on failure */
+    void (*all_read)(void *ctx); /* the body has come: what it was read with can go */
     bool (*write)(void *ctx, const char *bytes, size_t n);
     bool (*flush)(void *ctx);
     bool (*gone)(void *ctx); /* has the web server hung up? */

@@ -63,8 +63,17 @@ bool worker_draining(void)
 static long fcgi_read(void *ctx, char *to, size_t n)
 {
     FCGX_Request *fr = ctx;
+    if (fr->in == NULL)
+        return 0;
     int got = FCGX_GetStr(to, n > 65536 ? 65536 : (int)n, fr->in);
     return got > 0 ? got : FCGX_GetError(fr->in) != 0 ? -1 : 0;
+}
+
+/* A stream that runs for minutes does not hold the buffer through which its request came. */
+static void fcgi_all_read(void *ctx)
+{
+    FCGX_Request *fr = ctx;
+    FCGX_FreeStream(&fr->in);
 }
 
 static bool fcgi_write(void *ctx, const char *bytes, size_t n)
@@ -100,6 +109,16 @@ static bool fcgi_gone(void *ctx)
     return recv(fr->ipcFd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
+/* Sends what is left and closes; what was cut has no end. FCGX_Finish_r() would not do without `in`. */
+static void finish(FCGX_Request *fr, bool cut)
+{
+    if (!cut) {
+        FCGX_FClose(fr->err);
+        FCGX_FClose(fr->out);
+    }
+    FCGX_Free(fr, 1);
+}
+
 static void set_timeouts(int fd)
 {
     struct timeval out = {.tv_sec = (time_t)conf.write_timeout}, in = {.tv_sec = BODY_READ_SECONDS};
@@ -117,15 +136,16 @@ static void serve(int fd)
     if (FCGX_Accept_r(&fr) < 0)
         return; /* garbage, or the web server hung up: closed by libfcgi */
     struct request r;
-    const struct request_io io = {fcgi_read, fcgi_write, fcgi_flush, fcgi_gone, &fr};
+    const struct request_io io = {.read = fcgi_read,
+                                  .all_read = fcgi_all_read,
+                                  .write = fcgi_write,
+                                  .flush = fcgi_flush,
+                                  .gone = fcgi_gone,
+                                  .ctx = &fr};
     request_open(&r, fr.envp, &io);
     pool.handle(&r);
     request_close(&r);
-    fr.keepConnection = 0;
-    if (r.cut)
-        FCGX_Free(&fr, 1); /* closes, and sends no end */
-    else
-        FCGX_Finish_r(&fr); /* sends what is left and closes */
+    finish(&fr, r.cut);
 }
 
 /* ------------------------------------------------------------------ threads */
@@ -334,6 +354,11 @@ static long cgi_read(void *ctx, char *to, size_t n)
     return got;
 }
 
+static void cgi_all_read(void *ctx)
+{
+    (void)ctx;
+}
+
 static bool cgi_write(void *ctx, const char *bytes, size_t n)
 {
     (void)ctx;
@@ -377,7 +402,8 @@ void worker_cgi(worker_handler *handle)
 {
     signal(SIGPIPE, SIG_IGN);
     struct request r;
-    const struct request_io io = {cgi_read, cgi_write, cgi_flush, cgi_gone, NULL};
+    const struct request_io io = {
+        .read = cgi_read, .all_read = cgi_all_read, .write = cgi_write, .flush = cgi_flush, .gone = cgi_gone};
     extern char **environ;
     request_open(&r, environ, &io);
     atomic_store(&busy, 1);

@@ -41,13 +41,13 @@ struct upstream_call {
     /* what came of it */
     int status;            /* 0 if there was no answer */
     int64_t sent_at;       /* clock_ms() of the last byte of the request so far; from then on the answer is waited for */
+    int64_t sent;          /* bytes of the body that have gone */
     int64_t first_byte_at; /* clock_ms() of the first byte of the body, or of an end without one; 0 if none */
     char error[160];       /* the network's words; hold no secret */
 
     /* private */
     struct buf head;     /* header lines of the final answer */
     int64_t last;        /* clock_ms() of the last bytes either way */
-    int64_t sent;        /* bytes of the body that have gone */
     bool head_told, stopped;
     enum upstream_end why; /* why a callback stopped it */
 };

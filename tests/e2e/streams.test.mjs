@@ -145,3 +145,38 @@ test('two hundred streams at once, an event every half second, all whole', async
   assert.equal(whole.length, 200);
   assert.equal((await pollux.sim.stats()).max_open, 200);
 });
+
+test('a large request takes its room only until the answer has begun, in both dialects', async () => {
+  const upstream = await startScripted();
+  const small = await startPollux({ upstream: upstream.url, settings: { POLLUX_WORKERS: '1', POLLUX_BODY_BUDGET: '3000000' } });
+  try {
+    await small.addProjects([{ id: 'p1', keys: [keyOf(1)] }]);
+    const [begun, ended] = [answerOf([{ text: 'begun' }], { finish: null }), answerOf([{ text: ' and ended' }])];
+    const large = 'x'.repeat(2_000_000);
+    for (const [where, body] of [[path, { contents: [{ role: 'user', parts: [{ text: large }] }] }],
+      ['/v1/chat/completions', { model, stream: true, messages: [{ role: 'user', content: large }] }]]) {
+      let begin, end;
+      const first = new Promise((resolve) => { begin = resolve; }), last = new Promise((resolve) => { end = resolve; });
+      upstream.forget();
+      upstream.says(async () => {
+        await first;
+        return { type: 'text/event-stream', pieces: [`data: ${JSON.stringify(begun)}\r\n\r\n`], hold: last, rest: [`data: ${JSON.stringify(ended)}\r\n\r\n`] };
+      });
+      const running = small.stream(where, { body });
+      await waitFor('the first call', () => upstream.calls.length === 1);
+      const refused = await small.send(where, { body });
+      assert.equal(refused.status, 503, refused.text.slice(0, 200));
+      assert.match(refused.text, /too many large requests/);
+      begin();
+      assert.ok(await running.next(), 'it begins');
+      upstream.says(sse([ended]));
+      await waitFor('room for another', async () => (await small.send(where, { body })).status === 200, { timeout: 5000, every: 100 });
+      end();
+      const answer = await running.done;
+      assert.ok(answer.complete && answer.text.includes('and ended'), answer.text.slice(-300));
+    }
+  } finally {
+    await small.stop();
+    await upstream.stop();
+  }
+});

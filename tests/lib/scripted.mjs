@@ -3,10 +3,10 @@
 // was asked. For recorded answers and for one odd answer at a time; whatever needs a believable Gemini uses the simulator.
 import http from 'node:http';
 
-// {url, calls, says(answer), stop()}. An answer is {status, headers, body, pieces, pause, destroy} or a function of the
-// call that gives one; `pieces` are written one after the other with `pause` ms between; `destroy` cuts the connection
-// at the end instead of closing it well. {raw, pause, destroy}: the pieces are the whole answer, head and framing
-// included, and the connection ends with them.
+// {url, calls, says(answer), stop()}. An answer is {status, headers, body, pieces, pause, hold, rest, destroy} or a
+// function of the call that gives one; `pieces` are written one after the other with `pause` ms between, and those of
+// `rest` when the promise `hold` has come true; `destroy` cuts the connection at the end instead of closing it well.
+// {raw, pause, destroy}: the pieces are the whole answer, head and framing included, and the connection ends with them.
 export async function startScripted() {
   let answer = { status: 500, body: 'nothing was scripted' };
   const self = { calls: [], says: (next) => { answer = next; }, forget: () => { self.calls.length = 0; } };
@@ -33,7 +33,7 @@ export async function startScripted() {
 }
 
 async function write(response, answer) {
-  const { status = 200, headers, type = 'application/json; charset=UTF-8', body, pieces, pause = 0, destroy = false } = answer;
+  const { status = 200, headers, type = 'application/json; charset=UTF-8', body, pieces, pause = 0, hold, rest = [], destroy = false } = answer;
   response.socket.setNoDelay(true);
   if (answer.raw) return writeRaw(response.socket, answer);
   response.writeHead(status, headers ?? { 'content-type': type });
@@ -44,6 +44,8 @@ async function write(response, answer) {
     if (pieces && pause === 0) await new Promise(setImmediate);
     if (response.destroyed) return;
   }
+  await hold;
+  for (const piece of rest) response.write(piece);
   if (destroy) response.socket.resetAndDestroy();
   else response.end();
 }
