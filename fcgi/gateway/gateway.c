@@ -17,8 +17,8 @@
  *
  * A request is repeated only before a meaningful byte has gone to the client,
  * never on a project that answered with a quota failure, with each model as
- * often as setting `retries` says, at the pace of retry.h, within one deadline,
- * and not once the client has left.
+ * often as setting `retries` says (keys that turn out to be dead not counted),
+ * at the pace of retry.h, within one deadline, and not once the client has left.
  */
 #include "gateway/journey.h"
 #include "gateway/retry.h"
@@ -32,9 +32,10 @@
 enum {
     BARE_STOPS = 5, /* so often a STOP without content is tried elsewhere; then it is the answer */
     ODD_ENDS = 2,   /* and so often an end for another reason, as a malformed function call is */
+    DEAD_ENDS = 100, /* so many credentials that turn out to be dead cost no try: each is met by one request only */
     OVERLOADS = 2,  /* failures of a model after which its stand-in is asked, if it has one */
-    TWICE = 2,      /* what follows the request to a second project, or keeps us from connecting at all, is
-                       nobody's      fault there */
+    TWICE = 2,      /* what follows the request to a second project, or keeps us from connecting at all, is nobody's
+                       fault there */
 };
 
 static bool client_gone(void *ctx)
@@ -306,7 +307,7 @@ static bool stand_in(struct journey *j)
     *j->kept = j->fault;
     j->fault = (struct fault){0};
     j->spent_n = j->tried_n = 0;
-    j->overloads = j->followed = j->bare_stops = j->troubles = 0;
+    j->overloads = j->dead_ends = j->followed = j->bare_stops = j->troubles = 0;
     j->adjust = 0;
     return true;
 }
@@ -337,10 +338,14 @@ static void make_attempt(struct journey *j)
                  (long long)j->permit.project_id);
 }
 
-/* After a failure: once more with this model? */
-static bool go_on(struct journey *j)
+/* After a failure, `tries` of this model so far: once more with it? */
+static bool go_on(struct journey *j, int tries)
 {
     j->overloads += is_overload(j->judged.kind);
+    j->dead_ends += j->judged.kind == OUTCOME_CREDENTIAL_DEAD;
+    int spared = j->retries == 0 ? 0 : j->dead_ends < DEAD_ENDS ? j->dead_ends : DEAD_ENDS;
+    if (tries - spared > j->retries)
+        return false;
     if ((j->overloads >= OVERLOADS && journey_has_stand_in(j)) || !may_try_again(j) || !pace(j))
         return false;
     if (j->judged.another)
@@ -354,6 +359,7 @@ bool gateway_run(struct journey *j)
         return false;
     int before = j->attempt; /* the model that is asked now */
     bool untold = false;
+    j->dead_ends = 0;
     j->retries = (int)ledger_setting("retries", 7);
     retry_note_request(clock_ms());
     j->est_tokens = j->metered ? estimate_tokens(&j->body) : 0;
@@ -367,7 +373,7 @@ bool gateway_run(struct journey *j)
             untold = true;
             if (j->fault.kind != FAULT_NONE || j->judged.kind == OUTCOME_OK)
                 break;
-            if (j->attempt - before <= j->retries && go_on(j))
+            if (go_on(j, j->attempt - before))
                 continue;
         }
         if (!stand_in(j))

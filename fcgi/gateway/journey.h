@@ -102,7 +102,8 @@ struct journey {
     json_t *stand_ins;         /* models that may serve in place of the client's; owned, NULL: not known yet */
     size_t stand_ins_at;       /* how many of them were asked */
     char stand_in[MODEL_MAX];  /* the one that is asked now, "" for the client's own */
-    int overloads;             /* failures of the model that is asked now */
+    int overloads;             /* failures of the model that is asked now, */
+    int dead_ends;             /* and of its credentials: out for good */
     struct fault *kept;        /* why the model before it could not serve; owned, NULL: there was none */
     struct buf attempts;       /* attempt objects for the ledger, as JSON text, a comma after each */
     size_t last_attempt;       /* where the latest of them begins */

@@ -83,6 +83,16 @@ describe('five of ten projects', () => {
     });
   }
 
+  test('one good key is found among many wrong ones, by the first request', async () => {
+    const wrong = Array.from({ length: 60 }, (_, i) => keyOf(101 + i));
+    await pollux.commandWithInput(wrong.join('\n'), 'key', 'import');
+    await keysAre('invalid', 9);
+    const answer = await asks[0](model);
+    const keys = await pollux.cli('key', 'list');
+    for (const key of keys.filter(({ id }) => id > 10)) await pollux.cli('key', 'remove', String(key.id));
+    assert.equal(answer.status, 200, answer.text);
+  });
+
   test('come back when they are well again', async () => {
     await breakHalf('503');
     await hammer(60, 4);
