@@ -234,11 +234,7 @@ static enum account_trouble obtain(struct question *q, struct kept *ret, struct 
 
 static void make_condition(void)
 {
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&tokens.landed, &attr);
-    pthread_condattr_destroy(&attr);
+    clock_condition(&tokens.landed);
 }
 
 static struct kept *slot_of(int64_t credential)

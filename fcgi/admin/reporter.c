@@ -172,11 +172,7 @@ static void *reporter_main(void *arg)
 
 void reporter_start(void)
 {
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&reporter.changed, &attr);
-    pthread_condattr_destroy(&attr);
+    clock_condition(&reporter.changed);
     reporter.running = pthread_create(&reporter.thread, NULL, reporter_main, NULL) == 0;
     if (!reporter.running)
         log_error("no thread for the status file and the usage line could be made");

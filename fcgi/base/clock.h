@@ -8,6 +8,7 @@
 #ifndef POLLUX_BASE_CLOCK_H
 #define POLLUX_BASE_CLOCK_H
 
+#include <pthread.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -19,5 +20,9 @@ int64_t clock_unix(void);
 
 /* The CLOCK_MONOTONIC time `ms` from now (now, if that is past), for condition variables of this clock. */
 struct timespec clock_in(int64_t ms);
+
+/* Makes a condition variable whose timed waits go by clock_in(): one that goes by the time of day waits for an hour
+ * longer when that is set back by an hour. */
+void clock_condition(pthread_cond_t *c);
 
 #endif

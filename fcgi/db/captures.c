@@ -36,11 +36,7 @@ static struct {
 
 void captures_start(const char *conninfo)
 {
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&captures.changed, &attr);
-    pthread_condattr_destroy(&attr);
+    clock_condition(&captures.changed);
     captures.conninfo = xstrdup(conninfo);
 }
 

@@ -149,6 +149,10 @@ static bool fail(struct db *db, const PGresult *r, struct fault *f)
     auto_str text = one_line(db->late ? no_answer : primary != NULL ? primary : PQerrorMessage(db->conn));
     db->lost = db->late || means_lost(db->conn, db->sqlstate);
     int refused = means_refused(db->sqlstate);
+    if (strcmp(db->sqlstate, "22P05") == 0) { /* untranslatable_character: of JSON, it can be no other */
+        free(text);
+        text = xstrdup("a text holds the character NUL (\\u0000), which cannot be kept");
+    }
     const char *hint = r != NULL ? PQresultErrorField(r, PG_DIAG_MESSAGE_HINT) : NULL;
     if (!db->lost && refused > 0) {
         fault_set(f, fault_of_status(refused), "%s", text);

@@ -2,14 +2,14 @@
 /* side.c: connections for people and their scripts; see side.h. */
 #include "db/side.h"
 #include "base/auto.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     SIDES = 3,
-    WAIT_S = 8,
+    WAIT_MS = 8000,
     ANSWER_MS = 120 * 1000, /* the server's statement_timeout is shorter, where the role has one */
 };
 
@@ -20,10 +20,11 @@ static struct {
     struct db *idle[SIDES];
     int idle_n;
     int more; /* connections that may still be made */
-} side = {.lock = PTHREAD_MUTEX_INITIALIZER, .freed = PTHREAD_COND_INITIALIZER};
+} side = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 void side_start(const char *conninfo)
 {
+    clock_condition(&side.freed);
     auto_lock(&side.lock);
     side.conninfo = xstrdup(conninfo);
     side.more = SIDES;
@@ -41,10 +42,8 @@ void side_stop(void)
 
 static struct db *take(struct fault *f)
 {
+    struct timespec until = clock_in(WAIT_MS);
     auto_lock(&side.lock);
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += WAIT_S;
     while (side.idle_n == 0 && side.more == 0)
         if (pthread_cond_timedwait(&side.freed, &side.lock, &until) == ETIMEDOUT) {
             fault_set(f, FAULT_UNAVAILABLE, "too many reports are being made at the same time");

@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-enum { FETCH_BYTES = 20 * 1024 * 1024, FETCH_SECONDS = 20, FETCH_URLS = 16 };
+enum { FETCH_BYTES = 20 * 1024 * 1024, FETCH_SECONDS = 20, FETCH_ALL_MS = 60 * 1000, FETCH_URLS = 16 };
 
 static bool read_json(struct journey *j)
 {
@@ -38,15 +38,23 @@ static bool read_json(struct journey *j)
 
 /* ------------------------------------------------------------------ images by URL */
 
-static bool fetch_one(struct journey *j, const char *url, const char *param)
+static bool fetch_one(struct journey *j, int64_t until_ms, const char *url, const char *param)
 {
-    const struct fetch_rules rules = {.max_bytes = FETCH_BYTES, .timeout_s = FETCH_SECONDS};
+    int64_t left_s = (until_ms - clock_ms()) / 1000;
+    const struct fetch_rules rules = {.max_bytes = FETCH_BYTES,
+                                      .timeout_s = left_s < FETCH_SECONDS ? (int)left_s : FETCH_SECONDS};
     auto_buf image = {0};
     char mime[64];
+    if (request_gone(j->req))
+        return fault_set(&j->fault, FAULT_CLIENT_GONE, "the client left while its images were being fetched");
+    if (left_s <= 0)
+        return fault_param(&j->fault, param, "the images did not all come within %d s", FETCH_ALL_MS / 1000);
     if (!fetch_url(url, &rules, &image, mime, &j->fault)) {
         snprintf(j->fault.param, sizeof j->fault.param, "%s", param);
         return false;
     }
+    if (!journey_hold(j, (int64_t)image.n))
+        return false;
     auto_buf data_url = {0};
     buf_printf(&data_url, "data:%s;base64,", mime);
     base64_encode(&data_url, image.p, image.n);
@@ -66,8 +74,9 @@ static bool fetch_images(struct journey *j)
         return false;
     size_t i;
     json_t *one;
+    int64_t until_ms = clock_ms() + FETCH_ALL_MS;
     json_array_foreach (urls, i, one)
-        if (!fetch_one(j, json_string_value(json_object_get(one, "url")),
+        if (!fetch_one(j, until_ms, json_string_value(json_object_get(one, "url")),
                        json_string_value(json_object_get(one, "param"))))
             return false;
     return true;

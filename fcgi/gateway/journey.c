@@ -86,11 +86,10 @@ bool journey_needs_token(struct journey *j)
                      "belong to somebody");
 }
 
-/* A body counts by its announced length before it is read, so that the budget cannot be overrun together. */
-static bool take_budget(struct journey *j)
+bool journey_hold(struct journey *j, int64_t n)
 {
-    j->body_counted = j->req->content_length > 0 ? j->req->content_length : 0;
-    if (atomic_fetch_add(&bodies_held, j->body_counted) + j->body_counted <= conf.body_budget)
+    j->body_counted += n;
+    if (atomic_fetch_add(&bodies_held, n) + n <= conf.body_budget)
         return true;
     j->fault.retry_after_ms = 2000;
     return fault_set(&j->fault, FAULT_UNAVAILABLE,
@@ -101,7 +100,9 @@ bool journey_body(struct journey *j, size_t max)
 {
     if (j->req->content_length > (int64_t)max)
         return request_body(j->req, &j->body, max, &j->fault); /* refuses */
-    return take_budget(j) && request_body(j->req, &j->body, max, &j->fault);
+    /* It counts by its announced length before it is read, so that the budget cannot be overrun together. */
+    bool room = journey_hold(j, j->req->content_length > 0 ? j->req->content_length : 0);
+    return room && request_body(j->req, &j->body, max, &j->fault);
 }
 
 void journey_body_free(struct journey *j)

@@ -168,6 +168,10 @@ bool journey_needs_token(struct journey *j);
 /* Reads the body into j->body, within the request's and the worker's limits. */
 bool journey_body(struct journey *j, size_t max);
 
+/* Counts `n` bytes more that are held for this request, until journey_body_free(). False with j->fault when the worker
+ * holds too many (POLLUX_BODY_BUDGET). */
+bool journey_hold(struct journey *j, int64_t n);
+
 /* What the request was made of can go: it has been sent, and will not be sent again. */
 void journey_body_free(struct journey *j);
 

@@ -43,7 +43,7 @@ static struct {
     long threads, idle;
     int listen_fd;
     worker_handler *handle;
-} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static atomic_bool draining;
 static atomic_long busy;
@@ -312,13 +312,7 @@ static bool drain(void)
             pthread_kill(r->thread, SIGUSR2);
         if (pool.idle == 0)
             stop_listening();
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += WAKE_MS * 1000000L;
-        if (until.tv_nsec >= 1000000000L) {
-            until.tv_sec++;
-            until.tv_nsec -= 1000000000L;
-        }
+        struct timespec until = clock_in(WAKE_MS);
         pthread_cond_timedwait(&pool.ended, &pool.lock, &until);
     }
     return pool.threads == 0;
@@ -327,6 +321,7 @@ static bool drain(void)
 bool worker_serve(int listen_fd, worker_handler *handle)
 {
     FCGX_Init();
+    clock_condition(&pool.ended);
     install_handlers();
     pool.listen_fd = listen_fd;
     pool.handle = handle;

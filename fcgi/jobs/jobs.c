@@ -238,10 +238,13 @@ static bool start_job(json_t *job)
     p->job = json_incref(job);
     bool ok = pthread_create(&p->thread, &attr, place_main, p) == 0;
     pthread_attr_destroy(&attr);
-    p->state = ok ? BUSY : FREE;
-    if (!ok)
-        json_decref(job); /* its lease runs out, and it is taken again */
-    return ok;
+    if (ok) {
+        p->state = BUSY;
+        return true;
+    }
+    json_decref(p->job); /* its lease runs out, and it is taken again */
+    *p = (struct place){0};
+    return false;
 }
 
 static void add_array(struct buf *to, const char *text)

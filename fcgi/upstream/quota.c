@@ -150,8 +150,9 @@ static void note_message_lines(struct quota *q, const char *message)
         size_t n = strcspn(at, ",\n");
         memcpy(metric, at, n < sizeof metric ? n : sizeof metric - 1);
         int64_t limit = -1;
-        if (strncmp(at + n, limit_mark, sizeof limit_mark - 1) == 0)
-            limit = strtoll(at + n + sizeof limit_mark - 1, NULL, 10);
+        const char *digits = at + n + sizeof limit_mark - 1;
+        if (strncmp(at + n, limit_mark, sizeof limit_mark - 1) == 0 && *digits >= '0' && *digits <= '9')
+            limit = strtoll(digits, NULL, 10);
         note_violation(q, metric, limit, "");
         at += n;
     }

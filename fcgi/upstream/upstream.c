@@ -15,6 +15,7 @@ enum {
     IDLE_HANDLES = 256,        /* handles (and their connections) that wait to be used again */
     UPLOAD_BUFFER = 16 * 1024, /* libcurl's own preset is 64 KiB for each call */
     ANSWER_BUFFER = 64 * 1024,
+    HEAD_MAX = 256 * 1024,     /* of an answer */
     TRICKLE_BUFFER = 4 * 1024, /* thousands of streams each hold one of these */
 };
 
@@ -152,6 +153,10 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
     if (n * size > 5 && strncmp(line, "HTTP/", 5) == 0)
         buf_clear(&c->head);
     c->last = clock_ms();
+    if (c->head.n + n * size > HEAD_MAX) {
+        stop(c, UPSTREAM_TOO_LARGE);
+        return 0;
+    }
     buf_add(&c->head, line, n * size);
     long status = 0;
     if (line[0] == '\r' || line[0] == '\n')

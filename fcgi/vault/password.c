@@ -28,11 +28,7 @@ static struct {
 
 static void places_make(void)
 {
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&places.freed, &attr);
-    pthread_condattr_destroy(&attr);
+    clock_condition(&places.freed);
 }
 
 static bool place_take(struct fault *f)

@@ -225,6 +225,11 @@ test('keys are looked at, added, changed in many and removed, and never seen aga
   const everything = await pollux.sql("select coalesce(string_agg(a::text, ' '), '') as text from (select to_jsonb(a) as a from pollux.audit a union all select to_jsonb(e) from pollux.event e) x");
   for (const key of [one, two, 'secretpass']) assert.ok(!table.includes(key) && !everything[0].text.includes(key));
 });
+test('a NUL in a text is refused in words that say so', async () => {
+  const answer = await boss.post('/clients', { name: 'a\u0000b' });
+  assert.equal(answer.status, 400, answer.text);
+  assert.match(answer.json().error.message, /holds the character NUL/);
+});
 test('a table that cannot be finished does not look whole', async (t) => {
   await pollux.sql('alter function admin.console_usage_export(jsonb) rename to console_usage_export_kept');
   t.after(() => pollux.sql(`drop function admin.console_usage_export(jsonb);
