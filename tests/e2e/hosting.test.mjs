@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { freePort, newHome, run, startPollux } from '../lib/pollux.mjs';
+import { asOwnerOf, freePort, newHome, ownersCommand, run, startPollux } from '../lib/pollux.mjs';
 import { build, checkout, server } from '../lib/places.mjs';
 import { visitor } from '../lib/console.mjs';
 import { send } from '../lib/http.mjs';
@@ -29,11 +29,9 @@ function give(where) {
   if (process.getuid() === 0) chownSync(where, owner.uid, owner.gid);
   if (statSync(where).isDirectory()) for (const name of readdirSync(where)) give(path.join(where, name));
 }
-const asOwner = (program, args) => (process.getuid() === 0
-  ? ['setpriv', [`--reuid=${owner.uid}`, `--regid=${owner.gid}`, '--clear-groups', '--', program, ...args]] : [program, args]);
 // The command line as on that host: nothing in the environment says which instance is meant.
 async function you(...words) {
-  const said = await run(...asOwner(path.join(place, 'you/pollux/build/pollux'), words), { env: { PATH: process.env.PATH }, cwd: '/' });
+  const said = await asOwnerOf(pollux.home, path.join(place, 'you/pollux/build/pollux'), words, { PATH: process.env.PATH });
   assert.equal(said.code, 0, `${words.join(' ')}: ${said.err}`);
   return said.out;
 }
@@ -98,7 +96,7 @@ ${fcgidConf()}
 `, 0o644);
   for (const name of ['web', 'ipc']) mkdirSync(path.join(place, name));
   give(place);
-  const [program, words] = asOwner('/usr/sbin/apache2', ['-D', 'FOREGROUND', '-f', path.join(place, 'apache.conf')]);
+  const [program, words] = ownersCommand(pollux.home, '/usr/sbin/apache2', ['-D', 'FOREGROUND', '-f', path.join(place, 'apache.conf')]);
   apache = spawn(program, words, { stdio: ['ignore', 'ignore', 'inherit'], cwd: '/', env: { PATH: process.env.PATH } });
   await waitFor('Apache to listen', () => send(`http://127.0.0.1:${port}`, '/').then(() => true, () => apache.exitCode !== null));
   assert.equal(apache.exitCode, null, existsSync(path.join(place, 'error.log')) ? readFileSync(path.join(place, 'error.log'), 'utf8') : '');

@@ -4,10 +4,10 @@
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { freePort, newHome, startPollux } from '../lib/pollux.mjs';
+import { freePort, newHome, ownersCommand, startPollux } from '../lib/pollux.mjs';
 import { projects } from '../lib/sim.mjs';
 import { pooled, waitFor } from '../lib/wait.mjs';
 
@@ -19,15 +19,12 @@ let direct, behind, bouncer, log;
 async function startBouncer(home) {
   const place = newHome();
   const port = await freePort();
-  const { uid, gid } = statSync(path.join(home, 'pg'));
   log = path.join(place, 'log');
   writeFileSync(path.join(place, 'users'), '"pollux_app" ""\n');
   writeFileSync(path.join(place, 'ini'), `[databases]\npollux = host=${home}/run user=pollux_app
 [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = ${port}\nunix_socket_dir =\nauth_type = any\nauth_file = ${place}/users
 pool_mode = transaction\ndefault_pool_size = 3\nverbose = 1\n`);
-  const command = ['pgbouncer', path.join(place, 'ini')];
-  const asOwner = process.getuid() === 0 ? ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', ...command] : command;
-  bouncer = spawn(asOwner[0], asOwner.slice(1), { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` } });
+  bouncer = spawn(...ownersCommand(home, 'pgbouncer', [path.join(place, 'ini')]), { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` } });
   const said = [];
   bouncer.stderr.on('data', (data) => { said.push(data); writeFileSync(log, Buffer.concat(said)); });
   await waitFor('PgBouncer to listen', () => new Promise((resolve) => {
@@ -64,4 +61,9 @@ test('server connections that break behind PgBouncer lose nothing', async () => 
   await direct.sql("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pollux' and usename = 'pollux_app'", 'postgres');
   const answers = await pooled(60, 8, () => behind.send(generate, { body }));
   assert.deepEqual([...new Set(answers.map((answer) => answer.status))], [200]);
+});
+
+test('the doctor has nothing to say against it', async () => {
+  const lines = await behind.cli('check');
+  assert.deepEqual(lines.filter((line) => line.state !== 'ok'), []);
 });

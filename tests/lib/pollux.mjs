@@ -167,17 +167,19 @@ export function run(program, args, { env = process.env, input, timeout = 120_000
   });
 }
 
-function pgBin() {
+export function pgBin() {
   const versions = readdirSync('/usr/lib/postgresql').filter((name) => existsSync(`/usr/lib/postgresql/${name}/bin/pg_ctl`));
   return `/usr/lib/postgresql/${versions.sort((a, b) => a - b).at(-1)}/bin`;
 }
 
-// PostgreSQL refuses root; the cluster belongs to the user that deploy/stack chose.
-function asOwnerOf(home, program, args, env) {
+// PostgreSQL, PgBouncer and Apache's programs refuse root: a command [program, args] as the user that deploy/stack chose for
+// the cluster of `home`.
+export function ownersCommand(home, program, args) {
   const { uid, gid } = statSync(path.join(home, 'pg'));
-  if (process.getuid() !== 0) return run(program, args, { env });
-  return run('setpriv', ['--reuid', String(uid), '--regid', String(gid), '--clear-groups', '--', program, ...args], { env, cwd: '/' });
+  if (process.getuid() !== 0) return [program, args];
+  return ['setpriv', ['--reuid', String(uid), '--regid', String(gid), '--clear-groups', '--', program, ...args]];
 }
+export const asOwnerOf = (home, program, args, env = process.env) => run(...ownersCommand(home, program, args), { env, cwd: '/' });
 
 function logFiles(home) {
   const folder = path.join(home, 'log');
