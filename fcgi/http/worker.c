@@ -28,6 +28,7 @@ enum {
     SPARE_THREADS = 32,     /* idle threads that are kept */
     WAKE_MS = 50,           /* how often threads in accept() are woken while draining */
     BODY_READ_SECONDS = 60, /* silence of a client that is sending its body */
+    SAY_AGAIN_MS = 10000,   /* what there is too little of is told so often at the most */
 };
 
 /* One request thread, in a list so that it can be woken. */
@@ -150,6 +151,15 @@ static void serve(int fd)
 
 /* ------------------------------------------------------------------ threads */
 
+/* Of something that every thread may meet many times a second. */
+static void warn_rarely(const char *what, int why, const char *hint)
+{
+    static atomic_llong next_ms;
+    long long now = clock_ms(), next = atomic_load(&next_ms);
+    if (now >= next && atomic_compare_exchange_strong(&next_ms, &next, now + SAY_AGAIN_MS))
+        log_warn("%s: %s; %s", what, strerror(why), hint);
+}
+
 static void wake_accept(int sig)
 {
     (void)sig; /* only interrupts accept() */
@@ -178,7 +188,7 @@ static int next_connection(void)
         if (why == EBADF || why == EINVAL || why == ENOTSOCK)
             return -1;
         if (why == EMFILE || why == ENFILE || why == ENOBUFS || why == ENOMEM) {
-            log_warn("cannot accept connections: %s; raise the limit of open files", strerror(why));
+            warn_rarely("cannot accept connections", why, "raise the limit of open files");
             usleep(100 * 1000);
         }
     }
@@ -246,7 +256,7 @@ static bool start_thread(void)
     pthread_attr_destroy(&attr);
     if (why != 0) {
         free(r);
-        log_warn("cannot make another thread: %s; requests wait", strerror(why));
+        warn_rarely("cannot make another thread", why, "requests wait");
         return false;
     }
     pool.first = r;
@@ -318,6 +328,14 @@ static bool drain(void)
     return pool.threads == 0;
 }
 
+/* A thread to accept could not be made when it was needed: perhaps it can be by now. */
+static void accept_again(void)
+{
+    auto_lock(&pool.lock);
+    if (pool.idle == 0 && pool.threads < conf.threads)
+        start_thread();
+}
+
 bool worker_serve(int listen_fd, worker_handler *handle)
 {
     FCGX_Init();
@@ -332,8 +350,9 @@ bool worker_serve(int listen_fd, worker_handler *handle)
         return false;
     sigset_t set;
     stop_signals(&set);
-    int sig;
-    sigwait(&set, &sig);
+    const struct timespec second = {.tv_sec = 1};
+    while (sigtimedwait(&set, NULL, &second) < 0)
+        accept_again();
     return drain();
 }
 

@@ -3,6 +3,7 @@
 // hangs nothing, loses nothing, and is over when its cause is.
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { startFleet, startWire } from '../lib/fleet.mjs';
 import { newHome, run, startPollux } from '../lib/pollux.mjs';
@@ -113,6 +114,34 @@ test('connections that the database has no more of are not tried again while oth
   assert.deepEqual([...new Set(crowd.map((answer) => answer.status))], [200]);
   assert.ok(Math.max(...times) < 200, times.map(Math.round).join(' '));
   await assertBalanced({ ok: 23 });
+});
+
+// Limits of the system are those of the worker's own user.
+const limit = (pid, ...words) => {
+  const { uid, gid } = statSync(`/proc/${pid}`);
+  const own = process.getuid() === 0 ? ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--'] : [];
+  const [program, ...args] = [...own, 'prlimit', '-p', String(pid), ...words];
+  return run(program, args);
+};
+
+test('a worker that may make no more threads goes on to accept as soon as it may', async () => {
+  const pid = Number(readFileSync(`/proc/${one.pid('workers.pid')}/task/${one.pid('workers.pid')}/children`, 'utf8'));
+  const soft = /^Max processes +(\S+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'utf8'))[1];
+  assert.equal((await limit(pid, '--nproc=1:')).code, 0);
+  const streams = pooled(80, 80, () => one.send(stream, { body: slowly(60, 100) }));
+  await waitFor('all threads to be busy', async () => one.logs().some(({ text }) => text.includes('cannot make another thread')));
+  const { open } = await one.sim.stats();
+  const waiting = one.send(unary, { body });
+  assert.equal((await limit(pid, `--nproc=${soft}:`)).code, 0);
+  const began = performance.now();
+  assert.equal((await waiting).status, 200);
+  const took = performance.now() - began;
+  const answers = await streams;
+  assert.ok(open < 80, `${open} of 80 had a thread`);
+  assert.ok(took < 4000, `served after ${took} ms`);
+  assert.ok(answers.every((answer) => answer.status === 200 && answer.text.includes('"finishReason"')));
+  const said = one.logs().flatMap(({ text }) => text.split('\n')).filter((line) => line.includes('cannot make another thread'));
+  assert.ok(said.length <= 2, said.join('\n'));
 });
 
 // With the words of the README.
