@@ -49,6 +49,7 @@ export function chart({ label, series, height = 200, days = false, steps = false
     last = { times, lists };
     nothing.hidden = times.length > 0;
     canvas.hidden = times.length === 0;
+    toggle.hidden = times.length === 0;
     if (!sheet.hidden) showTable();
     const Chart = await load();
     if (!Chart) {

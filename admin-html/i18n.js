@@ -49,7 +49,7 @@ export function rich(sentence, values) {
 
 // server says what the server said: its sentences (help of settings, results of jobs, names of states) where zh.js knows
 // them, and as they are where it does not. Numbers and what stands in quotation marks may be any: '{1} of {2}' stands for
-// '3 of 4'. A list with commas is said piece by piece.
+// '3 of 4'; in longer sentences {1} may be anything. A list with commas is said piece by piece.
 export function server(sentence) {
   if (sentence === null || sentence === undefined) return '';
   const text = String(sentence);
@@ -62,7 +62,21 @@ function known(text) {
   const own = (key) => (Object.hasOwn(words, key) ? words[key] : undefined);
   const found = [];
   const pattern = text.replace(/"[^"]*"|\d+(?:\.\d+)?/g, (part) => `{${found.push(part)}}`);
-  return own(text) ?? own(pattern)?.replace(/\{(\d+)\}/g, (_, n) => found[n - 1]);
+  return own(text) ?? own(pattern)?.replace(/\{(\d+)\}/g, (_, n) => found[n - 1]) ?? fitted(text);
+}
+
+// Sentences with gaps and enough words besides to be known by, the most words first: [pattern, Chinese].
+let gapped = null;
+
+function fitted(text) {
+  gapped ??= Object.entries(words).filter(([key]) => key.includes('{1}')).map(([key, chinese]) => [key.split(/\{\d\}/), chinese])
+    .filter(([parts]) => parts.join('').length >= 10).sort(([a], [b]) => b.join('').length - a.join('').length)
+    .map(([parts, chinese]) => [new RegExp(`^${parts.map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('(.+?)')}$`, 's'), chinese]);
+  for (const [pattern, chinese] of gapped) {
+    const found = pattern.exec(text);
+    if (found) return chinese.replace(/\{(\d)\}/g, (_, n) => (Object.hasOwn(words, found[n]) ? words[found[n]] : found[n]));
+  }
+  return undefined;
 }
 
 // filled says a sentence of the server that comes apart: its text with {names}, and their values.

@@ -108,7 +108,7 @@ function figures() {
     stat(t('Answered'), r.total > 0 ? [percent(answered, r.total), unit('%')] : '–',
       [plural(r.failed, '{n} failed', '{n} failed'), r.saved > 0 && ` · ${plural(r.saved, '{n} saved by another key', '{n} saved by another key')}`]),
     stat(t('First byte, p50 / p95'), now.latency.first_byte_p50_ms === null ? '–'
-      : [seconds(now.latency.first_byte_p50_ms), unit('s'), ' / ', seconds(now.latency.first_byte_p95_ms), unit('s')],
+      : [seconds(now.latency.first_byte_p50_ms), ' / ', el('span', { class: 'unit-of' }, seconds(now.latency.first_byte_p95_ms), unit('s'))],
     [t('In all {p50} / {p95} s', { p50: seconds(now.latency.total_p50_ms), p95: seconds(now.latency.total_p95_ms) }),
       now.latency.added_ms !== null && now.latency.added_ms !== undefined && ` · ${t('Pollux adds {time}', { time: duration(now.latency.added_ms) })}`]),
     stat(t('Tokens today'), [scaled(now.today.tokens_in), unit(t('in')), ' ', scaled(now.today.tokens_out), unit(t('out'))],

@@ -27,7 +27,7 @@ async function show() {
   try {
     const { items } = await get('settings');
     pending.clear();
-    fill(jumps, grouped(items).map(([title], i) => el('a', { class: 'btn small', href: `#group-${i}` }, title)), el('a', { class: 'btn small', href: '#capture' }, t('Debug capture')), el('a', { class: 'btn small', href: '#policy' }, t('Error policy')));
+    fill(jumps, grouped(items).map(([title], i) => el('a', { class: 'btn small', href: title === t('Debug capture') ? '#capture' : `#group-${i}` }, title)), el('a', { class: 'btn small', href: '#policy' }, t('Error policy')));
     fill(place, grouped(items).map(([title, members], i) => el('section', { id: `group-${i}`, 'aria-label': title }, el('h2', {}, title), el('div', { class: 'settings' }, members.map(row)))));
     filter();
     showBar();

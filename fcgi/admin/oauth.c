@@ -228,7 +228,7 @@ static void add_html(struct buf *out, const char *text)
     }
 }
 
-/* In the console's clothes, if that is installed beside us; readable without. */
+/* In the console's clothes, colours and language, if that is installed beside us; readable without. */
 static void page(struct request *r, int status, const char *title, const char *text, const char *more)
 {
     auto_buf html = {0};
@@ -236,8 +236,9 @@ static void page(struct request *r, int status, const char *title, const char *t
                "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">"
                "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>Pollux</title>"
                "<link rel=\"icon\" href=\"%s/admin/icon.svg\"><link rel=\"stylesheet\" href=\"%s/admin/style.css\">"
+               "<script src=\"%s/admin/theme.js\"></script><script type=\"module\" src=\"%s/admin/said.js\"></script>"
                "<div class=\"door\"><main class=\"card stack\"><h1>",
-               conf.prefix, conf.prefix);
+               conf.prefix, conf.prefix, conf.prefix, conf.prefix);
     add_html(&html, title);
     buf_puts(&html, "</h1><p>");
     add_html(&html, text);
@@ -251,7 +252,7 @@ static void page(struct request *r, int status, const char *title, const char *t
     response_header(r, "Content-Type", "text/html; charset=utf-8");
     response_header(r, "Content-Length", length);
     response_header(r, "Cache-Control", "no-store");
-    response_header(r, "Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'");
+    response_header(r, "Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; frame-ancestors 'none'");
     response_header(r, "X-Content-Type-Options", "nosniff");
     response_header(r, "Referrer-Policy", "no-referrer");
     response_write(r, html.p, html.n);

@@ -58,6 +58,15 @@ async function close(window) {
   assert.deepEqual(window.complaints, []);
 }
 
+// What was just done is the newest row of its kind on the audit page: who did it, and these words of what and of the change.
+async function inAudit(action, ...words) {
+  const window = await open();
+  await visit(window, `${admin}audit.html?action=${action}`);
+  const row = await window.tab.locator('tbody tr').first().textContent();
+  for (const word of ['admin', '127.0.0.1', action, ...words]) assert.ok(row.includes(word), `${action}: ${word} is not in: ${row}`);
+  await close(window);
+}
+
 test('a newcomer comes from the first login to an answered request', async () => {
   const began = performance.now();
   const window = await openWindow(chrome.browser, pollux.origin);
@@ -179,6 +188,7 @@ test('credentials: search, disable and undo, edit, test, remove and bring back',
   await tab.getByText('1 credential was disabled.').waitFor();
   const enabled = async () => (await pollux.sql("select enabled from pollux.credential c join pollux.project p on p.id = c.project_id where p.name = 'p5'"))[0].enabled;
   assert.equal(await enabled(), false);
+  await inAudit('credential.disable', '1 credential', 'ids');
   await tab.getByRole('button', { name: 'Undo' }).click();
   await waitFor('it to be enabled again', enabled);
 
@@ -192,11 +202,14 @@ test('credentials: search, disable and undo, edit, test, remove and bring back',
   await tab.getByRole('heading', { name: 'the fifth' }).waitFor();
   const [row] = await pollux.sql("select label, priority, tags from pollux.credential where label = 'the fifth'");
   assert.deepEqual(row, { label: 'the fifth', priority: 7, tags: ['eu', 'paid'] });
+  await inAudit('credential.set', 'label: the fifth', 'priority: 100 → 7', 'eu');
   await tab.getByRole('button', { name: 'Remove' }).click();
   await tab.locator('dialog').getByRole('button', { name: 'Remove' }).click();
   await tab.getByText('It was removed.').waitFor();
   await tab.getByRole('button', { name: 'Undo' }).click();
   await waitFor('it to be back', async () => (await pollux.sql("select removed_at is null as back from pollux.credential where label = 'the fifth'"))[0].back);
+  await inAudit('credential.remove', 'removed_at');
+  await inAudit('credential.restore', 'removed_at', '→ nothing');
   assert.ok(await tab.locator('.survival i').count() >= 2, 'its life has a turn');
   await tab.getByRole('button', { name: 'Remove' }).click();
   await tab.locator('dialog').getByRole('button', { name: 'Remove' }).click();
@@ -204,6 +217,7 @@ test('credentials: search, disable and undo, edit, test, remove and bring back',
   await tab.locator('dialog').getByRole('button', { name: 'Delete for good' }).click();
   await tab.waitForURL(/credentials\.html\?state=removed/);
   assert.deepEqual(await pollux.sql("select sealed is null as gone from pollux.credential where label = 'the fifth'"), [{ gone: true }]);
+  await inAudit('credential.purge', 'archived_at', '→ nothing');
 
   await visit(window, `${admin}credentials.html`);
   await tab.getByText('How long credentials live').waitFor();
@@ -214,6 +228,7 @@ test('credentials: search, disable and undo, edit, test, remove and bring back',
   await tab.locator('dialog').getByRole('button', { name: 'Add keys' }).click();
   await tab.getByText('1 key was added.').waitFor();
   assert.match((await pollux.sql('select proxy_hint from pollux.credential order by id desc limit 1'))[0].proxy_hint, /^socks5h:\/\/(?!.*hidden-word).*127\.0\.0\.1:1080$/);
+  await inAudit('credential.add', '1 key');
   await close(window);
 });
 
@@ -228,6 +243,7 @@ test('clients: a token is shown once, works, and is refused after it was revoked
   const token = await tab.locator('.secret code').textContent();
   assert.equal((await pollux.send('/v1/models', { token })).status, 200);
   await tab.getByRole('button', { name: 'Done' }).click();
+  await inAudit('client.add', 'shop', 'rpm: 30');
   assert.ok(!(await tab.content()).includes(token), 'it is not shown again');
   await tab.getByRole('link', { name: 'shop' }).click();
   await settled(tab);
@@ -235,10 +251,12 @@ test('clients: a token is shown once, works, and is refused after it was revoked
   await tab.fill('dialog [name=daily_tokens]', '1000000');
   await tab.click('dialog button[type=submit]');
   await waitFor('the limit', async () => (await pollux.sql("select daily_tokens from pollux.client where name = 'shop'"))[0].daily_tokens === 1000000);
+  await inAudit('client.set', 'shop', 'daily_tokens: 1000000');
   await tab.getByRole('button', { name: 'Revoke' }).click();
   await tab.locator('dialog').getByRole('button', { name: 'Revoke' }).click();
   await tab.getByText('Revoked.').waitFor();
   assert.equal((await pollux.send('/v1/models', { token })).status, 401);
+  await inAudit('client.revoke', 'shop', 'revoked_at');
   await close(window);
 });
 
@@ -255,6 +273,8 @@ test('models: limits, aliases and prices are saved, and a mistake is said at its
   await tab.getByText('Saved.').waitFor();
   const [model] = await pollux.sql("select rpm, price_input::float, array(select alias from pollux.model_alias where model = name order by 1) as aliases from pollux.model where name = 'gemini-2.5-flash'");
   assert.deepEqual(model, { rpm: 400, price_input: 0.3, aliases: ['fast', 'quick'] });
+  await inAudit('model.set', 'gemini-2.5-flash', 'rpm: 400', 'price_input: 0.3');
+  await inAudit('alias.add', 'quick', 'gemini-2.5-flash');
   const answer = await pollux.send('/v1beta/models/quick:generateContent', { body: { contents: [{ role: 'user', parts: [{ text: 'Hi' }] }] } });
   assert.equal(answer.status, 200);
   await tab.fill('[name=aliases]', 'gemini-2.5-pro');
@@ -276,6 +296,7 @@ test('settings: a change is announced, saved, undone; a wrong value is refused i
   assert.equal(await value(), '45');
   const [audit] = await pollux.sql("select actor, before, after from pollux.audit where subject = 'retention_days' order by id desc limit 1");
   assert.equal(audit.actor, 'admin');
+  await inAudit('setting.set', 'retention_days', 'value: 30 → 45');
   await tab.getByRole('button', { name: 'Undo' }).click();
   await waitFor('the old value', async () => await value() === '30');
   await tab.fill('#set-retention_days', '0');
@@ -299,6 +320,7 @@ test('the error policy: a rule is made, a dry run says that it decides, it goes 
   const [rule] = await pollux.sql('select id, status_from, status_to, text, action, scope, rest_ms from pollux.error_rule');
   assert.deepEqual({ ...rule, id: 0 }, { id: 0, status_from: 400, status_to: 499, text: 'image quota', action: 'another', scope: 'quota', rest_ms: 90_000 });
   assert.equal((await pollux.sql("select actor from pollux.audit where action = 'policy.add' order by id desc limit 1"))[0].actor, 'admin');
+  await inAudit('policy.add', 'text: image quota', 'scope: quota');
   await tab.getByRole('button', { name: 'Dry run' }).click();
   await tab.fill('dialog [name=body]', JSON.stringify({ error: { code: 429, message: 'Image quota is spent.' } }));
   await waitFor('the workers to know the rule', async () => {
@@ -310,6 +332,7 @@ test('the error policy: a rule is made, a dry run says that it decides, it goes 
   await tab.getByText('The rule was removed.').waitFor();
   await tab.getByRole('button', { name: 'Undo' }).click();
   await waitFor('the rule to be back', async () => (await pollux.sql('select count(*)::int as n from pollux.error_rule'))[0].n === 1);
+  await inAudit('policy.remove', 'text: image quota → nothing');
   await close(window);
 });
 
@@ -322,10 +345,36 @@ test('bans: an address is banned and the ban lifted', async () => {
   await tab.fill('dialog [name=reason]', hostile);
   await tab.click('dialog button[type=submit]');
   await tab.getByText(/^203\.0\.113\.7(\/32)? is banned\.$/).waitFor();
+  assert.deepEqual(await pollux.sql('select host(net) as net, reason from report.bans'), [{ net: '203.0.113.7', reason: hostile }]);
+  await inAudit('ban.add', '203.0.113.7', '<script>');
   await tab.locator('tbody .pick input').check();
   await tab.getByRole('button', { name: 'Lift' }).click();
   await tab.getByText('1 ban was lifted.').waitFor();
   assert.equal((await pollux.sql('select count(*)::int as n from pollux.ban'))[0].n, 0);
+  await inAudit('ban.lift', '203.0.113.7');
+  await close(window);
+});
+
+test('what the server refuses is said in Chinese, too; also on the page that a login ends on, which follows the theme', async () => {
+  const window = await open({ language: 'zh', theme: 'dark' });
+  const { tab } = window;
+  window.expected.push(/status of 4\d\d/);
+  const refused = async (page, button, fields, words) => {
+    await visit(window, admin + page);
+    await tab.getByRole('button', { name: button }).first().click();
+    for (const [name, value] of Object.entries(fields)) await tab.fill(`dialog [name=${name}]`, value);
+    await tab.click('dialog button[type=submit]');
+    await tab.locator('dialog').getByText(words).first().waitFor();
+  };
+  await refused('bans.html', '封禁地址', { net: 'nowhere' }, '“nowhere”不是地址或网段');
+  await shoot(tab, 'refused-zh-dark');
+  await refused('clients.html', '添加客户端', { name: 'default' }, '已有名为“default”的客户端');
+  await tab.goto(`${admin}cli-auth/callback?error=access_denied`);
+  await tab.getByRole('heading', { name: '账号未登录' }).waitFor();
+  await tab.getByText('答复没有指明登录：缺少 state').waitFor();
+  assert.equal(await tab.getAttribute('html', 'data-theme'), 'dark');
+  assert.deepEqual(await axeFindings(tab, ['color-contrast']), []);
+  await shoot(tab, 'callback-zh-dark');
   await close(window);
 });
 
@@ -370,9 +419,11 @@ test('captured exchanges: a notice while they are, a request shows its own, sett
   await card.getByText(/12.5 % of the requests, only those that did not end well/).waitFor();
   await shoot(tab, 'capture-settings');
   assert.deepEqual(await pollux.sql("select name, value from pollux.setting where name in ('capture_share', 'capture_failures') order by name"), [{ name: 'capture_failures', value: 'on' }, { name: 'capture_share', value: '0.125' }]);
+  await inAudit('setting.set', 'capture_until', 'value: off →');
   await card.getByRole('button', { name: 'Delete all captures' }).click();
   await tab.getByRole('dialog').getByRole('button', { name: 'Delete all captures' }).click();
   await waitFor('none to be left', async () => (await pollux.sql('select count(*)::int as n from pollux.capture'))[0].n === 0);
+  await inAudit('capture.clear', 'captures');
   await card.getByRole('button', { name: 'Turn it off' }).click();
   await card.getByText('off', { exact: true }).waitFor();
   await close(window);
@@ -403,6 +454,7 @@ test('jobs run when they are told to; the system says how it is', async () => {
   const before_ = (await pollux.sql("select done_at from pollux.chore where name = 'partitions'"))[0].done_at;
   await tab.getByRole('row', { name: /partitions/ }).getByRole('button', { name: 'Run now' }).click();
   await waitFor('the job to have run', async () => (await pollux.sql("select done_at from pollux.chore where name = 'partitions'"))[0].done_at !== before_);
+  await inAudit('job.run', 'partitions');
   await visit(window, `${admin}system.html`);
   await tab.getByText('PostgreSQL 15').waitFor();
   const workers = tab.getByRole('region', { name: 'Workers' });
@@ -463,6 +515,7 @@ test('accounts: the OAuth client, one click, a pasted address, a refusal, a file
   await tab.fill('dialog [name=secret]', google.secret);
   await tab.click('dialog button[type=submit]');
   await tab.getByText('The OAuth client is configured.').waitFor();
+  await inAudit('oauth_client.set', google.id);
   assert.ok(!JSON.stringify(await pollux.sql('select * from pollux.audit')).includes('GOCSPX'));
 
   const begin = async (redirect) => {
@@ -504,11 +557,13 @@ test('accounts: the OAuth client, one click, a pasted address, a refusal, a file
   await shoot(tab, 'accounts-logged-in');
   const rows = await pollux.sql("select subject, count(*)::int as n from pollux.audit where action = 'account.add' group by 1 order by 1");
   assert.deepEqual(rows, ['ann', 'bob', 'carl'].map((name) => ({ subject: `${name}@example.org`, n: 1 })));
+  await inAudit('account.add', 'carl@example.org', 'code_assist');
 
   const version = async () => (await pollux.sql("select version::int from pollux.account where email = 'ann@example.org'"))[0].version;
   const before_ = await version();
   await tab.getByRole('row').filter({ hasText: 'ann@example.org' }).getByRole('button', { name: 'Refresh' }).click();
   await waitFor('a new access token', async () => await version() > before_);
+  await inAudit('account.refresh');
   await close(window);
 });
 
@@ -523,11 +578,14 @@ test('a token for a program: made, shown once, good for what it is, revoked', as
   const token = await tab.locator('.secret code').textContent();
   assert.match(token, /^plxa_/);
   assert.equal((await pollux.send('/metrics', { token })).status, 200);
+  await inAudit('token.add', 'prometheus', 'role: metrics');
   await tab.getByRole('button', { name: 'Done' }).click();
   await tab.getByRole('row').filter({ hasText: 'prometheus' }).getByRole('button', { name: 'Revoke' }).click();
   await tab.locator('dialog').getByRole('button', { name: 'Revoke' }).click();
   await tab.getByText('Revoked.').waitFor();
   assert.equal((await pollux.send('/metrics', { token })).status, 401);
+  assert.equal((await pollux.sql("select revoked_at is not null as gone from report.admin_tokens where name = 'prometheus'"))[0].gone, true);
+  await inAudit('token.revoke', 'prometheus', 'revoked_at');
   await close(window);
 });
 
@@ -541,6 +599,8 @@ test('administrators: a viewer is made, sees everything, and is shown no button 
   await tab.fill('dialog [name=password]', 'only to look at it');
   await tab.click('dialog button[type=submit]');
   await tab.getByText('guest may enter now.').waitFor();
+  assert.deepEqual(await pollux.sql("select role from pollux.admin where name = 'guest'"), [{ role: 'viewer' }]);
+  await inAudit('admin.add', 'guest', 'role: viewer');
   await close(window);
 
   const guest = await openWindow(chrome.browser, pollux.origin);

@@ -66,6 +66,33 @@ export function doctorSentences(folders) {
   return found;
 }
 
+// What is filled into a sentence, in its order: {1}, {2} ...
+const numbered = (text, pattern) => { let n = 0; return text.replace(pattern, (part) => (part === '%%' ? '%' : `{${++n}}`)); };
+
+// What functions refuse, and what they advise. Not those that only other programs call.
+function refusals(read, functions) {
+  const found = [];
+  for (const name of readdirSync(functions).filter((file) => !['master_key.sql', 'metrics.sql', 'script.sql', 'usage.sql'].includes(file))) {
+    for (const [, said] of read(name).matchAll(new RegExp(`raise exception (${literal})`, 'g'))) found.push(textOf(said));
+    for (const [, said] of read(name).matchAll(new RegExp(`hint = (?:\\(select )?(${literal})`, 'g'))) found.push(textOf(said).replace(/ $/, ' %'));
+  }
+  return found.map((text) => numbered(text, /%/g)).filter((text) => /[a-z]{3}/.test(text));
+}
+
+// What the workers refuse before they ask the database, and the words of the page that a login ends on.
+function faults(rooms) {
+  const found = [];
+  for (const name of ['admin/console.c', 'admin/console_check.c', 'admin/console_policy.c', 'admin/console_routes.c', 'admin/console_secrets.c', 'admin/session.c',
+    'admin/oauth.c', 'account/import.c', 'account/login.c', 'vault/password.c', 'base/proxy.c']) {
+    const source = readFileSync(path.join(rooms, name), 'utf8');
+    for (const [, call, words] of source.matchAll(/\b(fault_set|fault_param|fault_hint|page|buf_printf)\(((?:[^;"]|"(?:[^"\\]|\\.)*")*)\);/g)) {
+      const said = [...words.matchAll(/(?:"(?:[^"\\]|\\.)*"\s*)+/g)].map(([text]) => [...text.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map((match) => match[1].replaceAll('\\"', '"')).join(''));
+      found.push(...said.slice(call === 'fault_param' ? 1 : 0).filter((text) => call !== 'buf_printf' || text.endsWith('.')));
+    }
+  }
+  return found.filter((text) => /[a-z]{3} /.test(text) && !/[<>;]/.test(text) && !text.startsWith('internal error')).map((text) => numbered(text, /%%|%[-.\d]*(?:ll|z)?[sdu]/g));
+}
+
 // Help and units of settings, what the jobs of the maintenance do and what came of it, warnings and their buttons, why an
 // account is out, what may be refused, what the doctor says.
 export function serverSentences(functions) {
@@ -83,6 +110,6 @@ export function serverSentences(functions) {
   found.push(...[...advice.matchAll(/then '([^']*)'/g)].map((match) => match[1]));
   for (const name of readdirSync(functions)) for (const [, said] of read(name).matchAll(new RegExp(`pollux\\.refuse\\(\\d+, ((?:${literal},?\\s*)+)\\)`, 'g'))) found.push(...said.split(/'\s*,\s*'/).map((text) => textOf(`'${text.replace(/^'|'\s*$/g, '')}'`)));
   const rooms = path.join(functions, '../../fcgi');
-  found.push(...jobResults(read, functions), ...doctorSentences([path.join(rooms, 'doctor'), path.join(rooms, 'admin')]));
+  found.push(...refusals(read, functions), ...faults(rooms), ...jobResults(read, functions), ...doctorSentences([path.join(rooms, 'doctor'), path.join(rooms, 'admin')]));
   return [...new Set(found)];
 }
