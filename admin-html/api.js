@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // api.js: the only fetch() of the console. Paths are relative to the page, so that the console works below any prefix.
 // The rules of the server stand in fcgi/admin/console.h.
-import { server, t } from './i18n.js';
+import { language, server, t } from './i18n.js';
 
 // What the server refuses: status, message and hint in its words (in Chinese where zh.js has them), field if one is to blame, retry: seconds, if it says when to
 // come again.
@@ -13,6 +13,13 @@ export class ApiError extends Error {
     this.hint = server(error?.hint);
     this.field = error?.field;
     this.retry = retry;
+  }
+
+  // words is message and hint, as two sentences.
+  get words() {
+    if (!this.hint) return this.message;
+    const [stop, blank] = language === 'zh' ? ['。', ''] : ['.', ' '];
+    return `${this.message}${/[.!?:。！？：]$/.test(this.message) ? '' : stop}${blank}${this.hint}`;
   }
 }
 

@@ -108,7 +108,7 @@ async function withParts(title, body, all) {
   close?.();
   await shown;
   if (failure) {
-    toast([failure.message, failure.hint].filter(Boolean).join(' '), { bad: true });
+    toast(failure.words ?? failure.message, { bad: true });
     return null;
   }
   return done;

@@ -54,7 +54,7 @@ export function toast(text, { undo, bad = false } = {}) {
 
 // trouble is what to show of a failure: the server's words, its hint, and the id that finds it in the log.
 export function trouble(error) {
-  return [error.message || t('Something went wrong.'), error.hint && ` ${error.hint}`].filter(Boolean).join('');
+  return error.words || error.message || t('Something went wrong.');
 }
 
 // attempt runs something and shows its failure; resolves to what it gave, or undefined. A button is busy meanwhile.

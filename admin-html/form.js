@@ -67,7 +67,7 @@ export function values(form) {
 export function showFault(form, error) {
   for (const place of form.querySelectorAll('.field')) clearFault(place);
   const place = error.field && form.querySelector(`[data-field="${CSS.escape(error.field)}"]`);
-  const words = [error.message, error.hint].filter(Boolean).join(' ');
+  const words = error.words ?? error.message;
   const general = form.querySelector('.trouble');
   if (general) fill(general, place ? '' : words);
   if (!place) return;

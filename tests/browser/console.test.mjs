@@ -366,7 +366,7 @@ test('what the server refuses is said in Chinese, too; also on the page that a l
     await tab.click('dialog button[type=submit]');
     await tab.locator('dialog').getByText(words).first().waitFor();
   };
-  await refused('bans.html', '封禁地址', { net: 'nowhere' }, '“nowhere”不是地址或网段');
+  await refused('bans.html', '封禁地址', { net: 'nowhere' }, '“nowhere”不是地址或网段。请写成');
   await shoot(tab, 'refused-zh-dark');
   await refused('clients.html', '添加客户端', { name: 'default' }, '已有名为“default”的客户端');
   await tab.goto(`${admin}cli-auth/callback?error=access_denied`);
