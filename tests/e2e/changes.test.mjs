@@ -32,7 +32,7 @@ before(async () => {
   for (let i = 1; i <= 600; i++) secrets.add(keyOf(i));
   pollux = await startPollux({
     sim: { any_key: false, projects: [...projects(600), { id: 'cloud-a' }, { id: 'cloud-b' }], oauth: { clients: [google], accounts: people } },
-    keys: false, settings: { POLLUX_WORKERS: '2', POLLUX_KEYS_DIR: folder }, database: { wait_limit_ms: 0, login_free_attempts: 100 },
+    keys: false, settings: { POLLUX_WORKERS: '2', POLLUX_KEYS_DIR: folder }, database: { wait_limit_ms: 0, login_free_attempts: 100, retry_budget_floor: 1_000_000 },
   });
   boss = await signIn(pollux);
 });
