@@ -14,12 +14,6 @@
 
 enum { SETUP_MS = 150 * 1000, STORE_MS = 30 * 1000, STORE_PAUSE_MS = 200 };
 
-static const char *text_at(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-    return text != NULL ? text : "";
-}
-
 /* ------------------------------------------------------------------ the OAuth client */
 
 static bool no_client(struct fault *f, const char *client_id)
@@ -40,9 +34,9 @@ bool newcomer_client(struct db *db, const char *client_id, struct newcomer_clien
     if (!json_is_object(client))
         return no_client(f, client_id);
     ret->number = json_integer_value(json_object_get(client, "id"));
-    buf_puts(&ret->id, text_at(client, "client_id"));
-    buf_puts(&ret->public_url, text_at(client, "public_url"));
-    return unseal(SEAL_CLIENT, buf_str(&ret->id), text_at(client, "secret"), &ret->secret, f);
+    buf_puts(&ret->id, json_text_at(client, "client_id"));
+    buf_puts(&ret->public_url, json_text_at(client, "public_url"));
+    return unseal(SEAL_CLIENT, buf_str(&ret->id), json_text_at(client, "secret"), &ret->secret, f);
 }
 
 void newcomer_client_free(struct newcomer_client *c)
@@ -144,14 +138,14 @@ struct file {
 
 static const char *first_of(const json_t *a, const char *a_name, const json_t *b, const char *b_name)
 {
-    const char *text = text_at(a, a_name);
-    return *text != '\0' ? text : text_at(b, b_name);
+    const char *text = json_text_at(a, a_name);
+    return *text != '\0' ? text : json_text_at(b, b_name);
 }
 
 static bool read_file(const json_t *root, struct file *ret, struct fault *f)
 {
     const json_t *token = json_object_get(root, "token"); /* some programs keep the tokens in a member */
-    const char *type = text_at(root, "type");
+    const char *type = json_text_at(root, "type");
     if (!json_is_object(root))
         return fault_set(f, FAULT_BAD_REQUEST,
                          "this is no file of an account: give oauth_creds.json or an authorized_user file");

@@ -10,17 +10,12 @@
 #include "account/newcomer.h"
 #include "account/seal.h"
 #include "base/auto.h"
+#include "base/json.h"
 #include "db/account_calls.h"
 
 #include <string.h>
 
 enum { STATE_BYTES = 32, VERIFIER_BYTES = 48, WORD_MAX = 2 * VERIFIER_BYTES + 1 };
-
-static const char *text_at(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-    return text != NULL ? text : "";
-}
 
 static void random_word(size_t bytes, char out[static WORD_MAX])
 {
@@ -105,13 +100,13 @@ static bool exchange(struct db *db, const json_t *login, const struct account_an
 {
     auto_secret verifier = {0}, secret = {0};
     char says[OAUTH_SAYS_MAX];
-    const char *client_id = text_at(login, "client_id"), *project = text_at(login, "google_project");
-    if (!unseal(SEAL_VERIFIER, text_at(login, "id"), text_at(login, "verifier"), &verifier, f) ||
-        !unseal(SEAL_CLIENT, client_id, text_at(login, "client_secret"), &secret, f))
+    const char *client_id = json_text_at(login, "client_id"), *project = json_text_at(login, "google_project");
+    if (!unseal(SEAL_VERIFIER, json_text_at(login, "id"), json_text_at(login, "verifier"), &verifier, f) ||
+        !unseal(SEAL_CLIENT, client_id, json_text_at(login, "client_secret"), &secret, f))
         return false;
     struct oauth_tokens t = {0};
     const struct oauth_client c = {.id = client_id, .secret = buf_str(&secret)};
-    enum oauth_end end = oauth_exchange(&c, a->code, text_at(login, "redirect_uri"), buf_str(&verifier), &t, says);
+    enum oauth_end end = oauth_exchange(&c, a->code, json_text_at(login, "redirect_uri"), buf_str(&verifier), &t, says);
     bool ok = newcomer_fault(end, says, f);
     if (ok && t.refresh.n == 0)
         ok = fault_set(f, FAULT_BAD_REQUEST, "Google gave no refresh token: remove this application's access in "
@@ -119,10 +114,10 @@ static bool exchange(struct db *db, const json_t *login, const struct account_an
     if (ok && *t.email == '\0' && oauth_email(buf_str(&t.access), t.email, says) == OAUTH_AGAIN)
         *t.email = '\0'; /* rather an account without a name than a login that is lost */
     const struct newcomer n = {
-        .upstream = text_at(login, "upstream"),
+        .upstream = json_text_at(login, "upstream"),
         .project = *project != '\0' ? project : NULL,
-        .label = text_at(login, "label"),
-        .actor = text_at(login, "actor"),
+        .label = json_text_at(login, "label"),
+        .actor = json_text_at(login, "actor"),
         .remote = a->remote,
         .email = t.email,
         .refresh = buf_str(&t.refresh),
@@ -172,7 +167,7 @@ bool account_login_end(struct db *db, const struct account_answer *a, json_t **r
     struct fault ignored = {0};
     bool ok = end_login(db, login, a, ret, f);
     int64_t credential = ok ? json_integer_value(json_object_get(*ret, "id")) : 0;
-    account_calls_login_end(db, &status, &ignored, text_at(login, "id"), credential, ok ? NULL : f->said);
+    account_calls_login_end(db, &status, &ignored, json_text_at(login, "id"), credential, ok ? NULL : f->said);
     return ok;
 }
 

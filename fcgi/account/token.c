@@ -11,6 +11,7 @@
 #include "account/seal.h"
 #include "base/auto.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "db/account_calls.h"
 #include "upstream/codeassist.h"
 #include "upstream/oauth.h"
@@ -68,12 +69,6 @@ struct question {
     int refreshes;
 };
 
-static const char *text_at(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-    return text != NULL ? text : "";
-}
-
 static int64_t number_at(const json_t *object, const char *name)
 {
     return json_integer_value(json_object_get(object, name));
@@ -106,7 +101,7 @@ static bool store(const struct question *q, int64_t version, const json_t *token
 static enum account_trouble keep_tokens(const struct question *q, const json_t *order, const struct oauth_tokens *t,
                                         struct fault *f)
 {
-    const char *fingerprint = text_at(order, "fingerprint");
+    const char *fingerprint = json_text_at(order, "fingerprint");
     json_auto_t *token = json_pack("{s:o, s:I, s:s}", "access", seal(SEAL_ACCESS, fingerprint, buf_str(&t->access)),
                                    "expires_s", (json_int_t)t->expires_s, "scopes", buf_str(&t->scopes));
     if (t->refresh.n > 0)
@@ -132,7 +127,7 @@ static enum account_trouble conclude(const struct question *q, const json_t *ord
     auto_buf words = {0};
     buf_printf(&words, "%s%s", end == OAUTH_CLIENT ? "the OAuth client is not right (`pollux account client`): " : "",
                says);
-    return account_calls_failed(q->db, f, q->credential, text_at(order, "lease"), buf_str(&words)) ? ACCOUNT_TIRED
+    return account_calls_failed(q->db, f, q->credential, json_text_at(order, "lease"), buf_str(&words)) ? ACCOUNT_TIRED
                                                                                                    : ACCOUNT_OURS;
 }
 
@@ -140,13 +135,13 @@ static enum account_trouble conclude(const struct question *q, const json_t *ord
 static enum account_trouble refresh(const struct question *q, const json_t *order, struct fault *f)
 {
     auto_secret refresh_token = {0}, secret = {0}, proxy = {0};
-    const char *client = text_at(order, "client_id"), *own = text_at(order, "proxy");
+    const char *client = json_text_at(order, "client_id"), *own = json_text_at(order, "proxy");
     char says[OAUTH_SAYS_MAX];
-    if (!unseal(SEAL_REFRESH, text_at(order, "fingerprint"), text_at(order, "sealed"), &refresh_token, f) ||
-        !unseal(SEAL_CLIENT, client, text_at(order, "client_secret"), &secret, f) ||
-        (*own != '\0' && !vault_proxy_unseal(own, text_at(order, "fingerprint"), &proxy, f))) {
+    if (!unseal(SEAL_REFRESH, json_text_at(order, "fingerprint"), json_text_at(order, "sealed"), &refresh_token, f) ||
+        !unseal(SEAL_CLIENT, client, json_text_at(order, "client_secret"), &secret, f) ||
+        (*own != '\0' && !vault_proxy_unseal(own, json_text_at(order, "fingerprint"), &proxy, f))) {
         struct fault ignored = {0};
-        account_calls_failed(q->db, &ignored, q->credential, text_at(order, "lease"),
+        account_calls_failed(q->db, &ignored, q->credential, json_text_at(order, "lease"),
                              "its secret cannot be read with this master key");
         return ACCOUNT_OURS;
     }
@@ -162,25 +157,25 @@ static enum account_trouble refresh(const struct question *q, const json_t *orde
 
 static void fill(struct kept *k, int64_t credential, const json_t *answer)
 {
-    bool wrapped = strcmp(text_at(answer, "upstream"), "code_assist") == 0;
+    bool wrapped = strcmp(json_text_at(answer, "upstream"), "code_assist") == 0;
     *k = (struct kept){
         .credential = credential,
         .version = number_at(answer, "version"),
         .good_until_ms = clock_ms() + number_at(answer, "good_ms"),
         .upstream = wrapped ? ACCOUNT_CODE_ASSIST : ACCOUNT_GEMINI,
         .setup_due = true_at(answer, "setup_due"),
-        .sealed = xstrdup(text_at(answer, "access")),
-        .proxy = xstrdup(text_at(answer, "proxy")),
+        .sealed = xstrdup(json_text_at(answer, "access")),
+        .proxy = xstrdup(json_text_at(answer, "proxy")),
     };
-    snprintf(k->project, sizeof k->project, "%s", text_at(answer, "google_project"));
-    snprintf(k->fingerprint, sizeof k->fingerprint, "%s", text_at(answer, "fingerprint"));
+    snprintf(k->project, sizeof k->project, "%s", json_text_at(answer, "google_project"));
+    snprintf(k->fingerprint, sizeof k->fingerprint, "%s", json_text_at(answer, "fingerprint"));
 }
 
 static enum account_trouble refused(const json_t *answer, struct fault *f)
 {
     bool dead = true_at(answer, "dead");
     fault_set(f, FAULT_UNAVAILABLE, "an account of the gateway cannot be used at the moment");
-    fault_meant(f, "%s", text_at(answer, "says"));
+    fault_meant(f, "%s", json_text_at(answer, "says"));
     f->retry_after_ms = number_at(answer, "retry_ms");
     return dead ? ACCOUNT_DEAD : ACCOUNT_TIRED;
 }
@@ -209,7 +204,7 @@ static enum account_trouble obtain(struct question *q, struct kept *ret, struct 
         json_auto_t *answer = NULL;
         if (!account_calls_open(q->db, &answer, f, q->credential, lease, q->rejected, q->wish))
             return ACCOUNT_OURS;
-        const char *what = text_at(answer, "do");
+        const char *what = json_text_at(answer, "do");
         if (strcmp(what, "use") == 0) {
             fill(ret, q->credential, answer);
             return ACCOUNT_FINE;

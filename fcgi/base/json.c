@@ -52,6 +52,12 @@ json_t *json_read_where(const char *text, size_t n, char where[static JSON_WHERE
     return value;
 }
 
+const char *json_text_at(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text != NULL ? text : "";
+}
+
 /* ------------------------------------------------------------------ mending */
 
 /* The unit that "\uXXXX" at `s` (with `n` bytes left) stands for, -1 if it is no such thing. */

@@ -37,6 +37,9 @@ json_t *json_read_where(const char *text, size_t n, char where[static JSON_WHERE
  * of surrogate pairs become U+FFFD. */
 json_t *json_read_mended(const char *text, size_t n);
 
+/* A member's text: borrowed, "" if it is absent or no string. */
+const char *json_text_at(const json_t *object, const char *name);
+
 /* Compact JSON of any value, each real number by the fewest digits that read back as the same: new, for free();
  * NULL when it holds text that is not valid UTF-8. */
 char *json_write(const json_t *value);

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PAGE = 1000, TEXT_MOST = 1024 * 1024, REFRESH_MS = 180 * 1000 };
+enum { TEXT_MOST = 1024 * 1024, REFRESH_MS = 180 * 1000 };
 
 static const struct cli_column columns[] = {
     {.title = "ID", .field = "id", .format = CLI_NUMBER, .least = 6},
@@ -208,53 +208,18 @@ int account_login(struct cli *cli)
 
 /* ---- what there is ---- */
 
-static bool list_page(struct cli *cli, struct cli_table *t, long long *after)
+static bool account_page(struct cli *cli, json_t **rows, const json_t *last)
 {
-    json_auto_t *rows = NULL;
-    if (!account_calls_list(cli->db, &rows, &cli->fault, PAGE, *after))
-        return false;
-    size_t n = json_array_size(rows);
-    if (cli->json && *after == 0)
-        cli_json_open(t);
-    if (cli->json)
-        cli_json_rows(t, rows);
-    t->pages = n == PAGE;
-    if (!cli->json && n > 0)
-        cli_table(t, columns, rows);
-    if (n > 0)
-        *after = json_integer_value(json_object_get(json_array_get(rows, n - 1), "id"));
-    return n == PAGE;
+    return account_calls_list(cli->db, rows, &cli->fault, CLI_PAGE, json_integer_value(json_object_get(last, "id")));
 }
 
 int account_list(struct cli *cli)
 {
-    struct cli_table t = {0};
-    long long after = 0;
-    if (cli_db(cli) == NULL)
-        return cli_failed(cli);
-    while (list_page(cli, &t, &after))
-        continue;
-    if (cli->fault.kind != FAULT_NONE)
-        return cli_failed(cli);
-    if (cli->json)
-        cli_json_close(&t);
-    else if (!t.begun)
-        puts("There are no accounts yet: `pollux account login` or `pollux account import FILE`.");
-    return CLI_OK;
+    return cli_pages(cli, columns, "There are no accounts yet: `pollux account login` or `pollux account import FILE`.",
+                     account_page);
 }
 
 /* ---- one of them ---- */
-
-static bool is_id(struct cli *cli, int *code)
-{
-    const char *id = cli->arguments[0];
-    if (strspn(id, "0123456789") != strlen(id) || strlen(id) > 18 || *id == '\0') {
-        *code = cli_wrong(cli, "an ID is a number, as `pollux account list` shows it");
-        return false;
-    }
-    *code = cli_db(cli) != NULL ? CLI_OK : cli_failed(cli);
-    return *code == CLI_OK;
-}
 
 static int changed(struct cli *cli, bool ok, const json_t *account)
 {
@@ -270,7 +235,7 @@ static int set_enabled(struct cli *cli, bool on)
 {
     int code;
     json_auto_t *account = NULL;
-    if (!is_id(cli, &code))
+    if (!cli_ready(cli, "account", &code))
         return code;
     bool ok = account_calls_set_enabled(cli->db, &account, &cli->fault, cli->arguments[0], on);
     return changed(cli, ok, account);
@@ -290,7 +255,7 @@ int account_remove(struct cli *cli)
 {
     int code;
     json_auto_t *account = NULL;
-    if (!is_id(cli, &code))
+    if (!cli_ready(cli, "account", &code))
         return code;
     bool ok = account_calls_remove(cli->db, &account, &cli->fault, cli->arguments[0]);
     return changed(cli, ok, account);
@@ -301,7 +266,7 @@ int account_refresh_one(struct cli *cli)
 {
     int code;
     json_auto_t *account = NULL;
-    if (!is_id(cli, &code))
+    if (!cli_ready(cli, "account", &code))
         return code;
     if (!ready(cli))
         return cli_failed(cli);

@@ -9,6 +9,7 @@
 
 #include "base/auto.h"
 #include "base/conf.h"
+#include "base/json.h"
 #include "cli/migrate.h"
 #include "doctor/doctor.h"
 #include "upstream/upstream.h"
@@ -113,12 +114,6 @@ static void check_facts(struct check *c)
 
 /* ---- the command ---- */
 
-static const char *text_at(const json_t *object, const char *field)
-{
-    const char *text = json_string_value(json_object_get(object, field));
-    return text != NULL ? text : "";
-}
-
 static int report(const struct check *c)
 {
     size_t i;
@@ -126,12 +121,12 @@ static int report(const struct check *c)
     if (c->cli->json)
         cli_json(c->doctor.lines);
     json_array_foreach(c->doctor.lines, i, line) {
-        const char *state = text_at(line, "state");
+        const char *state = json_text_at(line, "state");
         if (c->cli->json)
             break;
-        printf("%-4s  %-13s  %s\n", *state == 'f' ? "FAIL" : state, text_at(line, "check"), text_at(line, "detail"));
-        if (*text_at(line, "advice") != '\0')
-            printf("%21s-> %s\n", "", text_at(line, "advice"));
+        printf("%-4s  %-13s  %s\n", *state == 'f' ? "FAIL" : state, json_text_at(line, "check"), json_text_at(line, "detail"));
+        if (*json_text_at(line, "advice") != '\0')
+            printf("%21s-> %s\n", "", json_text_at(line, "advice"));
     }
     return c->doctor.worst == DOCTOR_FAIL ? CLI_FAILED : CLI_OK;
 }

@@ -166,10 +166,17 @@ void cli_csv(struct cli_table *t, const struct cli_column *columns, const json_t
 /* A list: the rows as JSON, or as a table, or `none` when there are no rows. */
 int cli_rows(const struct cli *cli, const struct cli_column *columns, const json_t *rows, const char *none);
 
-/* ---- keys (key.c) ---- */
+/* The same for a list that comes in pages: `page` gets up to CLI_PAGE rows behind `last`, the last row of the page
+ * before (NULL for the first); false with cli->fault. What to return. */
+enum { CLI_PAGE = 1000 };
+int cli_pages(struct cli *cli, const struct cli_column *columns, const char *none,
+              bool (*page)(struct cli *cli, json_t **rows, const json_t *last));
 
-/* Checks that the first argument is an id, and that there is a database to ask; else *code is what to return. */
-bool key_ready(struct cli *cli, int *code);
+/* Checks that the first argument is an id, as `pollux NOUN list` shows it, and that there is a database to ask; else
+ * *code is what to return. */
+bool cli_ready(struct cli *cli, const char *noun, int *code);
+
+/* ---- keys (key.c) ---- */
 
 /* Prints a key that was changed; `what` says how ("enabled"). Null: there is none with that id. */
 int key_changed(struct cli *cli, const json_t *credential, const char *what);

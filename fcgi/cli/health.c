@@ -85,7 +85,7 @@ int key_test(struct cli *cli)
             return cli_failed(cli);
         return test(cli, asked);
     }
-    if (!key_ready(cli, &code))
+    if (!cli_ready(cli, "key", &code))
         return code;
     if (!admin_credential_test(cli->db, &asked, &cli->fault, cli->arguments[0], model))
         return cli_failed(cli);
@@ -194,7 +194,7 @@ int key_reset(struct cli *cli)
 {
     int code;
     json_auto_t *credential = NULL;
-    if (!key_ready(cli, &code))
+    if (!cli_ready(cli, "key", &code))
         return code;
     if (!admin_credential_reset(cli->db, &credential, &cli->fault, cli->arguments[0]))
         return cli_failed(cli);

@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-enum { PAGE = 1000 };
-
 static const struct cli_column columns[] = {
     {.title = "ID", .field = "id", .format = CLI_NUMBER, .least = 6},
     {.title = "PROJECT", .field = "project", .least = 12},
@@ -103,54 +101,18 @@ int key_import(struct cli *cli)
     return each_argument(cli, keys_file);
 }
 
-/* One page, and the id it ended with in *after. False at the end of the list or when it failed. */
-static bool list_page(struct cli *cli, struct cli_table *t, long long *after)
+static bool key_page(struct cli *cli, json_t **rows, const json_t *last)
 {
     bool archive = cli_flag(cli, "archived");
-    json_auto_t *rows = NULL;
-    if (!(archive ? admin_credential_archive : admin_credential_list)(cli->db, &rows, &cli->fault, PAGE, *after))
-        return false;
-    size_t n = json_array_size(rows);
-    if (cli->json && *after == 0)
-        cli_json_open(t);
-    if (cli->json)
-        cli_json_rows(t, rows);
-    t->pages = n == PAGE;
-    if (!cli->json && n > 0)
-        cli_table(t, archive ? archived : columns, rows);
-    if (n > 0)
-        *after = json_integer_value(json_object_get(json_array_get(rows, n - 1), "id"));
-    return n == PAGE;
+    return (archive ? admin_credential_archive : admin_credential_list)(
+        cli->db, rows, &cli->fault, CLI_PAGE, json_integer_value(json_object_get(last, "id")));
 }
 
 int key_list(struct cli *cli)
 {
-    struct cli_table t = {0};
-    long long after = 0;
-    if (cli_db(cli) == NULL)
-        return cli_failed(cli);
-    while (list_page(cli, &t, &after))
-        continue;
-    if (cli->fault.kind != FAULT_NONE)
-        return cli_failed(cli);
-    if (cli->json)
-        cli_json_close(&t);
-    else if (!t.begun && cli_flag(cli, "archived"))
-        puts("The archive is empty.");
-    else if (!t.begun)
-        puts("There are no keys yet: `pollux key add KEY` or `pollux key import FILE`.");
-    return CLI_OK;
-}
-
-bool key_ready(struct cli *cli, int *code)
-{
-    const char *id = cli->arguments[0];
-    if (strspn(id, "0123456789") != strlen(id) || strlen(id) > 18 || *id == '\0') {
-        *code = cli_wrong(cli, "an ID is a number, as `pollux key list` shows it");
-        return false;
-    }
-    *code = cli_db(cli) != NULL ? CLI_OK : cli_failed(cli);
-    return *code == CLI_OK;
+    if (cli_flag(cli, "archived"))
+        return cli_pages(cli, archived, "The archive is empty.", key_page);
+    return cli_pages(cli, columns, "There are no keys yet: `pollux key add KEY` or `pollux key import FILE`.", key_page);
 }
 
 int key_changed(struct cli *cli, const json_t *credential, const char *what)
@@ -170,7 +132,7 @@ static int set_enabled(struct cli *cli, bool on)
 {
     int code;
     json_auto_t *credential = NULL;
-    if (!key_ready(cli, &code))
+    if (!cli_ready(cli, "key", &code))
         return code;
     if (!admin_credential_set_enabled(cli->db, &credential, &cli->fault, cli->arguments[0], on))
         return cli_failed(cli);
@@ -223,7 +185,7 @@ int key_set(struct cli *cli)
     const char *proxy = cli_option(cli, "proxy");
     if (!read_changes(cli, patch))
         return CLI_WRONG;
-    if (!key_ready(cli, &code))
+    if (!cli_ready(cli, "key", &code))
         return code;
     if (proxy != NULL)
         json_object_set_new(patch, "proxy", strcmp(proxy, "none") == 0 ? json_null() : seal_proxy(cli));
@@ -241,7 +203,7 @@ int key_remove(struct cli *cli)
 {
     int code;
     json_auto_t *credential = NULL;
-    if (!key_ready(cli, &code))
+    if (!cli_ready(cli, "key", &code))
         return code;
     if (!admin_credential_remove(cli->db, &credential, &cli->fault, cli->arguments[0]))
         return cli_failed(cli);
@@ -252,7 +214,7 @@ int key_restore(struct cli *cli)
 {
     int code;
     json_auto_t *credential = NULL;
-    if (!key_ready(cli, &code))
+    if (!cli_ready(cli, "key", &code))
         return code;
     if (!admin_credential_restore(cli->db, &credential, &cli->fault, cli->arguments[0]))
         return cli_failed(cli);

@@ -253,3 +253,40 @@ int cli_rows(const struct cli *cli, const struct cli_column *columns, const json
         cli_table(&t, columns, rows);
     return CLI_OK;
 }
+
+/* One page; false at the end of the list or when it failed. *rows is the page before, then this one. */
+static bool put_page(struct cli *cli, struct cli_table *t, const struct cli_column *columns, json_t **rows,
+                     bool (*page)(struct cli *cli, json_t **rows, const json_t *last))
+{
+    json_auto_t *before = *rows;
+    *rows = NULL;
+    if (!page(cli, rows, json_array_get(before, json_array_size(before) - 1)))
+        return false;
+    size_t n = json_array_size(*rows);
+    if (cli->json && before == NULL)
+        cli_json_open(t);
+    if (cli->json)
+        cli_json_rows(t, *rows);
+    t->pages = n == CLI_PAGE;
+    if (!cli->json && n > 0)
+        cli_table(t, columns, *rows);
+    return t->pages;
+}
+
+int cli_pages(struct cli *cli, const struct cli_column *columns, const char *none,
+              bool (*page)(struct cli *cli, json_t **rows, const json_t *last))
+{
+    struct cli_table t = {0};
+    json_auto_t *rows = NULL;
+    if (cli_db(cli) == NULL)
+        return cli_failed(cli);
+    while (put_page(cli, &t, columns, &rows, page))
+        continue;
+    if (cli->fault.kind != FAULT_NONE)
+        return cli_failed(cli);
+    if (cli->json)
+        cli_json_close(&t);
+    else if (!t.begun)
+        puts(none);
+    return CLI_OK;
+}

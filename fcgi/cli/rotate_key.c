@@ -36,12 +36,6 @@ struct rotation {
     long long sealed;
 };
 
-static const char *text_at(const json_t *o, const char *name)
-{
-    const char *text = json_string_value(json_object_get(o, name));
-    return text != NULL ? text : "";
-}
-
 /* ---- the others ---- */
 
 static void join(struct buf *out, const json_t *names)
@@ -137,7 +131,7 @@ static bool retire(struct rotation *r)
 static void note_bad(struct rotation *r, const json_t *one, const struct fault *f)
 {
     auto_buf id = {0};
-    buf_printf(&id, "%s %s", text_at(one, "place"), text_at(one, "id"));
+    buf_printf(&id, "%s %s", json_text_at(one, "place"), json_text_at(one, "id"));
     if (json_array_size(r->bad) == 0)
         r->why_bad = *f;
     json_array_append_new(r->bad, json_string(buf_str(&id)));
@@ -149,17 +143,17 @@ static void seal_one(struct rotation *r, const json_t *one, json_t *values)
     struct fault f = {0};
     auto_secret was = {0}, plain = {0};
     auto_buf now = {0}, hex = {0};
-    if (!vault_unhex(text_at(one, "sealed"), &was) ||
-        !vault_unseal(was.p, was.n, text_at(one, "name"), &plain, &f)) {
+    if (!vault_unhex(json_text_at(one, "sealed"), &was) ||
+        !vault_unseal(was.p, was.n, json_text_at(one, "name"), &plain, &f)) {
         note_bad(r, one, &f);
         return;
     }
-    vault_seal(buf_str(&plain), plain.n, text_at(one, "name"), &now);
+    vault_seal(buf_str(&plain), plain.n, json_text_at(one, "name"), &now);
     buf_reserve(&hex, 2 * now.n);
     vault_hex(now.p, now.n, hex.p);
     hex.n = 2 * now.n;
-    json_array_append_new(values, json_pack("{s:s, s:s, s:s, s:s}", "place", text_at(one, "place"), "id",
-                                            text_at(one, "id"), "was", text_at(one, "sealed"), "now", hex.p));
+    json_array_append_new(values, json_pack("{s:s, s:s, s:s, s:s}", "place", json_text_at(one, "place"), "id",
+                                            json_text_at(one, "id"), "was", json_text_at(one, "sealed"), "now", hex.p));
 }
 
 /* A page of them; *more: there may be others. */

@@ -88,3 +88,14 @@ int cli_failed(struct cli *cli)
         cli_say("%s", what);
     return CLI_FAILED;
 }
+
+bool cli_ready(struct cli *cli, const char *noun, int *code)
+{
+    const char *id = cli->arguments[0];
+    if (strspn(id, "0123456789") != strlen(id) || strlen(id) > 18 || *id == '\0') {
+        *code = cli_wrong(cli, "an ID is a number, as `pollux %s list` shows it", noun);
+        return false;
+    }
+    *code = cli_db(cli) != NULL ? CLI_OK : cli_failed(cli);
+    return *code == CLI_OK;
+}

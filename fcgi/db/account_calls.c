@@ -19,27 +19,14 @@ static const char *number(struct number *n, int64_t v)
     return n->text;
 }
 
-static bool call_on(struct db *db, json_t **ret, struct fault *f, const char *sql, int n, const char *const *params)
-{
-    struct fault problem = {0};
-    bool ok = db_json(db, ret, &problem, sql, n, params);
-    if (!ok && db_lost(db)) {
-        problem = (struct fault){0};
-        ok = db_json(db, ret, &problem, sql, n, params);
-    }
-    if (!ok)
-        *f = problem;
-    return ok;
-}
-
 static bool call(struct db *db, json_t **ret, struct fault *f, const char *sql, int n, const char *const *params)
 {
     if (db != NULL)
-        return call_on(db, ret, f, sql, n, params);
+        return db_json_repeat(db, ret, f, sql, n, params);
     struct db *taken = ledger_take(f);
     if (taken == NULL)
         return false;
-    bool ok = call_on(taken, ret, f, sql, n, params);
+    bool ok = db_json_repeat(taken, ret, f, sql, n, params);
     ledger_give(taken);
     return ok;
 }

@@ -13,15 +13,8 @@ static bool call(json_t **ret, struct fault *f, const char *sql, int n, const ch
     struct db *db = ledger_take(f);
     if (db == NULL)
         return false;
-    struct fault problem = {0};
-    bool ok = db_json(db, ret, &problem, sql, n, params);
-    if (!ok && db_lost(db)) {
-        problem = (struct fault){0};
-        ok = db_json(db, ret, &problem, sql, n, params);
-    }
+    bool ok = db_json_repeat(db, ret, f, sql, n, params);
     ledger_give(db);
-    if (!ok)
-        *f = problem;
     return ok;
 }
 

@@ -258,6 +258,19 @@ bool db_json(struct db *db, json_t **ret, struct fault *f, const char *sql, int 
     return true;
 }
 
+bool db_json_repeat(struct db *db, json_t **ret, struct fault *f, const char *sql, int n, const char *const *params)
+{
+    struct fault problem = {0};
+    bool ok = db_json(db, ret, &problem, sql, n, params);
+    if (!ok && db_lost(db)) {
+        problem = (struct fault){0};
+        ok = db_json(db, ret, &problem, sql, n, params);
+    }
+    if (!ok)
+        *f = problem;
+    return ok;
+}
+
 /* A struct db_rows is libpq's result by another name: nothing has to be copied. */
 struct db_rows *db_query(struct db *db, struct fault *f, const char *sql, int n, const char *const *params)
 {

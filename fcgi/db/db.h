@@ -51,6 +51,10 @@ const char *db_sqlstate(const struct db *db);
  * P0001 and the rest of 22xxx and 23xxx FAULT_BAD_REQUEST. */
 bool db_json(struct db *db, json_t **ret, struct fault *f, const char *sql, int n, const char *const *params);
 
+/* The same for a statement that may be done twice: once more when the connection turned out to be broken. On failure *f
+ * is overwritten. */
+bool db_json_repeat(struct db *db, json_t **ret, struct fault *f, const char *sql, int n, const char *const *params);
+
 /* Runs one statement that answers rows: new, or NULL with a fault. Free with db_rows_free(). */
 struct db_rows;
 struct db_rows *db_query(struct db *db, struct fault *f, const char *sql, int n, const char *const *params);

@@ -4,6 +4,7 @@
 
 #include "base/auto.h"
 #include "base/conf.h"
+#include "base/json.h"
 #include "jobs/jobs.h"
 #include "vault/vault.h"
 
@@ -19,18 +20,12 @@ static bool true_at(const json_t *object, const char *field)
     return json_is_true(json_object_get(object, field));
 }
 
-static const char *text_at(const json_t *object, const char *field)
-{
-    const char *text = json_string_value(json_object_get(object, field));
-    return text != NULL ? text : "";
-}
-
 /* ---- the database itself ---- */
 
 void doctor_database(struct doctor *d, const json_t *about)
 {
-    json_t *values = json_pack("{s:s, s:s, s:s}", "version", text_at(about, "version"), "name",
-                               text_at(about, "name"), "role", text_at(about, "role"));
+    json_t *values = json_pack("{s:s, s:s, s:s}", "version", json_text_at(about, "version"), "name",
+                               json_text_at(about, "name"), "role", json_text_at(about, "role"));
     if (number_at(about, "number") < 150000)
         doctor_found(d, DOCTOR_WARN, "database", "Pollux is tested with PostgreSQL 15 and newer",
                      "PostgreSQL {version}", values);
@@ -111,10 +106,10 @@ static void workers(struct doctor *d, const json_t *facts)
 
 static void maintenance(struct doctor *d, const json_t *r)
 {
-    const char *by = text_at(r, "by"), *late = text_at(r, "late");
-    json_t *values = json_pack("{s:s, s:s, s:s, s:s}", "by", by, "late", late, "job", text_at(r, "failed"), "result",
-                               text_at(r, "result"));
-    if (*text_at(r, "failed") != '\0')
+    const char *by = json_text_at(r, "by"), *late = json_text_at(r, "late");
+    json_t *values = json_pack("{s:s, s:s, s:s, s:s}", "by", by, "late", late, "job", json_text_at(r, "failed"), "result",
+                               json_text_at(r, "result"));
+    if (*json_text_at(r, "failed") != '\0')
         doctor_found(d, DOCTOR_WARN, "maintenance", "it is tried again; report.jobs tells more",
                      "{job} failed: {result}", values);
     else if (strcmp(by, "nobody") == 0 && *late != '\0')
@@ -142,7 +137,7 @@ static void maintenance(struct doctor *d, const json_t *r)
 static void jobs(struct doctor *d, const json_t *r)
 {
     json_t *values = json_pack("{s:I, s:I, s:s}", "waiting", number_at(r, "waiting"), "failed", number_at(r, "failed"),
-                               "why", text_at(r, "why"));
+                               "why", json_text_at(r, "why"));
     if (number_at(r, "waiting") > 0)
         doctor_found(d, DOCTOR_WARN, "jobs",
                      "are the workers running? `report.job_queue` shows them; setting jobs_at_once",
@@ -168,8 +163,8 @@ static void timeouts(struct doctor *d, const json_t *longer)
 static void folder(struct doctor *d, const json_t *f)
 {
     const json_t *error = json_array_get(json_object_get(f, "errors"), 0);
-    json_t *values = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "place", text_at(f, "place"), "file",
-                               text_at(error, "file"), "error", text_at(error, "error"), "at", text_at(f, "synced_at"),
+    json_t *values = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "place", json_text_at(f, "place"), "file",
+                               json_text_at(error, "file"), "error", json_text_at(error, "error"), "at", json_text_at(f, "synced_at"),
                                "keys", number_at(f, "keys"), "files", number_at(f, "files"));
     if (error != NULL && number_at(f, "malformed") > 0)
         doctor_found(d, DOCTOR_WARN, "keys folder", "correct the file; `pollux key sync` reads the folder now",
@@ -194,7 +189,7 @@ static void folders(struct doctor *d, const json_t *list)
     if (!seen)
         jobs_place(conf.keys_dir, &own);
     json_array_foreach((json_t *)list, i, one) {
-        seen = seen || strcmp(text_at(one, "place"), buf_str(&own)) == 0;
+        seen = seen || strcmp(json_text_at(one, "place"), buf_str(&own)) == 0;
         folder(d, one);
     }
     if (!seen)
@@ -233,7 +228,7 @@ void doctor_sample(struct doctor *d, const json_t *sample)
     json_t *row;
     json_array_foreach((json_t *)sample, i, row) {
         auto_secret key = {0};
-        bad += !vault_credential_unseal(text_at(row, "sealed"), text_at(row, "fingerprint"), &key, &f);
+        bad += !vault_credential_unseal(json_text_at(row, "sealed"), json_text_at(row, "fingerprint"), &key, &f);
     }
     if (bad > 0)
         doctor_found(d, DOCTOR_FAIL, "sealed keys",

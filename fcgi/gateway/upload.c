@@ -13,6 +13,7 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/conf.h"
+#include "base/json.h"
 #include "db/calls.h"
 
 #include <string.h>
@@ -126,19 +127,12 @@ static void start_upload(struct journey *j)
 
 /* ------------------------------------------------------------------ parts of a resumable upload */
 
-/* A text of the session: borrowed, "" if it has none. */
-static const char *text_at(const json_t *session, const char *name)
-{
-    const char *text = json_string_value(json_object_get(session, name));
-    return text != NULL ? text : "";
-}
-
 static void fill_permit(struct journey *j, const json_t *session)
 {
     permit_init(&j->permit);
     j->permit.kind = "api_key";
-    j->permit.fingerprint = text_at(session, "fingerprint");
-    j->permit.proxy = text_at(session, "proxy");
+    j->permit.fingerprint = json_text_at(session, "fingerprint");
+    j->permit.proxy = json_text_at(session, "proxy");
     j->permit.project_id = json_integer_value(json_object_get(session, "project_id"));
     j->permit.credential_id = json_integer_value(json_object_get(session, "credential_id"));
     j->permit.client_id = j->client_id = json_integer_value(json_object_get(session, "client_id"));

@@ -80,15 +80,7 @@ static struct {
 bool jobs_call(json_t **ret, struct fault *f, const char *sql, int n, const char *const *params)
 {
     auto_lock(&jobs.db_lock);
-    struct fault problem = {0};
-    bool ok = db_json(jobs.db, ret, &problem, sql, n, params);
-    if (!ok && db_lost(jobs.db)) {
-        problem = (struct fault){0};
-        ok = db_json(jobs.db, ret, &problem, sql, n, params);
-    }
-    if (!ok)
-        *f = problem;
-    return ok;
+    return db_json_repeat(jobs.db, ret, f, sql, n, params);
 }
 
 const char *jobs_worker(void)
@@ -135,12 +127,6 @@ static job_function *function_of(const char *kind)
     return NULL;
 }
 
-static const char *text_of(const json_t *job, const char *name)
-{
-    const char *text = json_string_value(json_object_get(job, name));
-    return text != NULL ? text : "";
-}
-
 /* Tells the database how it went. A failure to do so is told by the lease, which runs out. */
 static void close_job(const struct job *job, bool ok)
 {
@@ -170,7 +156,7 @@ static void do_job(const json_t *given)
     struct job job = {
         .id = json_integer_value(json_object_get(given, "id")),
         .attempt = (int)json_integer_value(json_object_get(given, "attempt")),
-        .subject = text_of(given, "subject"),
+        .subject = json_text_at(given, "subject"),
         .detail = json_object_get(given, "detail"),
         .id_text = id,
         .attempt_text = attempt,
@@ -178,7 +164,7 @@ static void do_job(const json_t *given)
     };
     snprintf(id, sizeof id, "%lld", (long long)job.id);
     snprintf(attempt, sizeof attempt, "%d", job.attempt);
-    const char *kind = text_of(given, "kind");
+    const char *kind = json_text_at(given, "kind");
     struct fault f = {0};
     bool ok = function_of(kind)(&job, &f);
     if (!ok && !jobs_ending())

@@ -41,12 +41,6 @@ static struct way way_of(const char *with, const char *model)
     return (struct way){"generateContent", generate_body, generated};
 }
 
-static const char *text_at(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-    return text != NULL ? text : "";
-}
-
 /* Models were named by clients: whatever is no plain character of a path is encoded. */
 static void put_url(struct buf *url, const char *model, const char *verb)
 {
@@ -110,7 +104,7 @@ static bool report(struct job *job, struct fault *f)
     job->closed = true;
     log_info("probe of credential %s: %lld %s (%s)", job->subject,
              (long long)json_integer_value(json_object_get(job->result, "status")),
-             text_at(job->result, "outcome"), json_is_null(said) ? "too late" : text_at(said, "state"));
+             json_text_at(job->result, "outcome"), json_is_null(said) ? "too late" : json_text_at(said, "state"));
     return true;
 }
 
@@ -118,13 +112,13 @@ static bool ask(struct job *job, const json_t *about, struct fault *f)
 {
     auto_secret key = {0}, proxy = {0};
     auto_buf url = {0}, body = {0};
-    struct way way = way_of(text_at(about, "with"), text_at(about, "upstream_model"));
-    if (!vault_credential_unseal(text_at(about, "sealed"), text_at(about, "fingerprint"), &key, f))
+    struct way way = way_of(json_text_at(about, "with"), json_text_at(about, "upstream_model"));
+    if (!vault_credential_unseal(json_text_at(about, "sealed"), json_text_at(about, "fingerprint"), &key, f))
         return false;
-    const char *own = text_at(about, "proxy");
-    if (*own != '\0' && !vault_proxy_unseal(own, text_at(about, "fingerprint"), &proxy, f))
+    const char *own = json_text_at(about, "proxy");
+    if (*own != '\0' && !vault_proxy_unseal(own, json_text_at(about, "fingerprint"), &proxy, f))
         return false;
-    put_url(&url, text_at(about, "upstream_model"), way.verb);
+    put_url(&url, json_text_at(about, "upstream_model"), way.verb);
     struct upstream_call call = {.method = "POST",
                                  .url = buf_str(&url),
                                  .proxy = *own != '\0' ? buf_str(&proxy) : conf.proxy,

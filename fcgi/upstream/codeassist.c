@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "upstream/oauth.h"
-#include "upstream/quota.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -47,7 +46,7 @@ static const json_t *detail_of(const json_t *error, const char *type)
     size_t i;
     const json_t *detail;
     json_array_foreach(json_object_get(error, "details"), i, detail) {
-        const char *slash = strchr(quota_text(detail, "@type"), '/');
+        const char *slash = strchr(json_text_at(detail, "@type"), '/');
         if (slash != NULL && strcmp(slash + 1, type) == 0)
             return detail;
     }
@@ -61,14 +60,14 @@ static const char *link_of(const json_t *error, const json_t *metadata)
     size_t i;
     const json_t *link;
     json_array_foreach(json_object_get(detail_of(error, "google.rpc.Help"), "links"), i, link) {
-        const char *url = quota_text(link, "url");
-        if (strcasecmp(quota_text(link, "description"), "Learn more") != 0 &&
+        const char *url = json_text_at(link, "url");
+        if (strcasecmp(json_text_at(link, "description"), "Learn more") != 0 &&
             strncmp(url, "https://support.google.com/", 27) != 0 && *url != '\0')
             return url;
     }
     for (const char *const *name = names; *name != NULL; name++)
-        if (*quota_text(metadata, *name) != '\0')
-            return quota_text(metadata, *name);
+        if (*json_text_at(metadata, *name) != '\0')
+            return json_text_at(metadata, *name);
     return "";
 }
 
@@ -92,11 +91,11 @@ bool codeassist_refusal(const json_t *answer, struct codeassist *ret)
 {
     const json_t *error = json_object_get(json_is_array(answer) ? json_array_get(answer, 0) : answer, "error");
     const json_t *info = detail_of(error, "google.rpc.ErrorInfo");
-    const char *state = state_of(quota_text(info, "reason"));
+    const char *state = state_of(json_text_at(info, "reason"));
     if (state == NULL)
         return false;
     copy(ret->state, sizeof ret->state, state);
-    copy(ret->says, sizeof ret->says, quota_text(error, "message"));
+    copy(ret->says, sizeof ret->says, json_text_at(error, "message"));
     copy_link(ret->link, sizeof ret->link, link_of(error, json_object_get(info, "metadata")));
     return true;
 }
@@ -118,7 +117,7 @@ static enum codeassist_end failed(struct setup *s, int status, const json_t *ans
         return CODEASSIST_EXPIRED;
     if (codeassist_refusal(answer, s->ret))
         return CODEASSIST_REFUSED;
-    const char *message = quota_text(json_object_get(answer, "error"), "message");
+    const char *message = json_text_at(json_object_get(answer, "error"), "message");
     if (status == 403 || status == 404 || status == 400 || status == 412)
         return refuse(s, "refused", *message != '\0' ? message : "Code Assist refuses the account", "");
     copy(s->ret->says, sizeof s->ret->says, *message != '\0' ? message : "Code Assist is not well");
@@ -162,7 +161,7 @@ static json_t *about(const char *project)
 static bool is_perimeter(const json_t *answer)
 {
     const json_t *info = detail_of(json_object_get(answer, "error"), "google.rpc.ErrorInfo");
-    return strcmp(quota_text(info, "reason"), "SECURITY_POLICY_VIOLATED") == 0;
+    return strcmp(json_text_at(info, "reason"), "SECURITY_POLICY_VIOLATED") == 0;
 }
 
 /* Every tier was refused: the reasons, joined; the one that somebody can do something about decides. */
@@ -173,11 +172,11 @@ static enum codeassist_end ineligible(struct setup *s, const json_t *tiers)
     size_t i;
     const json_t *tier;
     json_array_foreach(tiers, i, tier) {
-        const char *reason = quota_text(tier, "reasonCode");
-        buf_printf(&says, "%s%s", i > 0 ? "; " : "", quota_text(tier, "reasonMessage"));
+        const char *reason = json_text_at(tier, "reasonCode");
+        buf_printf(&says, "%s%s", i > 0 ? "; " : "", json_text_at(tier, "reasonMessage"));
         if (state == NULL || strcmp(reason, "VALIDATION_REQUIRED") == 0) {
             state = state_of(reason) != NULL ? state_of(reason) : "unsupported";
-            link = quota_text(tier, "validationUrl");
+            link = json_text_at(tier, "validationUrl");
         }
     }
     if (state == NULL)
@@ -201,7 +200,7 @@ static enum codeassist_end wait_for(struct setup *s, json_t *operation, json_t *
 {
     *ret = json_incref(operation);
     while (!json_is_true(json_object_get(*ret, "done"))) {
-        const char *name = quota_text(*ret, "name");
+        const char *name = json_text_at(*ret, "name");
         bool safe = *name != '\0' && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                                   "0123456789-_./~") == strlen(name) && strstr(name, "..") == NULL;
         if (!safe || clock_ms() + POLL_MS > s->deadline_ms) {
@@ -238,8 +237,8 @@ static const char *tier_to_ask_for(const json_t *tiers)
     size_t i;
     const json_t *tier;
     json_array_foreach(tiers, i, tier) {
-        if (json_is_true(json_object_get(tier, "isDefault")) && *quota_text(tier, "id") != '\0')
-            return quota_text(tier, "id");
+        if (json_is_true(json_object_get(tier, "isDefault")) && *json_text_at(tier, "id") != '\0')
+            return json_text_at(tier, "id");
     }
     return "legacy-tier";
 }
@@ -257,17 +256,17 @@ static enum codeassist_end onboard(struct setup *s, const char *tier)
     if (end != CODEASSIST_READY)
         return end;
     const json_t *project = json_object_get(json_object_get(done, "response"), "cloudaicompanionProject");
-    return ready(s, quota_text(project, "id"), tier);
+    return ready(s, json_text_at(project, "id"), tier);
 }
 
 static enum codeassist_end loaded(struct setup *s, const json_t *answer)
 {
     const json_t *current = json_object_get(answer, "currentTier"), *allowed = json_object_get(answer, "allowedTiers");
     const json_t *refused = json_object_get(answer, "ineligibleTiers");
-    const char *project = quota_text(answer, "cloudaicompanionProject");
-    const char *paid = quota_text(json_object_get(answer, "paidTier"), "id");
+    const char *project = json_text_at(answer, "cloudaicompanionProject");
+    const char *paid = json_text_at(json_object_get(answer, "paidTier"), "id");
     if (json_is_object(current)) {
-        const char *tier = *paid != '\0' ? paid : quota_text(current, "id");
+        const char *tier = *paid != '\0' ? paid : json_text_at(current, "id");
         if (*project == '\0' && *s->wanted == '\0' && json_array_size(refused) > 0)
             return ineligible(s, refused);
         return ready(s, project, *tier != '\0' ? tier : "standard-tier");

@@ -7,7 +7,6 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/utf8.h"
-#include "upstream/quota.h"
 #include "upstream/upstream.h"
 
 #include <string.h>
@@ -145,9 +144,9 @@ static enum oauth_end end_of(int status, const char *error)
 static enum oauth_end failure(int status, const json_t *answer, char says[static OAUTH_SAYS_MAX])
 {
     const json_t *error = json_object_get(answer, "error");
-    const char *word = json_is_string(error) ? json_string_value(error) : quota_text(error, "status");
-    const char *text = json_is_string(error) ? quota_text(answer, "error_description") : quota_text(error, "message");
-    const char *subtype = quota_text(answer, "error_subtype");
+    const char *word = json_is_string(error) ? json_string_value(error) : json_text_at(error, "status");
+    const char *text = json_is_string(error) ? json_text_at(answer, "error_description") : json_text_at(error, "message");
+    const char *subtype = json_text_at(answer, "error_subtype");
     auto_buf words = {0};
     buf_printf(&words, "%d %s", status, *word != '\0' ? word : "without an error code");
     if (*text != '\0')
@@ -176,14 +175,14 @@ void oauth_email_of_id_token(const char *id_token, char email[static OAUTH_EMAIL
             buf_putc(&payload, (char)(bits >> (have -= 8) & 0xff));
     }
     json_auto_t *claims = json_read(buf_str(&payload), payload.n);
-    const char *said = quota_text(claims, "email");
+    const char *said = json_text_at(claims, "email");
     if (strchr(said, '@') != NULL && strlen(said) < OAUTH_EMAIL_MAX)
         strcpy(email, said);
 }
 
 static enum oauth_end read_tokens(const json_t *answer, struct oauth_tokens *ret, char says[static OAUTH_SAYS_MAX])
 {
-    const char *access = quota_text(answer, "access_token"), *refresh = quota_text(answer, "refresh_token");
+    const char *access = json_text_at(answer, "access_token"), *refresh = json_text_at(answer, "refresh_token");
     const json_t *expires = json_object_get(answer, "expires_in");
     int64_t seconds = json_is_string(expires) ? strtoll(json_string_value(expires), NULL, 10)
                                               : (int64_t)json_number_value(expires);
@@ -193,9 +192,9 @@ static enum oauth_end read_tokens(const json_t *answer, struct oauth_tokens *ret
     }
     buf_puts(&ret->access, access);
     buf_puts(&ret->refresh, refresh);
-    buf_puts(&ret->scopes, quota_text(answer, "scope"));
+    buf_puts(&ret->scopes, json_text_at(answer, "scope"));
     ret->expires_s = seconds <= 0 ? 3600 : seconds > EXPIRES_MOST_S ? EXPIRES_MOST_S : seconds;
-    oauth_email_of_id_token(quota_text(answer, "id_token"), ret->email);
+    oauth_email_of_id_token(json_text_at(answer, "id_token"), ret->email);
     return OAUTH_OK;
 }
 
@@ -245,7 +244,7 @@ enum oauth_end oauth_email(const char *access_token, char email[static OAUTH_EMA
     json_auto_t *answer = json_read(buf_str(&text), text.n);
     if (status != 200)
         return failure(status, answer, says);
-    const char *said = quota_text(answer, "email");
+    const char *said = json_text_at(answer, "email");
     if (strchr(said, '@') != NULL && strlen(said) < OAUTH_EMAIL_MAX)
         strcpy(email, said);
     return OAUTH_OK;

@@ -322,11 +322,11 @@ static const char *reason_of(const json_t *error)
     size_t i;
     const json_t *detail;
     json_array_foreach(json_object_get(error, "details"), i, detail) {
-        const char *type = strchr(quota_text(detail, "@type"), '/');
+        const char *type = strchr(json_text_at(detail, "@type"), '/');
         if (type != NULL && strcmp(type, "/google.rpc.ErrorInfo") == 0)
-            return quota_text(detail, "reason");
+            return json_text_at(detail, "reason");
     }
-    return quota_text(json_array_get(json_object_get(error, "errors"), 0), "reason");
+    return json_text_at(json_array_get(json_object_get(error, "errors"), 0), "reason");
 }
 
 /* The HTTP status that an error inside a 200 stands for; 0 if it does not say. */
@@ -347,9 +347,9 @@ static int status_of(const json_t *error)
     json_int_t code = json_integer_value(json_object_get(error, "code"));
     if (code >= 400 && code <= 599)
         return (int)code;
-    const char *name = quota_text(error, "status");
+    const char *name = json_text_at(error, "status");
     if (name[0] == '\0')
-        name = quota_text(error, "code"); /* the Interactions API has names here */
+        name = json_text_at(error, "code"); /* the Interactions API has names here */
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i].name) == 0)
             return names[i].status;
@@ -358,11 +358,11 @@ static int status_of(const json_t *error)
 
 static struct answer answer_of(const json_t *error, int status, bool account)
 {
-    const char *message = json_is_string(error) ? json_string_value(error) : quota_text(error, "message");
+    const char *message = json_is_string(error) ? json_string_value(error) : json_text_at(error, "message");
     return (struct answer){
         .status = status,
         .account = account,
-        .rpc = quota_text(error, "status"),
+        .rpc = json_text_at(error, "status"),
         .reason = reason_of(error),
         .message = message,
         .details = json_object_get(error, "details"),

@@ -7,17 +7,12 @@
  * that of Code Assist), and the text of the message.
  */
 #include "upstream/quota.h"
+#include "base/json.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { LONGEST_MS = 7 * 24 * 3600 * 1000 };
-
-const char *quota_text(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-    return text != NULL ? text : "";
-}
 
 static bool holds_one_of(const char *text, const char *const *words)
 {
@@ -80,9 +75,9 @@ static void note_quota_failure(struct quota *q, const json_t *detail)
     size_t i;
     const json_t *violation;
     json_array_foreach(json_object_get(detail, "violations"), i, violation) {
-        const char *id = quota_text(violation, "quotaId");
-        const char *location = quota_text(json_object_get(violation, "quotaDimensions"), "location");
-        note_violation(q, id[0] ? id : quota_text(violation, "quotaMetric"),
+        const char *id = json_text_at(violation, "quotaId");
+        const char *location = json_text_at(json_object_get(violation, "quotaDimensions"), "location");
+        note_violation(q, id[0] ? id : json_text_at(violation, "quotaMetric"),
                        limit_of(json_object_get(violation, "quotaValue")), location);
     }
 }
@@ -97,12 +92,12 @@ static void note_delay(struct quota *q, int64_t ms)
 static void note_error_info(struct quota *q, const json_t *detail)
 {
     const json_t *metadata = json_object_get(detail, "metadata");
-    const char *limit = quota_text(metadata, "quota_limit");
+    const char *limit = json_text_at(metadata, "quota_limit");
     if (limit[0] != '\0')
         note_violation(q, limit, limit_of(json_object_get(metadata, "quota_limit_value")),
-                       quota_text(metadata, "quota_location"));
-    q->exhausted |= strcmp(quota_text(detail, "reason"), "QUOTA_EXHAUSTED") == 0;
-    note_delay(q, quota_duration_ms(quota_text(metadata, "quotaResetDelay")));
+                       json_text_at(metadata, "quota_location"));
+    q->exhausted |= strcmp(json_text_at(detail, "reason"), "QUOTA_EXHAUSTED") == 0;
+    note_delay(q, quota_duration_ms(json_text_at(metadata, "quotaResetDelay")));
 }
 
 /* google.protobuf.Duration: "56s", or an object of seconds and nanos. */
@@ -132,7 +127,7 @@ static void note_details(struct quota *q, const json_t *details)
     size_t i;
     const json_t *detail;
     json_array_foreach(details, i, detail) {
-        const char *type = strchr(quota_text(detail, "@type"), '/');
+        const char *type = strchr(json_text_at(detail, "@type"), '/');
         for (size_t t = 0; type != NULL && t < sizeof types / sizeof *types; t++)
             if (strcmp(type, types[t].type) == 0)
                 types[t].note(q, detail);

@@ -29,7 +29,4 @@ void quota_read(const json_t *details, const char *message, struct quota *ret);
 /* "56s", "0.5s", "1h2m3.5s", "250ms" in milliseconds, rounded up, 7 days at the most; -1 if it is none. */
 int64_t quota_duration_ms(const char *text);
 
-/* A string member: borrowed, "" if it is absent or no string. */
-const char *quota_text(const json_t *object, const char *name);
-
 #endif

@@ -2,6 +2,7 @@
 /* rules.c: the operator's rules about errors; see rules.h. */
 #include "upstream/rules.h"
 #include "base/auto.h"
+#include "base/json.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -19,12 +20,6 @@ static struct {
     struct error_rule *rules; /* in the order in which they are asked */
     size_t n;
 } held = {.lock = PTHREAD_RWLOCK_INITIALIZER};
-
-static const char *text_at(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-    return text != NULL ? text : "";
-}
 
 static enum outcome_scope scope_of(const char *word)
 {
@@ -45,9 +40,9 @@ static struct error_rule read_rule(const json_t *row)
         .rest_ms = json_integer_value(json_object_get(row, "rest_ms")),
         .from = (int)json_integer_value(json_object_get(row, "status_from")),
         .to = (int)json_integer_value(json_object_get(row, "status_to")),
-        .text = xstrdup(text_at(row, "text")),
-        .stop = strcmp(text_at(row, "action"), "stop") == 0,
-        .scope = scope_of(text_at(row, "scope")),
+        .text = xstrdup(json_text_at(row, "text")),
+        .stop = strcmp(json_text_at(row, "action"), "stop") == 0,
+        .scope = scope_of(json_text_at(row, "scope")),
     };
 }
 
