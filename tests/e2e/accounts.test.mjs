@@ -451,7 +451,9 @@ describe('logins through the administration', () => {
     const forged = await pollux.send(`/oauth2/callback?code=4/0Astolen&state=${'0'.repeat(64)}`, { token: null });
     assert.equal(forged.status, 400);
     const odd = await pollux.send('/oauth2/callback?error=%3Cscript%3E&state=x', { token: null });
-    assert.ok(odd.status === 400 && !odd.text.includes('<script'));
+    assert.equal(odd.status, 400);
+    assert.deepEqual(odd.text.match(/<script[^>]*>/g), ['<script src="/admin/theme.js">', '<script type="module" src="/admin/said.js">'], 'only scripts of the console');
+    assert.match(odd.headers['content-security-policy'], /script-src 'self';/);
   });
 
   test('with a public address Google comes back to it; the redirect has to be registered', async () => {
