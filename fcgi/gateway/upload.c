@@ -167,7 +167,9 @@ static void continue_upload(struct journey *j, const char *id)
     j->once = true;
     j->keyless = true;
     attempt_make(j);
-    if (j->fault.kind == FAULT_NONE && j->judged.kind != OUTCOME_OK && j->judged.kind != OUTCOME_CALLER)
+    if (j->judged.kind == OUTCOME_CLIENT_GONE)
+        fault_set(&j->fault, FAULT_CLIENT_GONE, "the client left in the middle of its upload");
+    else if (j->judged.kind != OUTCOME_OK && j->judged.kind != OUTCOME_CALLER)
         fault_set(&j->fault, FAULT_UPSTREAM,
                   "the upload broke off: ask with X-Goog-Upload-Command: query, then resume");
     if (j->fault.kind != FAULT_NONE)

@@ -98,9 +98,8 @@ static bool take_basic(struct search *search, const char *s, size_t n)
     char plain[2 * CREDENTIAL_MAX];
     size_t plain_n = base64_decode(s, n, plain, sizeof plain);
     const char *colon = memchr(plain, ':', plain_n);
-    if (colon == NULL)
-        return malformed(search, "Authorization");
-    bool good = found(search, colon + 1, plain_n - (size_t)(colon + 1 - plain), "Authorization");
+    bool good = colon != NULL ? found(search, colon + 1, plain_n - (size_t)(colon + 1 - plain), "Authorization")
+                              : malformed(search, "Authorization");
     explicit_bzero(plain, sizeof plain);
     return good;
 }

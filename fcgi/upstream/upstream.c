@@ -223,6 +223,14 @@ static struct curl_slist *header_list(const struct upstream_call *c)
     return list;
 }
 
+/* One of them holds the credential. */
+static void free_list(struct curl_slist *list)
+{
+    for (struct curl_slist *one = list; one != NULL; one = one->next)
+        explicit_bzero(one->data, strlen(one->data));
+    curl_slist_free_all(list);
+}
+
 static void set_body(CURL *h, struct upstream_call *c)
 {
     if (c->body_read != NULL) {
@@ -330,7 +338,7 @@ enum upstream_end upstream_perform(struct upstream_call *c)
         c->first_byte_at = clock_ms();
     if (code != CURLE_OK && !c->stopped)
         set_error(c, h, code);
-    curl_slist_free_all(headers);
+    free_list(headers);
     enum upstream_end end = end_of(c, h, code);
     give_handle(taken);
     return end;

@@ -2,6 +2,7 @@
 // The native dialect through Google's own client, base URL alone changed, and through plain HTTP as curl sends it.
 import { after, before, beforeEach, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import { createHash, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -280,6 +281,18 @@ describe('odd answers', () => {
   after(async () => {
     await odd?.stop();
     await upstream?.stop();
+  });
+  test('who leaves in the middle of an upload is written down as that', async () => {
+    upstream.says({ headers: { 'x-goog-upload-url': `${upstream.url}/upload/v1beta/files?upload_id=theirs`, 'x-goog-upload-status': 'active' } });
+    const begun = await odd.send('/upload/v1beta/files', { method: 'POST', body: { file: {} }, headers: { 'x-goog-upload-protocol': 'resumable', 'x-goog-upload-command': 'start' } });
+    const place = new URL(begun.headers['x-goog-upload-url']);
+    const socket = net.connect(Number(place.port), place.hostname);
+    socket.on('error', () => {});
+    socket.write(`POST ${place.pathname}${place.search} HTTP/1.1\r\nHost: x\r\nX-Goog-Upload-Offset: 0\r\nX-Goog-Upload-Command: upload\r\nContent-Length: 9000000\r\n\r\n`);
+    socket.write(Buffer.alloc(1_000_000));
+    await waitFor('the upload to reach the upstream', () => upstream.begun === 1);
+    socket.destroy();
+    await waitFor('it to be written down', async () => (await odd.sql("select outcome from pollux.request where verb = 'upload' order by id desc limit 1"))[0].outcome === 'client_gone');
   });
   test('a download that lies elsewhere is fetched from there, without the key', async () => {
     const elsewhere = await startScripted();

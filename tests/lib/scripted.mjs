@@ -9,10 +9,12 @@ import http from 'node:http';
 // {raw, pause, destroy}: the pieces are the whole answer, head and framing included, and the connection ends with them.
 export async function startScripted() {
   let answer = { status: 500, body: 'nothing was scripted' };
-  const self = { calls: [], says: (next) => { answer = next; }, forget: () => { self.calls.length = 0; } };
+  const self = { calls: [], begun: 0, says: (next) => { answer = next; }, forget: () => { self.calls.length = 0; } }; // begun: calls whose body is still to come
   const server = http.createServer((request, response) => {
     if (request.socket.over) return; // it came while the connection was being ended: who asked repeats it on another one
     const parts = [];
+    self.begun++;
+    request.once('close', () => { self.begun--; });
     request.on('data', (part) => parts.push(part));
     request.on('end', async () => {
       const call = { method: request.method, path: request.url, headers: request.headers, key: request.headers['x-goog-api-key'],
