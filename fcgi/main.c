@@ -24,6 +24,7 @@
 #include "vault/vault.h"
 
 #include <jansson.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -34,7 +35,8 @@ static int die(const struct fault *f)
     return 1;
 }
 
-/* Two descriptors a stream and libcurl's two more; core files would hold keys. */
+/* Two descriptors a stream and libcurl's two more; core files would hold keys; a log or spool that may not grow any
+ * more is an error of its write, not the end of the worker. */
 static void set_limits(void)
 {
     struct rlimit files, none = {0, 0};
@@ -43,6 +45,7 @@ static void set_limits(void)
         setrlimit(RLIMIT_NOFILE, &files);
     }
     setrlimit(RLIMIT_CORE, &none);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 static char worker_id[VAULT_UUID_MAX];

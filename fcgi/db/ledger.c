@@ -57,12 +57,13 @@ static struct {
     int latest_n;      /* wishes in it */
     struct slot *first, **last;
     char *worker_id;
-} ledger = {.lock = PTHREAD_MUTEX_INITIALIZER, .freed = PTHREAD_COND_INITIALIZER};
+} ledger = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 bool ledger_start(const struct ledger_options *o, struct fault *f)
 {
     side_start(o->conninfo);
     captures_start(o->conninfo);
+    clock_condition(&ledger.freed);
     ledger.last = &ledger.first;
     ledger.worker_id = xstrdup(o->worker_id);
     ledger.all_n = ledger.free_n = o->connections;
@@ -122,10 +123,8 @@ json_t *ledger_setting_list(const char *name)
 
 struct db *ledger_take(struct fault *f)
 {
+    struct timespec until = clock_in(OUTAGE_MS);
     auto_lock(&ledger.lock);
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += OUTAGE_MS / 1000;
     while (ledger.free_n == 0)
         if (pthread_cond_timedwait(&ledger.freed, &ledger.lock, &until) != 0) {
             fault_set(f, FAULT_UNAVAILABLE, "the database is too busy; try again shortly");

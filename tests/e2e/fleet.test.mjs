@@ -120,8 +120,20 @@ const limit = (pid, ...words) => {
   return run(program, args);
 };
 
+const workerOf = (host) => Number(readFileSync(`/proc/${host.pid('workers.pid')}/task/${host.pid('workers.pid')}/children`, 'utf8'));
+
+test('a worker whose files may not grow any more goes on to serve', async () => {
+  const pid = workerOf(two);
+  const unknown = '/v1beta/models/no-such-model:generateContent';
+  assert.equal((await limit(pid, '--fsize=1:')).code, 0);
+  const answers = [await two.send(unknown, { body }), await two.send(unary, { body }), await two.send(unary, { body, token: 'wrong' })];
+  assert.deepEqual(answers.map((answer) => answer.status), [404, 200, 401]);
+  assert.equal(workerOf(two), pid, 'it is still the same process');
+  assert.equal((await limit(pid, '--fsize=unlimited:')).code, 0);
+});
+
 test('a worker that may make no more threads goes on to accept as soon as it may', async () => {
-  const pid = Number(readFileSync(`/proc/${one.pid('workers.pid')}/task/${one.pid('workers.pid')}/children`, 'utf8'));
+  const pid = workerOf(one);
   const soft = /^Max processes +(\S+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'utf8'))[1];
   assert.equal((await limit(pid, '--nproc=1:')).code, 0);
   const streams = pooled(40, 40, () => one.send(stream, { body: slowly(40, 100) }));
