@@ -2,11 +2,11 @@
 /*
  * main.c: pollux.fcgi, the worker.
  *
- *   pollux.fcgi --serve    supervisor of POLLUX_WORKERS workers on POLLUX_SOCKET
- *   pollux.fcgi            one worker, when descriptor 0 is a listening socket (started by a web server);
- *                          one request, when a web server runs it as a CGI program
- *   pollux.fcgi --help     the settings; --settings-sample, --settings-markdown, --settings print them;
- *                          --routes prints the table of routes as JSON
+ *   pollux.fcgi --serve   supervisor of POLLUX_WORKERS workers on POLLUX_SOCKET
+ *   pollux.fcgi           one worker, when descriptor 0 is a listening socket (a web server started it); one
+ *                         request, when a web server runs it as a CGI program
+ *   pollux.fcgi --help    the settings; --settings-sample, --settings-markdown, --settings print them, --routes the
+ *                         table of routes as JSON
  */
 #include "admin/reporter.h"
 #include "base/auto.h"
