@@ -346,6 +346,14 @@ where c.archived_at is not null;
 comment on view report.archive is
     'Credentials that were dead for long and left the pool; `pollux key restore` brings them back until then.';
 
+create or replace view report.audit as
+select id, at, actor, remote, action, subject, before, after from pollux.audit;
+comment on view report.audit is 'Who changed what, from where, from what to what; without secrets.';
+
+create or replace view report.administrators as
+select id, name, role, created_at, password_at, login_at, disabled_at from pollux.admin;
+comment on view report.administrators is 'Who may sign in to the console, unless disabled_at says since when not.';
+
 create or replace view report.partitions as
 select c.relname as name, i.inhparent::regclass::text as log, pg_get_expr(c.relpartbound, c.oid) as bounds,
        pg_total_relation_size(c.oid) as bytes, c.reltuples::bigint as rows

@@ -45,7 +45,7 @@ after(async () => {
 
 const one = async (query) => (await pollux.sql(query))[0];
 const newest = async () => (await one('select coalesce(max(id), 0)::bigint as id from pollux.audit')).id;
-const rowsSince = (id) => pollux.sql(`select actor, remote, action, subject, before, after from pollux.audit where id > ${id} and remote is not null order by id`);
+const rowsSince = (id) => pollux.sql(`select actor, remote, action, subject, before, after from report.audit where id > ${id} and remote is not null order by id`, 'pollux_read');
 
 // Makes a change and holds its rows of the audit: exactly these, each [action, subject, before, after], by `actor`. A
 // member that is a function judges what is there. Answers {at: when the change was answered, ...its answer}.
@@ -667,7 +667,7 @@ cases['POST /admin/api/folders/forget'] = async () => {
 
 // ---------------------------------------------------------------------------------------------------- administrators
 
-const person = (id) => one(`select name, role, disabled_at, password_at from pollux.admin where id = ${id}`);
+const person = (id) => one(`select name, role, disabled_at, password_at from report.administrators where id = ${id}`);
 cases['POST /admin/api/administrators'] = async () => {
   const name = fresh('admin');
   const { at, json } = await told(() => boss.post('/administrators', { name, role: 'viewer' }), [['admin.add', name, null, (v) => v.role === 'viewer']]);
