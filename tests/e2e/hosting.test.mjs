@@ -210,4 +210,11 @@ describe('on the shared host', options, () => {
     assert.deepEqual(lines.filter((line) => line.state !== 'ok').map((line) => line.check), ['workers']);
     assert.equal(lines.find((line) => line.check === 'maintenance').detail, 'by pollux maintain');
   });
+
+  test("Apache's log has no key, no token, and no mark of trouble", () => {
+    const log = readFileSync(path.join(place, 'error.log'), 'utf8');
+    assert.match(log, /No client token|is no client token/, 'what the programs say is in it');
+    for (const word of [secret, keyOf(1), shared.token, fcgid.token, shared.password]) assert.ok(!log.includes(word), 'a secret');
+    assert.doesNotMatch(log, /Sanitizer|runtime error:|Premature end|Connection reset by peer/);
+  });
 });
