@@ -3,9 +3,10 @@
 #include "db/link.h"
 #include "base/clock.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stddef.h>
+
+enum { PATIENT_MS = 60 * 1000, TLS_LOOK_MS = 10 };
 
 PGconn *link_open(const char *conninfo, const char *name)
 {
@@ -20,18 +21,17 @@ PGconn *link_open(const char *conninfo, const char *name)
     return conn;
 }
 
-/* Waits until the socket is ready for `events`. False when `until` (0: never) has passed first. */
+/* Waits until the socket may be ready for `events`. False when `until` (0: never) has passed first. TLS may hold bytes
+ * that have left the socket already, of which poll() knows nothing: libpq is asked again after a short while. */
 static bool ready(PGconn *conn, short events, int64_t until)
 {
     struct pollfd p = {.fd = PQsocket(conn), .events = events};
-    for (;;) {
-        int64_t left = until > 0 ? until - clock_ms() : -1;
-        if (until > 0 && left <= 0)
-            return false;
-        int n = poll(&p, 1, left > INT32_MAX ? INT32_MAX : (int)left);
-        if (n > 0 || (n < 0 && errno != EINTR))
-            return true; /* a socket that is none: libpq finds out */
-    }
+    int64_t left = until > 0 ? until - clock_ms() : PATIENT_MS;
+    int64_t most = PQsslInUse(conn) ? TLS_LOOK_MS : PATIENT_MS;
+    if (left <= 0)
+        return false;
+    poll(&p, 1, (int)(left < most ? left : most));
+    return true; /* nothing there after all: libpq finds out, and one comes again */
 }
 
 /* Sends what is still to be sent; the server may have to be listened to meanwhile. False when it is too late. */
