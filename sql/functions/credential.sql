@@ -124,7 +124,7 @@ begin
                                       from jsonb_array_elements(p_keys) k));
     v_back := array(select c.id from jsonb_array_elements(p_keys) k
                     join pollux.credential c on c.fingerprint = decode(k ->> 'fingerprint', 'hex')
-                    where c.removed_at is not null order by 1 limit 1000);
+                    where c.removed_at is not null order by 1);
     perform pollux.audit_pause(cardinality(v_back) > 1); -- one row for all
     with added as (
         insert into pollux.credential as c (
@@ -151,7 +151,7 @@ begin
     select count(*), array_agg(distinct project_id) into v_new, v_projects from added;
     perform pollux.audit_pause(false);
     if cardinality(v_back) > 1 then
-        perform pollux.audit(null, 'credential.restore', cardinality(v_back) || ' keys', null, jsonb_build_object('ids', v_back));
+        perform pollux.audit(null, 'credential.restore', cardinality(v_back) || ' keys', null, jsonb_build_object('ids', v_back[1:1000]));
     end if;
     select array_agg(c.id order by i) into v_ids
     from jsonb_array_elements(p_keys) with ordinality x(k, i)
