@@ -277,6 +277,8 @@ static void hand_out(struct slot *batch, const struct db_rows *rows, const struc
 static void lead(void)
 {
     struct slot *batch = dequeue();
+    if (ledger.first != NULL)
+        pthread_cond_signal(&ledger.first->changed);
     struct db *db = ledger.dbs[--ledger.free_n];
     ledger.under_way++;
     ledger.latest_ms = clock_ms();
@@ -291,30 +293,21 @@ static void lead(void)
 }
 
 /* With the lock held: in how many ms this thread may do the next batch; 0: now. Only the first in the queue
- * leads; it is woken when a connection comes back. */
+ * leads; it is woken when it has become that, and when a connection comes back. */
 static int64_t lead_in(const struct slot *self)
 {
     int64_t since = clock_ms() - ledger.latest_ms;
     if (ledger.free_n == 0 || ledger.first != self)
-        return SECOND_MS;
+        return LOOK_MS;
     if (ledger.under_way > 0)
         return since < SECOND_MS ? SECOND_MS - since : 0;
     return ledger.latest_n >= CROWD && since < PACE_MS ? PACE_MS - since : 0;
 }
 
-static void slot_init(struct slot *s)
-{
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->changed, &attr);
-    pthread_condattr_destroy(&attr);
-}
-
 static bool ask(const char *text, struct permit *ret, struct fault *f)
 {
     struct slot s = {.text = text, .permit = ret};
-    slot_init(&s);
+    clock_condition(&s.changed);
     pthread_mutex_lock(&ledger.lock);
     enqueue(&s);
     while (!s.done) {

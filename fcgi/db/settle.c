@@ -500,11 +500,7 @@ bool settle_start(const struct ledger_options *o, struct fault *f)
     if (mkdir(o->spool_dir, 0770) != 0 && errno != EEXIST)
         return fault_set(f, FAULT_UNAVAILABLE, "cannot make the directory %s: %s", o->spool_dir,
                          strerror(errno));
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&settle.changed, &attr);
-    pthread_condattr_destroy(&attr);
+    clock_condition(&settle.changed);
     if (pthread_create(&settle.thread, NULL, settle_main, NULL) != 0)
         return fault_set(f, FAULT_UNAVAILABLE, "cannot make a thread: %s", strerror(errno));
     await_settings();
