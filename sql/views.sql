@@ -59,7 +59,7 @@ select c.id, p.name as project, c.project_id, c.kind, c.label, c.hint, c.priorit
        coalesce(c.dead_reason, case when q.resting then q.reason end) as reason,
        coalesce(c.rest_until, case when q.resting and q.until < 'infinity' then q.until end) as until,
        q.last_used_at as project_last_used_at, q.today as project_requests_today, c.created_at, c.dead_at,
-       c.removed_at, c.proxy_hint as proxy
+       c.removed_at, c.proxy_hint as proxy, c.tags, c.notes
 from pollux.credential c
 join pollux.project p on p.id = c.project_id
 cross join (select pollux.now() as now, pollux.pacific_date(pollux.now()) as day offset 0) t
@@ -96,7 +96,9 @@ create or replace view report.models as
 select nullif(coalesce(s.model, m.name), '') as model, m.name is not null as configured, s.confirmed, m.upstream_name, m.rpm,
        m.tpm, m.rpd, m.max_concurrency,
        array(select a.alias from pollux.model_alias a where a.model = m.name order by a.alias) as aliases,
-       q.projects, q.ready, q.spent, q.resting, q.gone as out, coalesce(q.requests_today, 0) as requests_today
+       q.projects, q.ready, q.spent, q.resting, q.gone as out, coalesce(q.requests_today, 0) as requests_today,
+       m.thinking_budget, m.thinking_level, m.include_thoughts, m.stream_policy, m.wait_limit_ms, m.fallback,
+       m.price_input, m.price_cached, m.price_output
 from pollux.model_state s
 full join pollux.model m on m.name = s.model
 left join (select model, count(*) as projects, count(*) filter (where ready_at <= t.now) as ready,
@@ -345,6 +347,26 @@ join pollux.setting s on s.name = 'archive_days'
 where c.archived_at is not null;
 comment on view report.archive is
     'Credentials that were dead for long and left the pool; `pollux key restore` brings them back until then.';
+
+create or replace view report.accounts as
+select a.credential_id, a.email, a.upstream, a.google_project, a.tier, a.scopes, o.client_id, c.enabled,
+       case when c.dead_reason is not null then a.state when a.lease_until > pollux.now() then 'refreshing'
+            else 'ok' end as state,
+       a.says, a.link, a.access_expires_at, a.refreshed_at, a.refresh_after, a.failures, c.created_at
+from pollux.account a
+join pollux.credential c on c.id = a.credential_id
+join pollux.oauth_client o on o.id = a.oauth_client_id
+where c.removed_at is null;
+comment on view report.accounts is
+    'OAuth accounts: credentials of kind account, with what Google said of them last; without their tokens.';
+
+create or replace view report.account_projects as
+select email, google_project from pollux.account_project;
+comment on view report.account_projects is 'Which Google Cloud project an account uses, by e-mail address.';
+
+create or replace view report.oauth_clients as
+select client_id, preferred, created_at, changed_at from pollux.oauth_client;
+comment on view report.oauth_clients is 'OAuth clients that accounts were made with; without their secrets.';
 
 create or replace view report.audit as
 select id, at, actor, remote, action, subject, before, after from pollux.audit;

@@ -95,6 +95,7 @@ describe('with the Gemini API', () => {
     const seen = await oauth();
     assert.equal(seen.refreshes, 1);
     assert.equal(seen.max_under_way, 1);
+    await pollux.settled();
     const workers = await pollux.sql("select count(distinct worker)::int as n from pollux.request where ended_at > now() - interval '10 seconds'");
     assert.equal(workers[0].n, 2, 'both workers took part');
   });

@@ -235,7 +235,7 @@ cases['POST /admin/api/credentials/bulk'] = async () => {
   assert.deepEqual(await states(), ['ready', 'ready']);
   await acts('many keys that were enabled', at, serves);
   await told(() => bulk('change', { tags_add: ['eu'], priority: 5 }), row('change', { tags_add: ['eu'], priority: 5 }));
-  assert.deepEqual(await one(`select tags, priority from pollux.credential where id = ${ids[1]}`), { tags: ['eu'], priority: 5 });
+  assert.deepEqual(await one(`select tags, priority from report.credentials where id = ${ids[1]}`), { tags: ['eu'], priority: 5 });
   await silent(() => bulk('change', { tags_add: ['eu'], priority: 5 }));
   await told(() => bulk('test'), row('test'));
   assert.equal((await one(`select count(*)::int as n from report.job_queue where kind = 'probe' and subject in ('${ids.join("', '")}')`)).n, 2);
@@ -451,9 +451,19 @@ cases['POST /admin/api/models'] = async () => {
   ({ at } = await told(() => set({ stream_policy: 'collect' }), [['model.set', name, { stream_policy: null }, { stream_policy: 'collect' }]]));
   await pollux.sim.reset();
   await acts('how answers of a model travel', at, async () => { await generate({ model: name }); return (await pollux.sim.stats()).urls.at(-1).includes('streamGenerateContent'); }, { width: 1 });
-  const down = fresh('down');
-  await boss.post('/models', { name: down, upstream_name: 'there-is-no-such-model' });
-  ({ at } = await told(() => boss.post('/models', { name: down, max_concurrency: 3, fallback: [model] }), [['model.set', down, { fallback: null, max_concurrency: null }, { fallback: [model], max_concurrency: 3 }]]));
+  const busy = fresh('busy');
+  const setBusy = (change) => boss.post('/models', { name: busy, ...change });
+  await setBusy({ upstream_name: 'gemini-2.5-pro', rpm: 1 });
+  await acts('a model without a stand-in', performance.now(), status(429, { model: busy }));
+  ({ at } = await told(() => setBusy({ fallback: [model] }), [['model.set', busy, { fallback: null }, { fallback: [model] }]]));
+  assert.deepEqual((await one(`select fallback from report.models where model = '${busy}'`)).fallback, [model]);
+  await acts('the stand-in of a model', at, status(200, { model: busy }));
+  const slowly = () => Promise.all(Array.from({ length: 4 }, () => generate({ model: name, text: '[[sim:delay=300,first=300]] x' })));
+  ({ at } = await told(() => set({ upstream_name: model, max_concurrency: 1 }), [['model.set', name, { upstream_name: 'gemini-2.5-pro', max_concurrency: null }, { upstream_name: model, max_concurrency: 1 }]]));
+  assert.equal((await one(`select max_concurrency from report.models where model = '${name}'`)).max_concurrency, 1);
+  await acts('how many requests of a model may be open', at, async () => (await slowly()).some((answer) => answer.status === 429), { width: 1 });
+  ({ at } = await told(() => set({ max_concurrency: null }), [['model.set', name, { max_concurrency: 1 }, { max_concurrency: null }]]));
+  await acts('a model of which any number may be open', at, async () => (await slowly()).every((answer) => answer.status === 200), { width: 1 });
   await silent(() => set({ rpm: -1 }), 400);
   await silent(() => set({ no_such: 1 }), 400);
 };
@@ -727,14 +737,14 @@ cases['DELETE /admin/api/tokens/{id}'] = async () => {
 cases['POST /admin/api/accounts/client'] = async () => {
   await boss.remove('/accounts/client');
   const { at } = await told(configure, [['oauth_client.set', google.id, null, (v) => v.client_id === google.id]]);
-  assert.equal((await one('select client_id from pollux.oauth_client where preferred')).client_id, google.id);
+  assert.equal((await one('select client_id from report.oauth_clients where preferred')).client_id, google.id);
   await acts('an OAuth client', at, async () => (await cliAuth().post('/start', {})).status === 200, { width: 2 });
   await silent(() => boss.post('/accounts/client', { client_id: 'with blanks ', secret: 'GOCSPX-other' }), 400);
 };
 cases['DELETE /admin/api/accounts/client'] = async () => {
   await configure();
   const { at } = await told(() => boss.remove('/accounts/client'), [['oauth_client.remove', google.id, (v) => v.client_id === google.id, null]]);
-  assert.equal((await one('select count(*)::int as n from pollux.oauth_client where preferred')).n, 0);
+  assert.equal((await one('select count(*)::int as n from report.oauth_clients where preferred')).n, 0);
   await acts('an OAuth client that was forgotten', at, async () => (await cliAuth().post('/start', {})).status === 400, { width: 2 });
   await silent(() => boss.remove('/accounts/client'), 404);
 };
@@ -761,7 +771,7 @@ cases['POST /admin/cli-auth/start'] = async () => {
   const begun = await silent(() => cliAuth().post('/start', { upstream: 'gemini', project: 'cloud-a' })); // nothing is changed until it ends
   const consent = await fetch(begun.json().url, { redirect: 'manual' });
   const { at, json } = await told(() => cliAuth().post('/import', { url: consent.headers.get('location') }), [['account.add', 'bob@example.org', null, (v) => v.new === true]]);
-  assert.equal((await one(`select email from pollux.account where credential_id = ${json().id}`)).email, 'bob@example.org');
+  assert.equal((await one(`select email from report.accounts where credential_id = ${json().id}`)).email, 'bob@example.org');
   await acts('an account that was logged in', at, serves);
 };
 cases['POST /admin/api/accounts/projects'] = async () => {
@@ -770,8 +780,8 @@ cases['POST /admin/api/accounts/projects'] = async () => {
   assert.equal(email, 'carl@example.org');
   const map = (google_project) => boss.post('/accounts/projects', { email, google_project });
   const { at } = await told(() => map('cloud-b'), [['account.map', email, { google_project: null }, { google_project: 'cloud-b' }]]);
-  assert.equal((await one(`select google_project from pollux.account_project where email = '${email}'`)).google_project, 'cloud-b');
-  assert.equal((await one(`select google_project from pollux.account where credential_id = ${id}`)).google_project, 'cloud-b');
+  assert.equal((await one(`select google_project from report.account_projects where email = '${email}'`)).google_project, 'cloud-b');
+  assert.equal((await one(`select google_project from report.accounts where credential_id = ${id}`)).google_project, 'cloud-b');
   await pollux.sim.reset();
   await acts('the project of an account', at, async () => { await generate(); return (await pollux.sim.stats()).by_project['cloud-a'] === undefined; });
   await silent(() => map('cloud-b'));
