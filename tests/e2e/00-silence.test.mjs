@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Ninety seconds of real silence, in both dialects and under each policy at once: no official client chokes on what
-// bridges it, with the heartbeat as it is shipped.
+// bridges it, with the heartbeat as it is shipped. (Files are begun in the order of their names: the longest goes first.)
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { startPollux } from '../lib/pollux.mjs';
