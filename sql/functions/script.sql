@@ -227,7 +227,7 @@ comment on function pollux.script_credential(jsonb) is
 create or replace function pollux.script_usage(p jsonb) returns jsonb
 language plpgsql stable as $$
 declare
-    v_limit integer := pollux.param_number(p, 'limit', 500, 1, 10000);
+    v_limit integer := pollux.param_number(p, 'limit', 250, 1, 10000);
     v_after bigint := pollux.param_number(p, 'after', 0, 0, 999999999999999999);
     v_until timestamptz := coalesce(pollux.param_moment(p, 'until'), pollux.now());
     v_since timestamptz := coalesce(pollux.param_moment(p, 'since'), v_until - interval '24 hours');
