@@ -37,7 +37,7 @@ begin
                   and p.proname in ('now', 'pacific_date', 'pacific_midnight', 'second_of', 'window_sum',
                                     'client_today',
                                     'quota_limit', 'quota_today', 'report_moment', 'usage_rest',
-                                    'usage_rest_brief',
+                                    'usage_rest_brief', 'model_counts',
                                     'local_date', 'histogram_sum', 'percentile', 'chore_next_at',
                                     'maintained_by', 'cost', 'job_state',
                                     'credential_state', 'metrics') loop

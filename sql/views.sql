@@ -96,19 +96,12 @@ create or replace view report.models as
 select nullif(coalesce(s.model, m.name), '') as model, m.name is not null as configured, s.confirmed, m.upstream_name, m.rpm,
        m.tpm, m.rpd, m.max_concurrency,
        array(select a.alias from pollux.model_alias a where a.model = m.name order by a.alias) as aliases,
-       q.projects, q.ready, q.spent, q.resting, q.gone as out, coalesce(q.requests_today, 0) as requests_today,
+       q.projects, q.ready, q.spent, q.resting, q.out, coalesce(q.today, 0) as requests_today,
        m.thinking_budget, m.thinking_level, m.include_thoughts, m.stream_policy, m.wait_limit_ms, m.fallback,
        m.price_input, m.price_cached, m.price_output
 from pollux.model_state s
 full join pollux.model m on m.name = s.model
-left join (select model, count(*) as projects, count(*) filter (where ready_at <= t.now) as ready,
-                  count(*) filter (where ready_at > t.now and reason like 'spent%') as spent,
-                  count(*) filter (where ready_at > t.now and ready_at < 'infinity'
-                                         and coalesce(reason, '') not like 'spent%') as resting,
-                  count(*) filter (where ready_at = 'infinity') as gone,
-                  sum(q.day_requests) filter (where q.day = t.day) as requests_today
-           from pollux.quota q,
-                (select pollux.now() as now, pollux.pacific_date(pollux.now()) as day offset 0) t group by model) q on q.model = coalesce(s.model, m.name);
+left join pollux.model_counts() q on q.model = coalesce(s.model, m.name);
 comment on view report.models is 'Models, configured or asked for, and how many projects are ready for them.';
 
 create or replace view report.requests as

@@ -2,19 +2,37 @@
 -- Console: models, configured or used.
 set check_function_bodies = off;
 
+create or replace function pollux.model_counts()
+returns table (model text, projects bigint, ready bigint, spent bigint, resting bigint, "out" bigint, today bigint)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select q.model, count(*), count(*) filter (where q.ready_at <= m.now),
+           count(*) filter (where q.ready_at > m.now and q.reason like 'spent%'),
+           count(*) filter (where q.ready_at > m.now and q.ready_at < 'infinity' and coalesce(q.reason, '') not like 'spent%'),
+           count(*) filter (where q.ready_at = 'infinity'),
+           sum(pollux.quota_today(q.day, q.day_requests, q.late_requests, m.day))
+    from pollux.quota q, pollux.report_moment() m group by q.model
+$$;
+comment on function pollux.model_counts() is
+    'Of each model that was used (empty: calls that concern none): projects that were used for it, how many of them are '
+    'ready, spent, resting or out, and its requests today.';
+
 create or replace function pollux.count_models() returns jsonb
 language sql stable as $$
-    with used as (
-        select q.model, count(*) as projects, count(*) filter (where q.ready_at <= m.now) as ready,
-               count(*) filter (where q.ready_at > m.now and q.reason like 'spent%') as spent,
-               count(*) filter (where q.ready_at = 'infinity') as out,
-               sum(pollux.quota_today(q.day, q.day_requests, q.late_requests, m.day)) as today
-        from pollux.quota q, pollux.report_moment() m
-        where q.model <> '' group by q.model
-    )
-    select coalesce(jsonb_object_agg(u.model, to_jsonb(u)), '{}') from used u
+    select coalesce(jsonb_object_agg(c.model, to_jsonb(c)), '{}') from pollux.model_counts() c
 $$;
-comment on function pollux.count_models() is 'Of each model that was used: {model: {projects, ready, spent, out, today}}.';
+comment on function pollux.count_models() is 'model_counts() as an object: {model: {projects, ready, spent, resting, out, today}}.';
+
+create or replace function pollux.model_figures()
+returns table (model text, projects bigint, ready bigint, spent bigint, resting bigint, "out" bigint, today bigint)
+language sql volatile as $$
+    select k.name, c.projects, c.ready, c.spent, c.resting, c.out, coalesce(c.today, 0)
+    from (select name from pollux.model union select model from pollux.model_state where model <> '') k
+    left join jsonb_each(case when pollux.pool_large() then pollux.console_cached('models') else pollux.count_models() end) m on m.key = k.name
+    left join jsonb_to_record(m.value) c(projects bigint, ready bigint, spent bigint, resting bigint, "out" bigint, today bigint) on true
+$$;
+comment on function pollux.model_figures() is
+    'model_counts() by all models, configured or asked for (null, but 0 today: never used), of this moment or, in a large pool, up to a minute '
+    'old (see console_cache.sql).';
 
 create or replace function admin.console_model_list(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

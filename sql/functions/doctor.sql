@@ -84,17 +84,16 @@ comment on function pollux.doctor_facts() is
 -- Some by chance, and one for each master key in use.
 create or replace function pollux.doctor_sample() returns jsonb
 language sql volatile as $$
-    with c as (
-        select fingerprint, sealed, row_number() over (
-                   partition by split_part(encode(substring(sealed for 40), 'escape'), '|', 2) order by random()) as n
-        from pollux.credential where sealed is not null
+    with each as (
+        select min(id) as id from pollux.credential where sealed is not null group by pollux.sealed_with(sealed)
+    ), chance as (
+        select id from pollux.credential where sealed is not null order by random() limit 50
     )
-    select coalesce(jsonb_agg(jsonb_build_object('fingerprint', encode(fingerprint, 'hex'),
-                                                 'sealed', encode(sealed, 'hex'))), '[]')
-    from (select * from c order by n, random() limit 50) s
+    select coalesce(jsonb_agg(jsonb_build_object('fingerprint', encode(c.fingerprint, 'hex'), 'sealed', encode(c.sealed, 'hex'))), '[]')
+    from pollux.credential c where c.id in (select id from each union select id from chance)
 $$;
 comment on function pollux.doctor_sample() is
-    'Up to 50 sealed credentials, at least one for each master key in use: whether they can be opened only somebody '
+    'Some 50 sealed credentials, at least one for each master key in use: whether they can be opened only somebody '
     'with the key can say.';
 
 create or replace function admin.doctor() returns jsonb

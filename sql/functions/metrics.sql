@@ -147,7 +147,7 @@ language sql stable as $$
     where left_at is null and swept_at is null and beat_at > pollux.now() - interval '15 seconds'
     union all
     select 'pollux_model_projects', '', jsonb_build_object('model', m.model, 'state', s.state), s.n
-    from report.models m, unnest(array['ready', 'spent', 'resting', 'out'],
+    from pollux.model_figures() m, unnest(array['ready', 'spent', 'resting', 'out'],
                                  array[m.ready, m.spent, m.resting, m.out]) s(state, n)
     where m.model in (select model from pollux.meter_names((select pollux.metered()), 'infinity')) and s.n is not null
     union all

@@ -369,14 +369,10 @@ comment on function admin.model_alias(text, jsonb, boolean) is
     'null if there is none from which to take one.';
 
 create or replace function admin.model_list() returns jsonb
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
     select coalesce(jsonb_agg(pollux.model_json(m) || jsonb_build_object(
-               'projects', q.projects, 'ready', q.ready, 'requests_today', q.today) order by m.name), '[]')
-    from pollux.model m,
-         lateral (select count(*) as projects, count(*) filter (where ready_at <= pollux.now()) as ready,
-                         coalesce(sum(day_requests) filter (
-                             where day = pollux.pacific_date(pollux.now())), 0) as today
-                  from pollux.quota where model = m.name) q
+               'projects', coalesce(f.projects, 0), 'ready', coalesce(f.ready, 0), 'requests_today', f.today) order by m.name), '[]')
+    from pollux.model m join pollux.model_figures() f on f.model = m.name
 $$;
 comment on function admin.model_list() is
     'Array of {id, name, what may be in a patch of model_set, projects, ready, requests_today}.';

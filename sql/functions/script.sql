@@ -128,21 +128,21 @@ $$;
 comment on function pollux.usage_lately(timestamptz) is 'The same to the moment, out of the log.';
 
 create or replace function pollux.script_models(p_limit integer) returns jsonb
-language sql stable as $$
+language sql volatile as $$
     select coalesce(jsonb_agg(to_jsonb(m) order by m.requests desc, m.model), '[]')
     from (select coalesce(u.model, s.model) as model, coalesce(u.requests, 0) as requests, coalesce(u.errors, 0) as errors,
                  coalesce(u.total_tokens, 0) as total_tokens, u.cost, s.projects, s.ready, s.spent, s.resting, s.out,
-                 coalesce(s.requests_today, 0) as requests_today
+                 coalesce(s.today, 0) as requests_today
           from pollux.usage_models(pollux.hour_of(pollux.now()) - interval '23 hours') u
-          full join report.models s on s.model = u.model
+          full join pollux.model_figures() s on s.model = u.model
           where coalesce(u.model, s.model) is not null
           order by coalesce(u.requests, 0) desc, 1 limit p_limit) m
 $$;
 comment on function pollux.script_models(integer) is
-    'The most used models: use of the last 24 hours, and how many projects may be used for each now.';
+    'The most used models: use of the last 24 hours, and how many projects may be used for each (see model_figures).';
 
 create or replace function pollux.script_stats(p jsonb) returns jsonb
-language plpgsql stable as $$
+language plpgsql volatile as $$
 declare
     v_now timestamptz := pollux.now();
     v_day date := pollux.pacific_date(v_now);
@@ -193,7 +193,7 @@ $$;
 comment on function pollux.script_credentials(jsonb) is 'GET /admin/credentials: a page of them.';
 
 create or replace function pollux.script_status(p jsonb) returns jsonb
-language plpgsql stable as $$
+language plpgsql volatile as $$
 begin
     perform pollux.params_known(p, array['limit', 'after', 'state', 'project']);
     return jsonb_build_object('now', pollux.now(), 'pool', api.health(), 'maintenance', pollux.maintained_by(),
@@ -227,7 +227,7 @@ comment on function pollux.script_credential(jsonb) is
 create or replace function pollux.script_usage(p jsonb) returns jsonb
 language plpgsql stable as $$
 declare
-    v_limit integer := pollux.param_number(p, 'limit', 250, 1, 10000);
+    v_limit integer := pollux.param_number(p, 'limit', 500, 1, 1000);
     v_after bigint := pollux.param_number(p, 'after', 0, 0, 999999999999999999);
     v_until timestamptz := coalesce(pollux.param_moment(p, 'until'), pollux.now());
     v_since timestamptz := coalesce(pollux.param_moment(p, 'since'), v_until - interval '24 hours');

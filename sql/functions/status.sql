@@ -34,7 +34,7 @@ comment on function pollux.maintained_by() is
     'else workers, if one lives; else nobody.';
 
 create or replace function admin.status() returns json
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
     select json_build_object(
         'database', current_database(),
         'database_size', pg_size_pretty(pg_database_size(current_database())),
@@ -59,8 +59,8 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
             where state = 'alive') w),
         'models', (select coalesce(json_agg(m order by m.requests_today desc, m.model), '[]') from (
             select model, coalesce(projects, 0) as projects, coalesce(ready, 0) as ready, coalesce(spent, 0) as spent,
-                   coalesce(resting, 0) as resting, requests_today
-            from report.models where model is not null order by requests_today desc, model limit 20) m))
+                   coalesce(resting, 0) as resting, today as requests_today
+            from pollux.model_figures() order by today desc, model limit 20) m))
 $$;
 comment on function admin.status() is
     'An object of single values, groups of values (credentials, last_hour) and lists (workers, models); '

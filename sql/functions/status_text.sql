@@ -5,17 +5,17 @@ set check_function_bodies = off;
 create or replace function pollux.status_rows()
 returns table (model text, requests numeric, errors numeric, tokens numeric, cost numeric, median_ms bigint,
                p95_ms bigint, projects bigint, ready bigint)
-language sql stable as $$
+language sql volatile as $$
     select coalesce(u.model, m.model), coalesce(u.requests, 0), coalesce(u.errors, 0), coalesce(u.total_tokens, 0), u.cost,
            pollux.percentile(u.latency, 0.5), pollux.percentile(u.latency, 0.95), m.projects, m.ready
     from pollux.usage_models(pollux.hour_of(pollux.now()) - interval '23 hours') u
-    full join (select model, projects, ready from report.models) m on m.model = u.model
+    full join pollux.model_figures() m on m.model = u.model
 $$;
 comment on function pollux.status_rows() is
     'Use of the last 24 hours (whole ones and this one) by model, and who is ready for each.';
 
 create or replace function pollux.status_head() returns text
-language sql stable as $$
+language sql volatile as $$
     select format(E'Pollux, %s UTC\n', to_char(pollux.now() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'))
         || format(E'credentials: %s ready, %s resting, %s dead, %s disabled\n', h ->> 'ready', h ->> 'resting',
                   h ->> 'dead', h ->> 'disabled')
@@ -30,7 +30,7 @@ comment on function pollux.status_head() is 'The beginning of the status text.';
 
 -- Formats pad by characters. The size is counted in bytes: names may be of any script.
 create or replace function pollux.status_text(p_most integer) returns text
-language sql stable as $$
+language sql volatile as $$
     with head as (
         select pollux.status_head() as text, p_most - 4000 as room
     ), lines as (
@@ -64,11 +64,11 @@ comment on function api.status_text(text, boolean, integer) is
     'The status text for whoever may look at figures; p_token_hash and p_local as in api.metrics().';
 
 create or replace function api.status_file(p_most integer) returns text
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$ select pollux.status_text(p_most) $$;
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$ select pollux.status_text(p_most) $$;
 comment on function api.status_file(integer) is 'The status text for the status file of a worker.';
 
 create or replace function api.usage_line(p_seconds integer) returns jsonb
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
     select jsonb_build_object(
         'requests', count(*), 'errors', count(*) filter (where outcome <> 'ok'),
         'prompt_tokens', coalesce(sum(prompt_tokens), 0), 'cached_tokens', coalesce(sum(cached_tokens), 0),

@@ -30,8 +30,9 @@ comment on function pollux.usage_rolled() is
 
 -- Counted by range first, so that the functions of the histogram run per group and not per request.
 drop function if exists pollux.usage_sums(timestamptz, timestamptz);
+drop function if exists pollux.usage_sums(timestamptz, timestamptz, boolean);
 create or replace function pollux.usage_sums(
-    p_from timestamptz, p_to timestamptz, p_credentials boolean default true
+    p_from timestamptz, p_to timestamptz, p_credentials boolean default true, p_ids bigint[] default null
 ) returns setof pollux.usage_hour
 language sql stable as $$
     with counted as (
@@ -46,6 +47,7 @@ language sql stable as $$
                sum(first_byte_ms) filter (where attempts > 0) as first_byte_ms
         from pollux.request
         where ended_at >= p_from and ended_at < p_to and outcome <> 'lost'
+          and (p_ids is null or coalesce(credential_id, 0) in (select unnest(p_ids)))
         group by 1, 2, 3, 4, 5, 6
     ), summed as (
         select hour, client_id, credential_id, model, sum(requests)::bigint as requests,
@@ -63,22 +65,27 @@ language sql stable as $$
            pollux.cost(model, prompt, cached, output, thoughts, tool)
     from summed
 $$;
-comment on function pollux.usage_sums(timestamptz, timestamptz, boolean) is
+comment on function pollux.usage_sums(timestamptz, timestamptz, boolean, bigint[]) is
     'Requests that ended between the two moments (the second one excluded), summed up, by credential or (false) not; '
-    'lost ones are not in it. Times are those of requests that reached the upstream.';
+    'those of the credentials p_ids alone, 0 being none (null: all); lost ones are not in it. Times are those of requests '
+    'that reached the upstream.';
 
 drop function if exists pollux.usage_lost(timestamptz);
-create or replace function pollux.usage_lost(p_before timestamptz, p_credentials boolean default true)
-returns setof pollux.usage_hour
+drop function if exists pollux.usage_lost(timestamptz, boolean);
+create or replace function pollux.usage_lost(
+    p_before timestamptz, p_credentials boolean default true, p_ids bigint[] default null
+) returns setof pollux.usage_hour
 language sql stable as $$
     select pollux.hour_of(ended_at), client_id, case when p_credentials then credential_id end, model, count(*), count(*),
            0, 0, 0, 0, 0, 0, 0, 0, '{}'::bigint[], '{}'::bigint[], null::numeric
     from pollux.request
     where outcome = 'lost' and started_at < p_before
+      and (p_ids is null or coalesce(credential_id, 0) in (select unnest(p_ids)))
     group by 1, 2, 3, 4
 $$;
-comment on function pollux.usage_lost(timestamptz, boolean) is
-    'Requests that began before that moment and got lost, summed up: errors without tokens or times.';
+comment on function pollux.usage_lost(timestamptz, boolean, bigint[]) is
+    'Requests that began before that moment and got lost, summed up: errors without tokens or times. By credential as in '
+    'usage_sums.';
 
 create or replace function pollux.usage_rest() returns setof pollux.usage_hour
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
@@ -179,11 +186,10 @@ language sql stable as $$
     union all
     select * from pollux.usage_brief u where not p_credentials and u.hour >= p_from and u.hour < p_to
     union all
-    select * from pollux.usage_rest() u
-    where p_credentials and u.hour >= p_from and u.hour < p_to
-      and (p_ids is null or coalesce(u.credential_id, 0) = any (p_ids))
+    select * from pollux.usage_sums((select pollux.usage_rolled()), 'infinity', p_credentials, p_ids) u
+    where u.hour >= p_from and u.hour < p_to
     union all
-    select * from pollux.usage_rest_brief() u where not p_credentials and u.hour >= p_from and u.hour < p_to
+    select * from pollux.usage_lost('infinity', p_credentials, p_ids) u where u.hour >= p_from and u.hour < p_to
 $$;
 comment on function pollux.usage_from(timestamptz, timestamptz, boolean, bigint[]) is
     'Use in the hours from p_from on to p_to, some rows of a group perhaps: by credential (of those with these ids alone, 0 '
@@ -253,12 +259,13 @@ language sql stable as $$
         from used where key in (select key from page) group by key
     )
     select p.day, p.hour, p.client,
-           case when 'credential' = any (p_by) then coalesce(k.label, r.name, '-') end, p.credential_id, p.model,
+           case when 'credential' = any (p_by) then coalesce((
+               select coalesce(k.label, r.name) from pollux.credential k join pollux.project r on r.id = k.project_id
+               where k.id = p.credential_id), '-') end,
+           p.credential_id, p.model,
            p.requests, p.errors, p.prompt_tokens, p.cached_tokens, p.output_tokens, p.thoughts_tokens, p.tool_tokens,
            p.total_tokens, p.cost, pollux.percentile(t.latency, 0.5), pollux.percentile(t.latency, 0.95)
     from page p join times t using (key)
-    left join pollux.credential k on k.id = p.credential_id
-    left join pollux.project r on r.id = k.project_id
     order by p.credential_id nulls first, p.day, p.hour, p.client, p.model
 $$;
 comment on function pollux.usage_groups(timestamptz, timestamptz, text[], integer, bigint, bigint[]) is
@@ -272,7 +279,11 @@ create or replace function pollux.usage_credentials(
 ) returns bigint[]
 language sql stable as $$
     with rest as materialized (
-        select distinct coalesce(credential_id, 0) as id from pollux.usage_rest() where hour >= p_from and hour < p_to
+        select coalesce(credential_id, 0) as id from pollux.request
+        where ended_at >= (select greatest(p_from, pollux.usage_rolled())) and pollux.hour_of(ended_at) < p_to
+        union
+        select coalesce(credential_id, 0) from pollux.request
+        where outcome = 'lost' and ended_at >= p_from and pollux.hour_of(ended_at) < p_to
     )
     select array_agg(id order by id)
     from ((select 0 as id

@@ -113,11 +113,20 @@ begin
         p_pages := p_pages - 1;
     end loop;
 end $$;
-select test.is('every page of it, each group once', (select (count(*), count(distinct u), sum((u ->> 'requests')::int), sum((u ->> 'total_tokens')::bigint))::text from pg_temp.usage('{"limit": 9999}') u),
+select test.is('every page of it, each group once', (select (count(*), count(distinct u), sum((u ->> 'requests')::int), sum((u ->> 'total_tokens')::bigint))::text from pg_temp.usage('{"limit": 999}') u),
                (select format('(48003,48003,%s,%s)', sum(requests), sum(total_tokens)) from pollux.usage_hour));
 select test.is('pages that end within a credential', (select jsonb_agg(jsonb_build_array(u -> 'credential_id', u -> 'hour', u -> 'model')) from pg_temp.usage('{"limit": 5, "per": "hour"}', 0, 4) u),
                (select jsonb_agg(jsonb_build_array(credential_id, hour, model) order by n) from (select row_number() over (order by credential_id nulls first, hour, model) as n, * from pollux.usage_hour) x where n <= 20));
 select pg_temp.fewer('a page in the middle of it', $$select pollux.script_usage('{"limit": "100", "after": "12000000000"}')$$, 4000);
+-- What is in the log alone is told with it: of some credentials, of one and of none that have no sums, and what got lost.
+delete from pollux.usage_hour where credential_id in (23999, 24000) or credential_id is null;
+insert into pollux.request (id, started_at, ended_at, client_id, credential_id, attempts, outcome, model, total_tokens)
+select gen_random_uuid(), pollux.now(), pollux.now() + d * interval '1 second', 1, i, 1, o, 'p', 1000
+from (values (7, 'ok', 1), (7, 'ok', 1), (23999, 'rate_limited', 1), (24000, 'lost', -1), (null, 'no_credential', 1), (null, 'lost', -1)) x(i, o, d);
+select test.is('the log of the last minutes is in its pages', (select jsonb_agg(jsonb_build_array(u -> 'credential_id', u -> 'requests', u -> 'errors', u -> 'total_tokens'))
+                   from pg_temp.usage('{"limit": 999, "until": "2100-01-01", "since": "2d"}') u where u ->> 'model' = 'p'),
+               '[[null, 2, 2, 1000], [7, 2, 0, 2000], [23999, 1, 1, 1000], [24000, 1, 1, 0]]');
+select test.is('in those of few rows as well', (select count(*) from pg_temp.usage('{"limit": 2, "until": "2100-01-01", "since": "2d"}', 0, 3) u where u ->> 'model' = 'p' and u -> 'credential_id' = 'null'), 1::bigint);
 select test.is('where nothing was, there is nothing', pollux.script_usage('{"since": "2020-01-01", "until": "2020-01-02"}') -> 'items', '[]');
 
 -- The sums without credentials are the same.
