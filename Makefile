@@ -4,7 +4,7 @@
 #   make                 build/pollux.fcgi (the worker) and build/pollux (the command line)
 #   make run             install what is missing, build, start everything in the foreground
 #   make demo            the same with a simulated Google, for a machine without a key
-#   make start | stop    the same as run, in the background
+#   make start | stop    the same as run, in the background; make reload: other settings, or what was built since
 #   make install         as root, after make: for a machine with a web server and a PostgreSQL of its own
 #   make test            all tests; make bench, soak and fuzz print figures and take longer
 #
@@ -57,7 +57,7 @@ callers    := gateway admin jobs cli account doctor
 V ?= 0
 quiet = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $@;)
 
-.PHONY: all unit fuzzers run start stop demo test bench soak fuzz clean install install-deps FORCE
+.PHONY: all unit fuzzers run start stop reload demo test bench soak fuzz clean install install-deps FORCE
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
 
@@ -114,6 +114,9 @@ run start demo:
 
 stop:
 	@exec deploy/stack stop
+
+reload: all
+	@exec deploy/stack reload
 
 # Not after `all`: root does not compile.
 install:

@@ -2,7 +2,8 @@
 /*
  * main.c: pollux.fcgi, the worker.
  *
- *   pollux.fcgi --serve   supervisor of POLLUX_WORKERS workers on POLLUX_SOCKET
+ *   pollux.fcgi --serve   supervisor of POLLUX_WORKERS workers on POLLUX_SOCKET; SIGHUP starts it anew
+ *   pollux.fcgi --check   whether settings and master key are such that it could
  *   pollux.fcgi           one worker, when descriptor 0 is a listening socket (a web server started it); one
  *                         request, when a web server runs it as a CGI program
  *   pollux.fcgi --help    the settings; --settings-sample, --settings-markdown, --settings print them, --routes the
@@ -139,23 +140,31 @@ static int serve_cgi(void)
     return 0;
 }
 
-static int supervise(void)
+static int check(void)
 {
     struct fault f = {0};
     if (!vault_open(conf.master_key_file, &f)) /* rather here, once, than in every worker */
         return die(&f);
     vault_close();
+    return 0;
+}
+
+static int supervise(const char *program)
+{
+    struct fault f = {0};
+    if (check() != 0)
+        return 1;
     int fd = supervise_listen(conf.socket, &f);
     if (fd < 0)
         return die(&f);
-    int status = supervise_run(fd, (int)conf.workers, work);
+    int status = supervise_run(fd, (int)conf.workers, work, program);
     unlink(conf.socket);
     return status;
 }
 
 static int print_help(void)
 {
-    puts("usage: pollux.fcgi --serve | --help | --settings | --settings-sample | --settings-markdown | "
+    puts("usage: pollux.fcgi --serve | --check | --help | --settings | --settings-sample | --settings-markdown | "
          "--routes | --version\n\n"
          "The worker of Pollux, a gateway for the Gemini API. Settings come from the environment or from\n"
          "$POLLUX_HOME/pollux.conf:\n");
@@ -187,7 +196,9 @@ int main(int argc, char **argv)
     if (strcmp(option, "--settings") == 0)
         return conf_print_values(stdout), 0;
     if (strcmp(option, "--serve") == 0)
-        return supervise();
+        return supervise(argv[0]);
+    if (strcmp(option, "--check") == 0)
+        return check();
     if (worker_fd_listens(STDIN_FILENO))
         return work(STDIN_FILENO);
     if (getenv("GATEWAY_INTERFACE") != NULL)

@@ -4,9 +4,12 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -47,9 +50,30 @@ static bool in_use(const struct sockaddr_un *a)
     return alive;
 }
 
+/* The socket that start_anew() left to us, out of the way of the workers' descriptor 0; or -1, also when the settings
+ * name another place by now. */
+static int inherited(const char *path)
+{
+    struct sockaddr_un a = {0};
+    socklen_t n = sizeof a - 1;
+    if (!worker_fd_listens(STDIN_FILENO))
+        return -1;
+    bool same = getsockname(STDIN_FILENO, (struct sockaddr *)&a, &n) == 0 && strcmp(a.sun_path, path) == 0;
+    int fd = same ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : -1;
+    if (!same)
+        unlink(a.sun_path);
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    dup2(null, STDIN_FILENO);
+    close(null);
+    return fd;
+}
+
 int supervise_listen(const char *path, struct fault *f)
 {
     struct sockaddr_un a;
+    int left = inherited(path);
+    if (left >= 0)
+        return left;
     if (!address_of(path, &a, f))
         return -1;
     if (in_use(&a)) {
@@ -113,11 +137,15 @@ static void reap(struct child *children, int n)
                 note_end(&children[i], status);
 }
 
-static int stop_all(struct child *children, int n)
+static void stop(struct child *children, int n)
 {
     for (int i = 0; i < n; i++)
         if (children[i].pid > 0)
             kill(children[i].pid, SIGTERM);
+}
+
+static int wait_for_all(void)
+{
     int worst = 0, status;
     while (waitpid(-1, &status, 0) > 0 || errno == EINTR)
         if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
@@ -125,13 +153,46 @@ static int stop_all(struct child *children, int n)
     return worst;
 }
 
-int supervise_run(int listen_fd, int workers, int (*work)(int listen_fd))
+/* Whether the program, as it is on the disk now, could start with the settings as they are now. */
+static bool could_start(const char *program)
+{
+    const char *const argv[] = {program, "--check", NULL};
+    pid_t pid;
+    int status, why = posix_spawnp(&pid, program, NULL, NULL, (char *const *)argv, environ);
+    if (why != 0) {
+        log_error("nothing is taken up, the workers stay as they are: %s: %s", program, strerror(why));
+        return false;
+    }
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return true;
+    log_error("nothing is taken up, the workers stay as they are: mend what is said above");
+    return false;
+}
+
+/* This process becomes the program as it is now, with the same socket: connections wait in its queue until the new
+ * workers accept. The old ones stay its children and finish what they serve. */
+static void start_anew(const char *program, int listen_fd, struct child *children, int n)
+{
+    if (!could_start(program))
+        return;
+    log_info("starting anew: %s; the workers finish what they serve", program);
+    stop(children, n);
+    dup2(listen_fd, STDIN_FILENO);
+    const char *const argv[] = {program, "--serve", NULL};
+    execvp(program, (char *const *)argv);
+    log_error("cannot start %s: %s", program, strerror(errno));
+}
+
+int supervise_run(int listen_fd, int workers, int (*work)(int listen_fd), const char *program)
 {
     struct child *children = xcalloc((size_t)workers, sizeof *children);
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGCHLD);
     sigprocmask(SIG_BLOCK, &set, NULL);
     const struct timespec tick = {.tv_nsec = 100000000L};
@@ -141,10 +202,13 @@ int supervise_run(int listen_fd, int workers, int (*work)(int listen_fd))
             if (children[i].pid == 0 && clock_ms() >= children[i].again_ms)
                 start(&children[i], listen_fd, work);
         int sig = sigtimedwait(&set, NULL, &tick);
+        if (sig == SIGHUP)
+            start_anew(program, listen_fd, children, workers);
         if (sig == SIGTERM || sig == SIGINT)
             break;
     }
-    int status = stop_all(children, workers);
+    stop(children, workers);
+    int status = wait_for_all();
     free(children);
     return status;
 }

@@ -4,7 +4,7 @@ import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { rmSync } from 'node:fs';
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { freePort, newHome, run, startPollux } from '../lib/pollux.mjs';
 import { server, stack } from '../lib/places.mjs';
@@ -81,15 +81,49 @@ test('when image URLs may be fetched, those of this machine and its network stil
   }
 });
 
-test('the web server reads its configuration anew without cutting a stream', async () => {
+const supervisor = (pollux) => Number(readFileSync(path.join(pollux.home, 'run/workers.pid'), 'utf8').split('\n')[0]);
+const workersOf = (pollux) => readFileSync(`/proc/${supervisor(pollux)}/task/${supervisor(pollux)}/children`, 'utf8').trim().split(' ').map(Number).sort();
+
+test('a reload takes up settings and programs: no stream is cut, no request refused', async () => {
   const [pollux] = running;
   await pollux.model(model, { rpm: 1000 });
+  const before = workersOf(pollux);
+  appendFileSync(path.join(pollux.home, 'pollux.conf'), 'POLLUX_WORKERS=3\n');
   const stream = pollux.send(`/v1beta/models/${model}:streamGenerateContent?alt=sse`, { body: { contents: [{ role: 'user', parts: [{ text: '[[sim:chunks=20,delay=100]] hello' }] }] } });
   await waitFor('the stream to run', async () => (await pollux.sim.stats()).open === 1);
-  assert.equal((await run(stack, ['reload'], { env: pollux.env })).code, 0);
-  await waitFor('new requests to be served', () => pollux.send('/health').then((answer) => answer.status === 200, () => false));
+  let streaming = true;
+  stream.finally(() => { streaming = false; });
+  const others = (async () => {
+    const statuses = [];
+    while (streaming) statuses.push(...(await pooled(4, 2, () => pollux.send(generate, { body }))).map((answer) => answer.status));
+    return statuses;
+  })();
+  const reload = await run(stack, ['reload'], { env: pollux.env });
+  assert.equal(reload.code, 0, reload.err);
   const answer = await stream;
   assert.ok(answer.complete && answer.text.includes('"finishReason"'));
+  const statuses = await others;
+  assert.ok(statuses.length > 20 && statuses.every((status) => status === 200), statuses.join());
+  await waitFor('the old workers to end', () => before.every((pid) => !workersOf(pollux).includes(pid)));
+  const now = workersOf(pollux);
+  assert.equal(now.length, 3, now.join());
+  const alive = (await pollux.sql("select pid from report.workers where state = 'alive'")).map((row) => row.pid);
+  assert.deepEqual([now.filter((pid) => !alive.includes(pid)), before.filter((pid) => alive.includes(pid))], [[], []]);
+});
+
+test('a reload with settings that cannot be is refused, and nothing changes', async () => {
+  const [pollux] = running;
+  const before = workersOf(pollux);
+  const log = path.join(pollux.home, 'log/workers.log');
+  appendFileSync(path.join(pollux.home, 'pollux.conf'), 'POLLUX_DRAIN=soon\n');
+  const reload = await run(stack, ['reload'], { env: { ...pollux.env, POLLUX_DRAIN: undefined } });
+  assert.notEqual(reload.code, 0);
+  assert.match(reload.out + reload.err, /POLLUX_DRAIN is 'soon'/);
+  writeFileSync(path.join(pollux.home, 'master.key'), `${readFileSync(path.join(pollux.home, 'master.key'), 'utf8').slice(0, 20)}`);
+  process.kill(supervisor(pollux), 'SIGHUP');
+  await waitFor('the supervisor to say so', () => /the workers stay as they are/.test(readFileSync(log, 'utf8')));
+  assert.equal((await pollux.send(generate, { body })).status, 200);
+  assert.deepEqual(workersOf(pollux), before);
 });
 
 test('make demo: one command, and curl gets answers and streams in both dialects with the printed token', { timeout: 120_000 }, async () => {
