@@ -13,6 +13,7 @@
  */
 #include "base/auto.h"
 #include "base/conf.h"
+#include "base/streams.h"
 #include "cli/cli.h"
 
 #include <string.h>
@@ -598,6 +599,7 @@ static int finish(int code)
 int main(int argc, char **argv)
 {
     static char help[] = "help", version[] = "version";
+    streams_fill();
     if (argc < 2) {
         list_commands(stderr);
         return CLI_WRONG;

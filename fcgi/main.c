@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/log.h"
+#include "base/streams.h"
 #include "db/ledger.h"
 #include "gateway/gateway.h"
 #include "http/supervise.h"
@@ -175,6 +176,7 @@ static int print_help(void)
 int main(int argc, char **argv)
 {
     const char *option = argc > 1 ? argv[1] : "";
+    streams_fill();
     if (strcmp(option, "--help") == 0)
         return print_help();
     if (strcmp(option, "--version") == 0)

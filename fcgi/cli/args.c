@@ -9,6 +9,7 @@
 
 #include "base/auto.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -149,6 +150,13 @@ static const struct cli_option *find_option(const struct cli_command *c, const c
     return NULL;
 }
 
+/* What JSON takes as a text. */
+static bool is_text(const char *value)
+{
+    json_auto_t *text = json_string(value);
+    return text != NULL;
+}
+
 static bool keep(struct cli *cli, const struct cli_option *o, const char *value)
 {
     if (o == &json_option)
@@ -157,6 +165,8 @@ static bool keep(struct cli *cli, const struct cli_option *o, const char *value)
         cli->help = true;
     else if (cli->given_count == CLI_GIVEN_MAX)
         return cli_wrong(cli, "those are too many options") == CLI_OK;
+    else if (value != NULL && !is_text(value))
+        return cli_wrong(cli, "--%s: texts are written in UTF-8", o->name) == CLI_OK;
     else {
         cli->given[cli->given_count].option = o;
         cli->given[cli->given_count++].value = value;
@@ -316,6 +326,15 @@ static bool looks_dated(const char *text)
     return strlen(text) < 40;
 }
 
+/* Whether a zone stands behind the time: "Z", "+02", "Europe/Rome". */
+static bool names_zone(const char *text)
+{
+    for (const char *p = text + 10; *p != '\0'; p++)
+        if (strchr("+-", *p) != NULL || (isalpha((unsigned char)*p) && *p != 'T'))
+            return true;
+    return false;
+}
+
 bool cli_moment(struct cli *cli, const char *name, struct cli_moment *m)
 {
     const char *text = cli_option(cli, name);
@@ -329,7 +348,7 @@ bool cli_moment(struct cli *cli, const char *name, struct cli_moment *m)
     if (!looks_dated(text))
         return cli_wrong(cli, "--%s is a date like 2027-01-01 or a span like 30d, not `%s`", name, text)
                == CLI_OK;
-    snprintf(m->text, sizeof m->text, "%s%s", text, strlen(text) <= 19 ? " UTC" : "");
+    snprintf(m->text, sizeof m->text, "%s%s", text, names_zone(text) ? "" : " UTC");
     m->at = m->text;
     return true;
 }
@@ -343,15 +362,22 @@ static void add_words(json_t *list, const char *text)
             json_array_append_new(list, json_string(word));
 }
 
-json_t *cli_list(const struct cli *cli, const char *name)
+bool cli_list(struct cli *cli, const char *name, json_t **ret)
 {
     json_t *list = NULL;
+    bool none = false;
     for (int i = 0; i < cli->given_count; i++) {
         if (strcmp(cli->given[i].option->name, name) != 0)
             continue;
         if (list == NULL)
             list = json_array();
+        none |= strcmp(cli->given[i].value, "none") == 0;
         add_words(list, cli->given[i].value);
     }
-    return list;
+    *ret = list;
+    if (list == NULL || none || json_array_size(list) > 0)
+        return true;
+    json_decref(list);
+    *ret = NULL;
+    return cli_wrong(cli, "--%s names nothing; `none` says that on purpose", name) == CLI_OK;
 }

@@ -84,9 +84,9 @@ bool cli_price(struct cli *cli, const char *name, json_t *patch, const char *fie
 /* Puts a word into `patch` under `field`, JSON null for `none`; on and off become true and false. */
 void cli_word(struct cli *cli, const char *name, json_t *patch, const char *field);
 
-/* All values of an option, split at commas, as an array of strings: new. NULL when it was not given; an
- * empty array for `none`. */
-json_t *cli_list(const struct cli *cli, const char *name);
+/* All values of an option, split at commas, as an array of strings: *ret is new; NULL when it was not given, an empty
+ * array for `none`. False after saying what is wrong: an empty value, which is a slip and must not lift a limit. */
+bool cli_list(struct cli *cli, const char *name, json_t **ret);
 
 /* A moment as an option says it, for the database to work out. */
 struct cli_moment {

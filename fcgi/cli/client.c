@@ -28,10 +28,12 @@ static bool read_client(struct cli *cli, struct admin_client *c, struct cli_mome
     if (!cli_number(cli, "rpm", &c->rpm) || !cli_number(cli, "tpm", &c->tpm)
         || !cli_number(cli, "daily-tokens", &c->daily_tokens) || !cli_moment(cli, "expires", m))
         return false;
-    json_auto_t *list = cli_list(cli, "models");
+    json_auto_t *list = NULL;
+    if (!cli_list(cli, "models", &list))
+        return false;
     if (json_array_size(list) > 0) {
         auto_str text = json_dumps(list, JSON_COMPACT);
-        buf_puts(models, text != NULL ? text : "[]");
+        buf_puts(models, text);
         c->models = buf_str(models);
     }
     c->name = cli->arguments[0];
@@ -86,9 +88,11 @@ int client_list(struct cli *cli)
 static bool read_patch(struct cli *cli, json_t *patch)
 {
     struct cli_moment m;
-    json_t *models = cli_list(cli, "models");
+    json_auto_t *models = NULL;
+    if (!cli_list(cli, "models", &models))
+        return false;
     if (models != NULL)
-        json_object_set_new(patch, "models", models);
+        json_object_set(patch, "models", models);
     if (!cli_limit(cli, "rpm", patch, "rpm") || !cli_limit(cli, "tpm", patch, "tpm")
         || !cli_limit(cli, "daily-tokens", patch, "daily_tokens") || !cli_moment(cli, "expires", &m))
         return false;
@@ -105,8 +109,6 @@ int client_set(struct cli *cli)
     if (!read_patch(cli, patch))
         return CLI_WRONG;
     auto_str text = json_dumps(patch, JSON_COMPACT);
-    if (text == NULL)
-        return cli_wrong(cli, "names are written in UTF-8");
     if (cli_db(cli) == NULL || !admin_client_set(cli->db, &client, &cli->fault, cli->arguments[0], text))
         return cli_failed(cli);
     if (json_is_null(client))

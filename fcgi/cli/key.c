@@ -166,9 +166,11 @@ static json_t *seal_proxy(struct cli *cli)
 static bool read_changes(struct cli *cli, json_t *patch)
 {
     const char *label = cli_option(cli, "label"), *project = cli_option(cli, "project"), *notes = cli_option(cli, "notes");
-    json_t *tags = cli_list(cli, "tags");
+    json_auto_t *tags = NULL;
+    if (!cli_list(cli, "tags", &tags))
+        return false;
     if (tags != NULL)
-        json_object_set_new(patch, "tags", tags);
+        json_object_set(patch, "tags", tags);
     if (label != NULL)
         json_object_set_new(patch, "label", strcmp(label, "none") == 0 ? json_null() : json_string(label));
     if (notes != NULL)
@@ -192,8 +194,6 @@ int key_set(struct cli *cli)
     auto_str text = json_dumps(patch, JSON_COMPACT);
     if (cli->fault.kind != FAULT_NONE)
         return cli_failed(cli);
-    if (text == NULL)
-        return cli_wrong(cli, "texts are written in UTF-8");
     if (!admin_credential_set(cli->db, &credential, &cli->fault, cli->arguments[0], text))
         return cli_failed(cli);
     return key_changed(cli, credential, "changed");

@@ -196,7 +196,8 @@ bool keys_text(struct keys *k, const char *name, const char *text, size_t n)
 
 static bool file_fault(struct keys *k, const char *path, const char *why)
 {
-    return fault_set(&k->cli->fault, FAULT_BAD_REQUEST, "cannot read %s: %s", path, why);
+    return fault_set(&k->cli->fault, FAULT_BAD_REQUEST, "cannot read %s: %s",
+                     strcmp(path, "-") == 0 ? "standard input" : path, why);
 }
 
 static bool read_fd(struct keys *k, int fd, const char *name)

@@ -86,11 +86,13 @@ static bool read_numbers(struct cli *cli, json_t *patch)
 
 static bool read_patch(struct cli *cli, json_t *patch)
 {
-    json_t *aliases = cli_list(cli, "alias"), *fallback = cli_list(cli, "fallback");
+    json_auto_t *aliases = NULL, *fallback = NULL;
+    if (!cli_list(cli, "alias", &aliases) || !cli_list(cli, "fallback", &fallback))
+        return false;
     if (aliases != NULL)
-        json_object_set_new(patch, "aliases", aliases);
+        json_object_set(patch, "aliases", aliases);
     if (fallback != NULL)
-        json_object_set_new(patch, "fallback", fallback);
+        json_object_set(patch, "fallback", fallback);
     const char *upstream = cli_option(cli, "upstream");
     if (upstream != NULL)
         json_object_set_new(patch, "upstream_name",
@@ -107,8 +109,6 @@ int model_set(struct cli *cli)
     if (!read_patch(cli, patch))
         return CLI_WRONG;
     auto_str text = json_dumps(patch, JSON_COMPACT | JSON_REAL_PRECISION(15));
-    if (text == NULL)
-        return cli_wrong(cli, "names are written in UTF-8");
     if (cli_db(cli) == NULL || !admin_model_set(cli->db, &model, &cli->fault, cli->arguments[0], text))
         return cli_failed(cli);
     return print_model(cli, model);

@@ -124,8 +124,6 @@ int policy_add(struct cli *cli)
     if (!read_patch(cli, rule))
         return CLI_WRONG;
     auto_str text = json_dumps(rule, JSON_COMPACT);
-    if (text == NULL)
-        return cli_wrong(cli, "texts are written in UTF-8");
     if (cli_db(cli) == NULL || !admin_policy_add(cli->db, &added, &cli->fault, text))
         return cli_failed(cli);
     return changed(cli, added);
@@ -145,8 +143,6 @@ int policy_set(struct cli *cli)
     if (!is_id(cli) || !read_patch(cli, patch))
         return CLI_WRONG;
     auto_str text = json_dumps(patch, JSON_COMPACT);
-    if (text == NULL)
-        return cli_wrong(cli, "texts are written in UTF-8");
     if (cli_db(cli) == NULL || !admin_policy_set(cli->db, &rule, &cli->fault, cli->arguments[0], text))
         return cli_failed(cli);
     return changed(cli, rule);

@@ -3,7 +3,8 @@
  * print.c: JSON for programs, aligned columns for people.
  *
  * What comes from the database may have been written by a client (a name, a
- * model): control characters are never sent to the terminal.
+ * model): control characters (C0, DEL, and C1, which terminals obey too) are
+ * never sent to the terminal.
  */
 #include "cli/cli.h"
 
@@ -15,8 +16,11 @@
 
 static void put_clean(struct buf *out, const char *text)
 {
-    for (; *text != '\0'; text++)
-        buf_putc(out, (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+    for (; *text != '\0'; text++) {
+        bool c1 = (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0;
+        buf_putc(out, c1 || (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+        text += c1;
+    }
 }
 
 /* 2026-11-20T22:45:10.123456+00:00 becomes 2026-11-20 22:45:10. */

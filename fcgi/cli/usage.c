@@ -110,11 +110,13 @@ static bool put_pages(struct cli *cli, struct cli_table *t, const json_t *by, co
     auto_str by_text = json_dumps(by, JSON_COMPACT);
     char after[24] = "0";
     columns_for(by, columns);
-    for (;;) {
+    for (bool first = true;; first = false) {
         json_auto_t *page = NULL;
         if (!admin_usage(cli->db, &page, &cli->fault, (struct admin_moment){since->at, since->away},
                          (struct admin_moment){until->at, until->away}, by_text, PAGE, after))
             return false;
+        if (cli->json && first)
+            cli_json_open(t);
         const json_t *next = json_object_get(page, "next");
         t->pages = json_is_integer(next);
         put_page(cli, t, columns, json_object_get(page, "items"));
@@ -128,7 +130,9 @@ int usage_show(struct cli *cli)
 {
     struct cli_moment since, until;
     struct cli_table t = {0};
-    json_auto_t *by = cli_list(cli, "by");
+    json_auto_t *by = NULL;
+    if (!cli_list(cli, "by", &by))
+        return CLI_WRONG;
     if (by == NULL)
         by = json_pack("[s,s,s]", "client", "credential", "model");
     if (!groups_ok(cli, by) || !add_period(cli, by) || !read_moment(cli, "since", "from", &since)
@@ -138,8 +142,6 @@ int usage_show(struct cli *cli)
         return cli_wrong(cli, "it is either --json or --csv");
     if (cli_db(cli) == NULL)
         return cli_failed(cli);
-    if (cli->json)
-        cli_json_open(&t);
     if (!put_pages(cli, &t, by, &since, &until))
         return cli_failed(cli);
     if (cli->json)
