@@ -80,19 +80,14 @@ int key_test(struct cli *cli)
     const char *model = cli_option(cli, "model");
     if (cli_flag(cli, "all") == (cli->count == 1))
         return cli_wrong(cli, "give an ID, or --all");
-    if (cli->count == 0) {
-        if (cli_db(cli) == NULL || !admin_credential_test_all(cli->db, &asked, &cli->fault, model))
-            return cli_failed(cli);
-        return test(cli, asked);
-    }
-    if (!cli_ready(cli, "key", &code))
+    const char *id = cli->count == 1 ? cli->arguments[0] : NULL;
+    if (id != NULL && !cli_ready(cli, "key", &code))
         return code;
-    if (!admin_credential_test(cli->db, &asked, &cli->fault, cli->arguments[0], model))
+    if (cli_db(cli) == NULL || !admin_test(cli->db, &asked, &cli->fault, id, model))
         return cli_failed(cli);
     if (json_is_null(asked))
-        return cli_failure("there is no key with the id %s: `pollux key list` shows them", cli->arguments[0]);
-    json_auto_t *list = json_pack("[O]", asked);
-    return test(cli, list);
+        return cli_failure("there is no key with the id %s: `pollux key list` shows them", id);
+    return test(cli, asked);
 }
 
 /* ---- the keys folder ---- */
@@ -196,7 +191,7 @@ int key_reset(struct cli *cli)
     json_auto_t *credential = NULL;
     if (!cli_ready(cli, "key", &code))
         return code;
-    if (!admin_credential_reset(cli->db, &credential, &cli->fault, cli->arguments[0]))
+    if (!admin_reset(cli->db, &credential, &cli->fault, cli->arguments[0], NULL))
         return cli_failed(cli);
     return key_changed(cli, credential, "reset");
 }
@@ -204,7 +199,7 @@ int key_reset(struct cli *cli)
 int model_reset(struct cli *cli)
 {
     json_auto_t *done = NULL;
-    if (cli_db(cli) == NULL || !admin_model_reset(cli->db, &done, &cli->fault, cli->arguments[0]))
+    if (cli_db(cli) == NULL || !admin_reset(cli->db, &done, &cli->fault, NULL, cli->arguments[0]))
         return cli_failed(cli);
     if (json_is_null(done))
         return cli_failure("nobody has asked for the model %s yet: there is nothing to reset",
@@ -223,7 +218,7 @@ int reset_all(struct cli *cli)
     json_auto_t *done = NULL;
     if (!cli_flag(cli, "all"))
         return cli_wrong(cli, "`pollux reset --all` resets everything; `key reset` and `model reset` a part");
-    if (cli_db(cli) == NULL || !admin_reset_all(cli->db, &done, &cli->fault))
+    if (cli_db(cli) == NULL || !admin_reset(cli->db, &done, &cli->fault, NULL, NULL))
         return cli_failed(cli);
     if (cli->json)
         cli_json(done);

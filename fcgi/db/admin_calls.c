@@ -41,8 +41,9 @@ bool admin_credential_restore(struct db *db, json_t **ret, struct fault *f, cons
 
 bool admin_credential_set_enabled(struct db *db, json_t **ret, struct fault *f, const char *id, bool enabled)
 {
-    return CALL(db, ret, f, "select admin.credential_set_enabled($1::bigint, $2::boolean)", id,
-                enabled ? "true" : "false");
+    return CALL(db, ret, f,
+                enabled ? "select admin.credential_enable($1::bigint)"
+                        : "select admin.credential_set_enabled($1::bigint, false)", id);
 }
 
 bool admin_credential_remove(struct db *db, json_t **ret, struct fault *f, const char *id)
@@ -50,14 +51,9 @@ bool admin_credential_remove(struct db *db, json_t **ret, struct fault *f, const
     return CALL(db, ret, f, "select admin.credential_remove($1::bigint)", id);
 }
 
-bool admin_credential_test(struct db *db, json_t **ret, struct fault *f, const char *id, const char *model)
+bool admin_test(struct db *db, json_t **ret, struct fault *f, const char *id, const char *model)
 {
-    return CALL(db, ret, f, "select admin.credential_test($1::bigint, $2)", id, model);
-}
-
-bool admin_credential_test_all(struct db *db, json_t **ret, struct fault *f, const char *model)
-{
-    return CALL(db, ret, f, "select admin.credential_test_all($1)", model);
+    return CALL(db, ret, f, "select admin.test($1::bigint, $2)", id, model);
 }
 
 bool admin_keys_folder_sync(struct db *db, json_t **ret, struct fault *f, const char *place)
@@ -95,19 +91,9 @@ bool admin_credential_test_results(struct db *db, json_t **ret, struct fault *f,
     return CALL(db, ret, f, "select admin.credential_test_results($1::bigint[])", jobs);
 }
 
-bool admin_credential_reset(struct db *db, json_t **ret, struct fault *f, const char *id)
+bool admin_reset(struct db *db, json_t **ret, struct fault *f, const char *credential, const char *model)
 {
-    return CALL(db, ret, f, "select admin.credential_reset($1::bigint)", id);
-}
-
-bool admin_model_reset(struct db *db, json_t **ret, struct fault *f, const char *name)
-{
-    return CALL(db, ret, f, "select admin.model_reset($1)", name);
-}
-
-bool admin_reset_all(struct db *db, json_t **ret, struct fault *f)
-{
-    return db_json(db, ret, f, "select admin.reset_all()", 0, NULL);
+    return CALL(db, ret, f, "select admin.reset($1::bigint, $2)", credential, model);
 }
 
 bool admin_client_add(struct db *db, json_t **ret, struct fault *f, const struct admin_client *c)

@@ -30,10 +30,9 @@ bool admin_credential_remove(struct db *db, json_t **ret, struct fault *f, const
 bool admin_credential_archive(struct db *db, json_t **ret, struct fault *f, int limit, long long after);
 bool admin_credential_restore(struct db *db, json_t **ret, struct fault *f, const char *id);
 
-/* Has one credential, or all keys, probed at once; `model` may be NULL. *ret: {"id", "job"} (null: no such
- * credential), an array of them. */
-bool admin_credential_test(struct db *db, json_t **ret, struct fault *f, const char *id, const char *model);
-bool admin_credential_test_all(struct db *db, json_t **ret, struct fault *f, const char *model);
+/* Has one key, or (NULL) all keys, probed at once; `model` may be NULL. *ret: an array of {"id", "job"}, json null if
+ * there is no such key. */
+bool admin_test(struct db *db, json_t **ret, struct fault *f, const char *id, const char *model);
 
 /* Has a keys folder ("host:/path") read at once: the id of the job. */
 bool admin_keys_folder_sync(struct db *db, json_t **ret, struct fault *f, const char *place);
@@ -52,11 +51,9 @@ bool admin_credential_test_results(struct db *db, json_t **ret, struct fault *f,
 /* How many jobs are due and have no worker to do them; `place` is this host's folder with keys, or "". */
 bool admin_jobs_left(struct db *db, json_t **ret, struct fault *f, const char *place);
 
-/* Ends what is automatic: of a credential (as it is afterwards), of a model ({"model", "projects"}), all of it
- * ({"credentials", "rows"}). */
-bool admin_credential_reset(struct db *db, json_t **ret, struct fault *f, const char *id);
-bool admin_model_reset(struct db *db, json_t **ret, struct fault *f, const char *name);
-bool admin_reset_all(struct db *db, json_t **ret, struct fault *f);
+/* Ends what is automatic: of a credential (*ret: as it is afterwards), of a model ({"model", "projects"}), or, when both
+ * are NULL, all of it ({"credentials", "rows"}). Json null: there is no such thing. */
+bool admin_reset(struct db *db, json_t **ret, struct fault *f, const char *credential, const char *model);
 
 struct admin_client {
     const char *name;

@@ -251,24 +251,13 @@ language plpgsql volatile as $$
 declare
     v_id bigint := pollux.param_number(p, 'credential', null, 1, 999999999999999999);
     v_model text := pollux.param_text(p, 'model');
-    v_was jsonb := (select pollux.credential_brief(c) from pollux.credential c where c.id = v_id and c.removed_at is null);
-    v_answer jsonb;
 begin
     perform pollux.params_known(p, array['credential', 'model', 'all']);
     if (v_id is not null)::integer + (v_model is not null)::integer + pollux.param_bool(p, 'all', false)::integer <> 1 then
         perform pollux.refuse(400, 'say what to reset',
                               'one of {"credential": id}, {"model": "name"}, {"all": true}');
     end if;
-    v_answer := case when v_id is not null then admin.credential_reset(v_id)
-                     when v_model is not null then admin.model_reset(v_model) else admin.reset_all() end;
-    if v_answer is not null then
-        perform pollux.audit(null, case when v_id is not null then 'credential.reset'
-                                        when v_model is not null then 'model.reset' else 'pool.reset' end,
-                             coalesce(v_id::text, v_model), v_was, case
-                                 when v_id is null then v_answer - 'model'
-                                 else (select pollux.credential_brief(c) from pollux.credential c where c.id = v_id) end);
-    end if;
-    return v_answer;
+    return admin.reset(v_id, v_model);
 end
 $$;
 comment on function pollux.script_reset(jsonb) is
