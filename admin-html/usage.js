@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // usage.js: what was used, summed up by client, model, credential, day or hour: as `pollux usage` prints it.
-import { get, list } from './api.js';
+import { fullList, get } from './api.js';
 import { chart } from './chart.js';
 import { data, el, fill, mono } from './dom.js';
 import { duration, fromLocalField, money, number, short, toLocalField, when } from './format.js';
@@ -81,7 +81,7 @@ function sheet() {
       { label: t('Cost'), align: 'r', show: (row) => (row.cost === null ? '' : money(Number(row.cost))) },
       { label: t('Took, p50 / p95'), align: 'r', narrow: 'hide', show: (row) => (row.median_ms === null ? '' : `${duration(row.median_ms)} / ${duration(row.p95_ms)}`) },
     ],
-    load: ({ cursor, limit }) => list('usage', { filters: asked(), cursor, limit }),
+    load: ({ cursor, limit }) => fullList('usage', { filters: asked(), cursor, limit }),
     empty: () => el('div', { class: 'empty' }, el('p', {}, t('Nothing was used in that time.'))),
   });
 }

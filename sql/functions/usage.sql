@@ -103,15 +103,17 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function pollux.usage_rest_brief() is 'The same for usage_brief.';
 
+-- The sums go into the table as they come: two days of a large pool are more than fits into an array.
 drop function if exists pollux.usage_add(pollux.usage_hour[]);
-create or replace function pollux.usage_add(p_table text, p_rows pollux.usage_hour[]) returns integer
+drop function if exists pollux.usage_add(text, pollux.usage_hour[]);
+create or replace function pollux.usage_add(p_table text, p_sums text) returns integer
 language plpgsql volatile as $$
 declare
     v_rows integer;
 begin
     execute format($sql$
     insert into pollux.%I as u
-    select * from unnest($1) r
+    select * from %s
     on conflict (hour, client_id, credential_id, model) do update
     set requests = u.requests + excluded.requests, errors = u.errors + excluded.errors,
         prompt_tokens = u.prompt_tokens + excluded.prompt_tokens,
@@ -124,13 +126,14 @@ begin
         first_byte_ms = u.first_byte_ms + excluded.first_byte_ms,
         latency = pollux.histogram_add(u.latency, excluded.latency),
         first_byte = pollux.histogram_add(u.first_byte, excluded.first_byte),
-        cost = coalesce(u.cost + excluded.cost, u.cost, excluded.cost) $sql$, p_table) using p_rows;
+        cost = coalesce(u.cost + excluded.cost, u.cost, excluded.cost) $sql$, p_table, p_sums);
     get diagnostics v_rows = row_count;
     return v_rows;
 end
 $$;
-comment on function pollux.usage_add(text, pollux.usage_hour[]) is
-    'Adds sums to those that are there (usage_hour or usage_brief), group by group. Answers how many groups.';
+comment on function pollux.usage_add(text, text) is
+    'Adds sums (p_sums: SQL, a call of usage_sums or usage_lost) to those that are there (usage_hour or usage_brief), group '
+    'by group. Answers how many groups.';
 
 -- A settlement's ended_at is read before it commits; five minutes are ten times what a statement of the workers
 -- may take.
@@ -147,8 +150,8 @@ begin
         return 0;
     end if;
     v_to := least(v_to, v_from + interval '2 days');
-    v_rows := pollux.usage_add('usage_hour', array(select u from pollux.usage_sums(v_from, v_to) u));
-    perform pollux.usage_add('usage_brief', array(select u from pollux.usage_sums(v_from, v_to, false) u));
+    v_rows := pollux.usage_add('usage_hour', format('pollux.usage_sums(%L, %L)', v_from, v_to));
+    perform pollux.usage_add('usage_brief', format('pollux.usage_sums(%L, %L, false)', v_from, v_to));
     update pollux.chore set done_to = v_to where name = 'usage';
     return v_rows;
 end
@@ -160,8 +163,8 @@ comment on function pollux.usage_roll() is
 create or replace function pollux.usage_fold(p_before timestamptz) returns void
 language plpgsql volatile as $$
 begin
-    perform pollux.usage_add('usage_hour', array(select u from pollux.usage_lost(p_before) u));
-    perform pollux.usage_add('usage_brief', array(select u from pollux.usage_lost(p_before, false) u));
+    perform pollux.usage_add('usage_hour', format('pollux.usage_lost(%L)', p_before));
+    perform pollux.usage_add('usage_brief', format('pollux.usage_lost(%L, false)', p_before));
     delete from pollux.request_default where started_at < p_before and outcome = 'lost';
 end
 $$;
@@ -273,31 +276,94 @@ comment on function pollux.usage_groups(timestamptz, timestamptz, text[], intege
     '(null elsewhere), of the credentials p_ids alone (see usage_from); p_limit rows (null: all) after p_offset, in an '
     'order that stays: that of credentials first.';
 
--- (A subquery with a limit is asked for each credential; an "exists" may be answered by reading all there is.)
-create or replace function pollux.usage_credentials(
-    p_from timestamptz, p_to timestamptz, p_first bigint, p_limit integer
-) returns bigint[]
+-- What is in the log alone: its credentials are found there.
+create or replace function pollux.usage_credentials_rest(p_from timestamptz, p_to timestamptz) returns bigint[]
 language sql stable as $$
-    with rest as materialized (
+    select coalesce(array_agg(id), '{}') from (
         select coalesce(credential_id, 0) as id from pollux.request
         where ended_at >= (select greatest(p_from, pollux.usage_rolled())) and pollux.hour_of(ended_at) < p_to
         union
         select coalesce(credential_id, 0) from pollux.request
-        where outcome = 'lost' and ended_at >= p_from and pollux.hour_of(ended_at) < p_to
-    )
-    select array_agg(id order by id)
-    from ((select 0 as id
-           where p_first <= 0 and (0 in (select id from rest) or exists (
-               select from pollux.usage_hour where credential_id is null and hour >= p_from and hour < p_to)))
-          union all
-          (select id from pollux.credential c
-           where id >= p_first and coalesce(
-               (select true from pollux.usage_hour where credential_id = c.id and hour >= p_from and hour < p_to limit 1),
-               id in (select id from rest))
-           order by id limit p_limit)) x
+        where outcome = 'lost' and ended_at >= p_from and pollux.hour_of(ended_at) < p_to) x
+$$;
+comment on function pollux.usage_credentials_rest(timestamptz, timestamptz) is
+    'The credentials (0: none) of these hours that are in the log and not in usage_hour yet.';
+
+-- Few rows in these hours name their credentials. Where there are many the credentials are asked one after the other, for
+-- a twentieth of a second. (A subquery with a limit is asked for each credential; an "exists" may be answered by reading
+-- all there is.)
+drop function if exists pollux.usage_credentials(timestamptz, timestamptz, bigint, integer);
+create or replace function pollux.usage_credentials(
+    p_from timestamptz, p_to timestamptz, p_first bigint, p_limit integer, out ids bigint[], out next bigint
+)
+language plpgsql stable as $$
+declare
+    v_began timestamptz := clock_timestamp();
+    v_rest bigint[] := pollux.usage_credentials_rest(p_from, p_to);
+    v_used bigint[] := array(select coalesce(credential_id, 0) from pollux.usage_hour
+                             where hour >= p_from and hour < p_to order by hour limit 10001);
+    v_chunk bigint := p_limit;
+    v_more record;
+begin
+    if cardinality(v_used) <= 10000 then
+        ids := array(select id from (select unnest(v_used) union select unnest(v_rest)) x(id)
+                     where id >= p_first order by id limit p_limit);
+        return;
+    end if;
+    ids := case when p_first <= 0 and (0 = any (v_rest) or exists (
+        select from pollux.usage_hour where credential_id is null and hour >= p_from and hour < p_to)) then '{0}' else '{}' end;
+    next := greatest(p_first, 1);
+    loop
+        select coalesce(array_agg(id order by id) filter (where used), '{}') as ids, count(*) as looked, max(id) as last into v_more
+        from (select c.id, coalesce((select true from pollux.usage_hour where credential_id = c.id and hour >= p_from and hour < p_to
+                                     limit 1), r.id is not null) as used
+              from (select id from pollux.credential where id >= usage_credentials.next order by id limit v_chunk) c
+              left join (select distinct unnest(v_rest) as id) r using (id)) x;
+        ids := ids || v_more.ids;
+        next := case when v_more.looked = v_chunk then v_more.last + 1 end;
+        exit when next is null or cardinality(ids) >= p_limit or clock_timestamp() > v_began + interval '50 milliseconds';
+        v_chunk := least(2 * v_chunk, 5000);
+    end loop;
+    if cardinality(ids) > p_limit then
+        next := ids[p_limit + 1];
+        ids := ids[1:p_limit];
+    end if;
+end
 $$;
 comment on function pollux.usage_credentials(timestamptz, timestamptz, bigint, integer) is
-    'Some credentials, from that one on, that were used in these hours; 0 stands for requests without one.';
+    'Some credentials (ids), from that one on, that were used in these hours; 0 stands for requests without one. next: where '
+    'to go on, null at the end.';
+
+-- So that a page is made of some thousand rows: of credentials that have more of them fewer are told at a time.
+create or replace function pollux.usage_credentials_page(
+    p_from timestamptz, p_to timestamptz, p_first bigint, p_limit integer, out ids bigint[], out next bigint
+)
+language plpgsql stable as $$
+declare
+    v_found record := pollux.usage_credentials(p_from, p_to, p_first, p_limit);
+    v_left bigint := 10000;
+    v_rows bigint;
+begin
+    next := v_found.next;
+    for i in 1..cardinality(v_found.ids) loop
+        select count(*) into v_rows from (
+            select from pollux.usage_hour where credential_id = v_found.ids[i] and hour >= p_from and hour < p_to
+            union all
+            select from pollux.usage_hour where v_found.ids[i] = 0 and credential_id is null and hour >= p_from and hour < p_to
+            limit v_left + 1) x;
+        v_left := v_left - v_rows;
+        if v_left < 0 and i > 1 then
+            ids := v_found.ids[1:i - 1];
+            next := v_found.ids[i];
+            return;
+        end if;
+        v_left := greatest(v_left, 0);
+    end loop;
+    ids := v_found.ids;
+end
+$$;
+comment on function pollux.usage_credentials_page(timestamptz, timestamptz, bigint, integer) is
+    'As usage_credentials, but not more of them than have ten thousand sums together, and one at least.';
 
 drop function if exists pollux.usage_json(timestamptz, timestamptz, text[], integer, integer);
 create or replace function pollux.usage_json(
@@ -329,25 +395,24 @@ create or replace function pollux.usage_page(
 language plpgsql stable as $$
 declare
     v_each constant bigint := 1000000;
-    v_by_credential boolean := 'credential' = any (p_by);
-    v_skip bigint := case when v_by_credential then p_after % v_each else p_after end;
     v_first bigint := p_after / v_each;
-    v_ids bigint[];
+    v_skip bigint := p_after % v_each;
+    v_which record;
     v_items jsonb;
     v_last bigint;
 begin
-    if v_by_credential then
-        v_ids := coalesce(pollux.usage_credentials(pollux.hour_of(p_from), p_to, v_first, p_limit + 2), '{}');
+    if 'credential' <> all (p_by) then
+        v_items := pollux.usage_json(p_from, p_to, p_by, p_limit + 1, p_after);
+        return jsonb_build_object('items', case when jsonb_array_length(v_items) > p_limit then v_items - p_limit else v_items end,
+                                  'next', case when jsonb_array_length(v_items) > p_limit then p_after + p_limit end);
     end if;
-    v_items := pollux.usage_json(p_from, p_to, p_by, p_limit + 1, v_skip * (not v_by_credential or v_ids[1] = v_first)::integer,
-                                 v_ids);
+    v_which := pollux.usage_credentials_page(pollux.hour_of(p_from), p_to, v_first, p_limit + 2);
+    v_items := pollux.usage_json(p_from, p_to, p_by, p_limit + 1,
+                                 case when v_which.ids[1] = v_first then v_skip else 0 end, v_which.ids);
     if jsonb_array_length(v_items) <= p_limit then
-        return jsonb_build_object('items', v_items, 'next', null);
+        return jsonb_build_object('items', v_items, 'next', v_which.next * v_each);
     end if;
     v_items := v_items - p_limit;
-    if not v_by_credential then
-        return jsonb_build_object('items', v_items, 'next', p_after + p_limit);
-    end if;
     v_last := coalesce((v_items -> -1 ->> 'credential_id')::bigint, 0);
     return jsonb_build_object('items', v_items, 'next', v_last * v_each + case when v_last = v_first then v_skip else 0 end + (
         select count(*) from jsonb_array_elements(v_items) i
@@ -355,7 +420,8 @@ begin
 end
 $$;
 comment on function pollux.usage_page(timestamptz, timestamptz, text[], integer, bigint) is
-    'A page of usage_json: {items, next}; p_after: the next of the page before, 0 for the first.';
+    'A page of usage_json: {items, next}; p_after: the next of the page before, 0 for the first. By credential a page may be '
+    'short and yet have a next (see usage_credentials).';
 
 drop function if exists admin.usage(timestamptz, timestamptz, text[]);
 create or replace function admin.usage(

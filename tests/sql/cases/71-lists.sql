@@ -118,6 +118,27 @@ select test.is('every page of it, each group once', (select (count(*), count(dis
 select test.is('pages that end within a credential', (select jsonb_agg(jsonb_build_array(u -> 'credential_id', u -> 'hour', u -> 'model')) from pg_temp.usage('{"limit": 5, "per": "hour"}', 0, 4) u),
                (select jsonb_agg(jsonb_build_array(credential_id, hour, model) order by n) from (select row_number() over (order by credential_id nulls first, hour, model) as n, * from pollux.usage_hour) x where n <= 20));
 select pg_temp.fewer('a page in the middle of it', $$select pollux.script_usage('{"limit": "100", "after": "12000000000"}')$$, 4000);
+-- The console's list and its CSV go the same way.
+create function pg_temp.console_usage(p jsonb) returns setof jsonb language plpgsql as $$
+declare v jsonb;
+begin
+    loop
+        v := admin.console_usage_list(p || jsonb_strip_nulls(jsonb_build_object('limit', '500', 'after', v ->> 'next')));
+        return query select jsonb_array_elements(v -> 'items');
+        exit when v ->> 'next' is null;
+    end loop;
+end $$;
+select test.is('each group once in the console', (select (count(*), count(distinct u), sum((u ->> 'requests')::int), sum((u ->> 'total_tokens')::bigint))::text from pg_temp.console_usage('{"by": "model,credential"}') u),
+               (select format('(48003,48003,%s,%s)', sum(requests), sum(total_tokens)) from pollux.usage_hour));
+select pg_temp.fewer('a page of the console''s: ' || p::text, format('select admin.console_usage_list(%L)', p), 9000)
+from unnest(array['{"by": "client,credential"}', '{"by": "credential", "after": "[12000000000]", "limit": "500"}', '{"by": "credential,day", "from": "2100-01-01T00:00:00Z"}']::jsonb[]) p;
+select pg_temp.fewer('a piece of its CSV', $$select admin.console_usage_export('{"by": "credential", "after": "[12000000000]"}')$$, 9000);
+-- Those who have many sums fill a page by themselves; those who have none are passed over.
+insert into pollux.usage_hour (hour, client_id, credential_id, model, requests, errors, prompt_tokens, cached_tokens, output_tokens, thoughts_tokens, tool_tokens, total_tokens)
+select pollux.hour_of(pollux.now()) - h * interval '1 hour', 1, i, 'q', 1, 0, i, 0, 0, 0, 0, i from unnest(array[5, 6, 23998]) i, generate_series(100, 6099) h;
+select test.is('the same by pages that end after ten thousand sums', (select jsonb_agg(u -> 'credential_id') from pg_temp.console_usage('{"by": "credential", "from": "300d", "to": "2030-06-13T00:00:00Z"}') u), '[5, 6, 23998]');
+select test.is('of which the first ends with the first', (select jsonb_array_length(l -> 'items') || ' ' || (l ->> 'next') from admin.console_usage_list('{"by": "credential", "from": "300d", "to": "2030-06-13T00:00:00Z"}') l), '1 [6000000]');
+delete from pollux.usage_hour where model = 'q';
 -- What is in the log alone is told with it: of some credentials, of one and of none that have no sums, and what got lost.
 delete from pollux.usage_hour where credential_id in (23999, 24000) or credential_id is null;
 insert into pollux.request (id, started_at, ended_at, client_id, credential_id, attempts, outcome, model, total_tokens)
