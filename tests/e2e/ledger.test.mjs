@@ -4,8 +4,10 @@
 // the simulator.
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { build } from '../lib/places.mjs';
 import { startPollux } from '../lib/pollux.mjs';
 import { projects } from '../lib/sim.mjs';
 import { assertAllEqual, startLoad, stopLoads, sums } from '../lib/load.mjs';
@@ -194,6 +196,42 @@ test('stopped while the database is away: what was not settled is written down a
   await pollux.start();
   const found = await sums(pollux, start);
   assert.deepEqual([found.requests.ok, found.attempts.ok, found.counted, found.requests.lost ?? 0], [10, 10, 10, 0], JSON.stringify(found));
+});
+
+test('what one worker had to write down is settled by another that goes on running, once, when the database is back', async () => {
+  const other = spawn(path.join(build, 'pollux.fcgi'), ['--serve'], {
+    env: { ...pollux.env, POLLUX_SOCKET: path.join(pollux.home, 'run/other.sock'), POLLUX_WORKERS: '1' }, stdio: 'ignore',
+  });
+  const ended = new Promise((resolve) => { other.once('exit', resolve); });
+  const spool = path.join(pollux.home, 'spool');
+  try {
+    await waitFor('three workers', async () => (await pollux.workers()).length === 3);
+    const before = await ids();
+    const streams = pooled(10, 10, () => pollux.send(stream, { body: slowly(10, 100) }));
+    await waitFor('the streams to run', async () => (await pollux.sim.stats()).open === 10);
+    await pollux.database('stop', '-m', 'immediate');
+    assert.ok((await streams).every((answer) => answer.complete));
+    await pollux.stop({ keep: true });
+    const lines = readdirSync(spool).flatMap((name) => readFileSync(path.join(spool, name), 'utf8').trim().split('\n'));
+    assert.equal(lines.length, 10);
+    await pollux.database('start');
+    await waitFor('the spool to be empty', async () => readdirSync(spool).length === 0, { timeout: 40_000, every: 200 });
+    const found = (await pollux.sql('select id, outcome from report.requests')).filter((row) => !before.includes(row.id));
+    assert.deepEqual(found.map((row) => row.outcome), Array(10).fill('ok'));
+    assert.deepEqual(found.map((row) => row.id).sort(), lines.map((line) => JSON.parse(line).id).sort());
+    // The same once more, as after a power failure between settling and removing the file.
+    writeFileSync(path.join(spool, 'again.jsonl'), `${lines.join('\n')}\n{"id": "half a li`);
+    const sum = 'select count(*)::int as n, sum(total_tokens)::int as tokens from report.requests';
+    const once = await pollux.sql(sum);
+    await waitFor('the spool to be empty again', async () => readdirSync(spool).length === 0, { timeout: 40_000, every: 200 });
+    assert.deepEqual(await pollux.sql(sum), once);
+    assert.equal(other.exitCode, null, 'the other worker was never started anew');
+  } finally {
+    other.kill('SIGTERM');
+    await ended;
+    await pollux.database('stop').catch(() => {});
+    await pollux.start();
+  }
 });
 
 async function childrenOf(pid) {
