@@ -223,8 +223,10 @@ static bool settle_singly(const struct batch *b)
         struct fault f = {0};
         if (exchange(&b->texts[i], 1, &f))
             continue;
-        if (will_do_later())
+        if (will_do_later()) {
+            note_away(&f);
             return false;
+        }
         log_error("a settlement was refused: %s", *f.meant ? f.meant : f.said);
         spool(&b->texts[i], 1, "rejected");
     }
@@ -239,10 +241,12 @@ static bool settle_batch(const struct batch *b)
         note_back();
         return true;
     }
-    if (!will_do_later())
-        return settle_singly(b);
-    note_away(&f);
-    return false;
+    if (will_do_later()) {
+        note_away(&f);
+        return false;
+    }
+    note_back(); /* it has answered */
+    return settle_singly(b);
 }
 
 /* Up to BATCH of the oldest. */
@@ -297,11 +301,13 @@ static bool replay_lines(FILE *in)
     }
 }
 
-/* One worker takes a file; the lock vanishes with the process, and settling twice does no harm. */
+/* One worker takes a file; the lock vanishes with the process, and settling twice does no harm. A file that another has
+ * removed meanwhile is left alone: by its name there may be a new one. */
 static void replay_file(const char *path)
 {
+    struct stat st;
     auto_file in = fopen(path, "re");
-    if (in == NULL || flock(fileno(in), LOCK_EX | LOCK_NB) != 0)
+    if (in == NULL || flock(fileno(in), LOCK_EX | LOCK_NB) != 0 || fstat(fileno(in), &st) != 0 || st.st_nlink == 0)
         return;
     if (replay_lines(in) && unlink(path) == 0)
         log_info("settled what was kept in %s", path);
@@ -436,7 +442,8 @@ static void gather(void)
     nanosleep(&moment, NULL);
 }
 
-/* Settles everything, or spools it when the database does not come back in time. */
+/* Settles everything, or spools it when the database does not come back in time. That it is silent is found out once,
+ * not for each batch: whoever stops us may not wait for long. */
 static void finish(void)
 {
     int64_t limit = clock_ms() + STOP_MS;
@@ -445,9 +452,13 @@ static void finish(void)
         take_batch(&batch);
         if (batch.n == 0)
             break;
-        while (!settle_batch(&batch) && clock_ms() < limit)
-            usleep(PAUSE_MIN_MS * 1000);
-        if (settle.away)
+        bool done = false;
+        while (!done && !(settle.away && clock_ms() >= limit)) {
+            done = settle_batch(&batch);
+            if (!done)
+                usleep(PAUSE_MIN_MS * 1000);
+        }
+        if (!done)
             spool(batch.texts, batch.n, "jsonl");
     }
     if (!settle.away)
