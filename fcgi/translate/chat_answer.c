@@ -59,9 +59,20 @@ static json_t *choice_object(size_t index, json_t *message, json_t *logprobs, co
                      logprobs, "finish_reason", reason);
 }
 
-static json_t *choice_of(struct chat *c, const json_t *candidate, size_t position)
+/* The candidate's choice, the next one that is free when another candidate has taken it; NULL when there is none. */
+static struct choice *own_choice(struct chat *c, const json_t *candidate, size_t position)
 {
     struct choice *choice = chat_choice(c, candidate, position);
+    while (choice != NULL && choice->opened)
+        choice = choice + 1 < c->choices + CHAT_CHOICES_MAX ? choice + 1 : NULL;
+    if (choice != NULL)
+        choice->opened = true;
+    return choice;
+}
+
+static json_t *choice_of(struct chat *c, const json_t *candidate, size_t position)
+{
+    struct choice *choice = own_choice(c, candidate, position);
     if (choice == NULL)
         return NULL;
     struct said said;

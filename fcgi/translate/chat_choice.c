@@ -273,6 +273,8 @@ json_t *chat_annotations(const json_t *candidate, const struct buf *text, const 
         shape_count(segment, "endIndex", &to);
         shape_count(segment, "partIndex", &part);
         size_t base = (uint64_t)part < n_starts ? starts[part] : 0;
+        if (to < from)
+            continue;
         size_t start = characters(text, base + (size_t)from), end = characters(text, base + (size_t)to);
         json_array_foreach(json_object_get(support, "groundingChunkIndices"), k, index) {
             int64_t number;

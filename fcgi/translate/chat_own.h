@@ -23,7 +23,7 @@ enum {
 
 /* One candidate of the answer, while it comes in. */
 struct choice {
-    bool opened;        /* seen; in a stream, its role was sent */
+    bool opened;        /* seen; in a stream, its role was sent; in a whole answer, taken by a candidate */
     char finish[48];    /* Gemini's finish reason, "" while there is none */
     size_t calls;       /* tool calls so far: the index of the next one */
     bool in_line;       /* the text of the events before does not end a line */

@@ -35,7 +35,7 @@ void chat_count(struct chat *c, const json_t *answer)
 json_t *chat_usage(const struct chat *c)
 {
     const struct usage *u = &c->usage;
-    const int64_t sane = INT64_MAX / 8; /* sums must not overflow, whatever was sent */
+    const int64_t sane = (int64_t)1 << 50; /* sums of them are exact in every client's numbers, whatever was sent */
     if (u->prompt > sane || u->tool > sane || u->candidates > sane || u->thoughts > sane ||
         u->total > sane)
         return json_pack("{s:i, s:i, s:i}", "prompt_tokens", 0, "completion_tokens", 0, "total_tokens",

@@ -195,7 +195,7 @@ bool error_from_upstream(const json_t *answer, int status, struct fault *f)
     int code = code_of(error, status);
     const char *message = json_is_string(error) ? json_string_value(error) : shape_text(error, "message");
     auto_buf redacted = {0};
-    if (message != NULL)
+    if (message != NULL && *message != '\0')
         log_redact(&redacted, message, strlen(message));
     else
         buf_printf(&redacted, "The upstream answered with status %d.", code);
