@@ -87,9 +87,8 @@ export async function inParts(path, body, said = () => true) {
   return done;
 }
 
-async function ask(method, path, body, { quiet = false, again = true, base = 'api/' } = {}) {
-  const answer = await send(`${base}${path}`, method, body);
-  const text = await answer.text();
+async function ask(method, path, body, { quiet = false, again = true, base = 'api/', patience = 30_000 } = {}) {
+  const { answer, text } = await send(`${base}${path}`, method, body, patience);
   const value = readJson(text);
   if (answer.ok) return value;
   if (answer.status === 401 && !quiet) await leave();
@@ -101,12 +100,17 @@ async function ask(method, path, body, { quiet = false, again = true, base = 'ap
   throw new ApiError(answer.status, value?.error, Number(answer.headers.get('Retry-After')) || undefined);
 }
 
-async function send(path, method, body) {
+// A question that nobody answers ends after `patience` ms, so that a page that refreshes itself goes on; a change does not:
+// whether it was made would not be known.
+async function send(path, method, body, patience) {
   const headers = { Accept: 'application/json' };
   if (method !== 'GET') Object.assign(headers, { 'Content-Type': 'application/json', ...(csrf ? { 'X-CSRF-Token': csrf } : {}) });
   try {
-    return await fetch(path, { method, headers, body: method === 'GET' ? undefined : JSON.stringify(body ?? {}), credentials: 'same-origin', cache: 'no-store' });
-  } catch {
+    const signal = method === 'GET' ? AbortSignal.timeout(patience) : undefined;
+    const answer = await fetch(path, { method, headers, signal, body: method === 'GET' ? undefined : JSON.stringify(body ?? {}), credentials: 'same-origin', cache: 'no-store' });
+    return { answer, text: await answer.text() };
+  } catch (error) {
+    if (error.name === 'TimeoutError') throw new ApiError(0, { message: t('The server did not answer in {n} seconds.', { n: patience / 1000 }) });
     throw new ApiError(0, { message: t('The server cannot be reached.'), hint: t('Is Pollux running, and the network up?') });
   }
 }

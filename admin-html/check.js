@@ -24,7 +24,7 @@ export function checkCard() {
   return card;
 
   async function look() {
-    const found = await get('system/check');
+    const found = await get('system/check', {}, { patience: 180_000 });
     morph(place, verdict(found), lines(found), el('p', { class: 'small muted' },
       t('Seen by the worker {pid} on {host} in {time}.', { pid: String(found.pid), host: found.host, time: duration(found.took_ms) }), ' ',
       prose(t('The master key file, the schema’s files and the rights of folders are looked at by `pollux check` on the server alone.'))));

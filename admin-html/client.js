@@ -7,7 +7,7 @@ import { data, el, fill, mono, morph } from './dom.js';
 import { form } from './form.js';
 import { money, number, percent, short, when } from './format.js';
 import { t } from './i18n.js';
-import { clientFields, clientBody } from './clientform.js';
+import { changedOf, clientFields } from './clientform.js';
 import { every, may, page } from './shell.js';
 import { snippets } from './snippets.js';
 import { plainTable } from './table.js';
@@ -25,7 +25,8 @@ async function load() {
     one = await get(path);
     draw();
   } catch (error) {
-    if (!one) fill(frame.body, el('div', { class: 'empty' }, el('p', {}, trouble(error)), el('a', { class: 'btn', href: 'clients.html' }, t('All clients'))));
+    if (one) throw error;
+    fill(frame.body, el('div', { class: 'empty' }, el('p', {}, trouble(error)), el('a', { class: 'btn', href: 'clients.html' }, t('All clients'))));
   }
 }
 
@@ -41,7 +42,7 @@ function draw() {
       el('div', { class: 'card w6' }, el('div', { class: 'card-head' }, el('h2', {}, t('Limits'))), el('dl', { class: 'facts' },
         el('dt', {}, t('Requests this minute')), el('dd', {}, limit(one.requests_this_minute ?? 0, one.rpm)),
         el('dt', {}, t('Tokens this minute')), el('dd', {}, limit(one.tokens_this_minute ?? 0, one.tpm)),
-        el('dt', {}, t('Tokens today')), el('dd', {}, limit(one.tokens_today ?? 0, one.daily_tokens)),
+        el('dt', {}, t('Tokens today')), el('dd', {}, limit(tokensToday(), one.daily_tokens)),
         el('dt', {}, t('Models')), el('dd', {}, one.models ? mono(one.models.join(', '), 500) : t('all')),
         el('dt', {}, t('Expires')), el('dd', {}, one.expires_at ? when(one.expires_at, 'full') : t('never')),
         el('dt', {}, t('Added')), el('dd', {}, when(one.created_at, 'full')),
@@ -62,10 +63,22 @@ function draw() {
   usage.show(days.map((row) => Date.parse(row.day)), [days.map((row) => row.requests), days.map((row) => row.errors)]);
 }
 
+// Counted by itself where there is a limit; the log knows it otherwise.
+function tokensToday() {
+  const today = new Intl.DateTimeFormat('en-CA', { timeZone: 'America/Los_Angeles' }).format(new Date());
+  return one.daily_tokens !== null ? one.tokens_today : one.usage?.find((row) => row.day === today)?.total_tokens ?? 0;
+}
+
 function edit() {
+  const was = one;
   return openDialog(t('Edit client'), (close) => form({
-    cancel: () => close(), fields: clientFields(one),
-    async submit(given) { await patch(path, clientBody(given)); close(true); refresh(); },
+    cancel: () => close(), fields: clientFields(was),
+    async submit(given) {
+      const changed = changedOf(given, was);
+      if (Object.keys(changed).length > 0) await patch(path, changed);
+      close(true);
+      refresh();
+    },
   }));
 }
 

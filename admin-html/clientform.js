@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // clientform.js: the fields of a client, the same when it is made and when it is changed.
+import { toLocalField } from './format.js';
 import { t } from './i18n.js';
 
 export const clientFields = (one) => [
@@ -11,4 +12,9 @@ export const clientFields = (one) => [
   { name: 'expires_at', label: t('Expires'), type: 'moment', value: one.expires_at, help: t('Empty: never.') },
 ];
 
-export const clientBody = (given) => given;
+// changedOf is what of a form differs from the client as it was: what somebody else has changed meanwhile stays.
+export function changedOf(given, was) {
+  const same = { expires_at: (a, b) => toLocalField(a) === toLocalField(b) };
+  const equal = (a, b) => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
+  return Object.fromEntries(Object.entries(given).filter(([name, value]) => !(same[name] ?? equal)(value, was[name])));
+}

@@ -10,7 +10,7 @@ import { may, page } from './shell.js';
 import { snippets } from './snippets.js';
 import { tokenBox } from './start.js';
 import { table } from './table.js';
-import { clientFields, clientBody } from './clientform.js';
+import { clientFields } from './clientform.js';
 import { stateTag } from './words.js';
 
 const frame = await page({ title: t('Clients'), lede: t('Your applications: each has a token of its own.'), tools: () => [
@@ -41,7 +41,7 @@ fill(frame.body, clients.node);
 
 async function add() {
   const made = await openDialog(t('Add a client'), (close) => form({
-    cancel: () => close(), act: t('Add'), fields: clientFields({}), submit: async (given) => close(await post('clients', clientBody(given))),
+    cancel: () => close(), act: t('Add'), fields: clientFields({}), submit: async (given) => close(await post('clients', given)),
   }));
   if (!made) return;
   clients.refresh();

@@ -22,7 +22,8 @@ async function load() {
     one = await get(path);
     draw();
   } catch (error) {
-    if (!one) fill(frame.body, el('div', { class: 'empty' }, el('p', {}, trouble(error)), el('a', { class: 'btn', href: 'credentials.html' }, t('All credentials'))));
+    if (one) throw error;
+    fill(frame.body, el('div', { class: 'empty' }, el('p', {}, trouble(error)), el('a', { class: 'btn', href: 'credentials.html' }, t('All credentials'))));
   }
 }
 
@@ -75,18 +76,19 @@ async function purge() {
 }
 
 function edit() {
+  const was = one; // the page goes on being refreshed behind the dialog
   return openDialog(t('Edit credential'), (close) => form({
     cancel: () => close(),
     fields: [
-      { name: 'label', label: t('Label'), value: one.label, autofocus: true },
-      { name: 'project', label: t('Google Cloud project'), value: one.project, help: t('Keys of one project share its quota.') },
-      { name: 'priority', label: t('Priority'), type: 'number', min: 0, max: 1000000, value: one.priority, help: t('Lower is earlier.') },
-      { name: 'tags', label: t('Tags'), type: 'list', value: one.tags },
-      { name: 'proxy', label: t('Proxy of its own'), value: one.proxy, placeholder: 'socks5h://127.0.0.1:1080', help: t('http, https, socks5 or socks5h. Empty: the one of all.') },
-      { name: 'notes', label: t('Notes'), type: 'textarea', class: '', rows: 4, value: one.notes },
+      { name: 'label', label: t('Label'), value: was.label, autofocus: true },
+      { name: 'project', label: t('Google Cloud project'), value: was.project, help: t('Keys of one project share its quota.') },
+      { name: 'priority', label: t('Priority'), type: 'number', min: 0, max: 1000000, value: was.priority, help: t('Lower is earlier.') },
+      { name: 'tags', label: t('Tags'), type: 'list', value: was.tags },
+      { name: 'proxy', label: t('Proxy of its own'), value: was.proxy, placeholder: 'socks5h://127.0.0.1:1080', help: t('http, https, socks5 or socks5h. Empty: the one of all.') },
+      { name: 'notes', label: t('Notes'), type: 'textarea', class: '', rows: 4, value: was.notes },
     ],
     async submit(given) {
-      const changed = Object.fromEntries(Object.entries(given).filter(([name, value]) => JSON.stringify(value ?? null) !== JSON.stringify(one[name]?.length === 0 ? null : one[name] ?? null)));
+      const changed = Object.fromEntries(Object.entries(given).filter(([name, value]) => JSON.stringify(value ?? null) !== JSON.stringify(was[name]?.length === 0 ? null : was[name] ?? null)));
       if (changed.tags === null) changed.tags = [];
       if (Object.keys(changed).length > 0) await patch(path, changed);
       close(true);
@@ -114,7 +116,7 @@ function nextTest() {
 function explanation() {
   switch (one.state) {
     case 'ready': return t('It serves requests.');
-    case 'resting': return [t('It rests:'), ' ', reasonOf(one.reason), '. ', t('Back'), ': ', until(one.until), '.'];
+    case 'resting': return [t('It rests:'), ' ', reasonOf(one.reason), '. ', t('Ready again'), ': ', until(one.until), '.'];
     case 'dead': return [t('It left the rotation:'), ' ', reasonOf(one.reason), '. ', one.dead_at && [t('Since'), ' ', when(one.dead_at), '.']];
     case 'disabled': return t('Somebody switched it off.');
     case 'removed': return [t('It was removed'), ' ', when(one.removed_at), '.'];

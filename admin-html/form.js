@@ -86,6 +86,14 @@ function clearFault(place) {
   place.querySelector('[aria-invalid]')?.removeAttribute('aria-invalid');
 }
 
+// A browser gives '' for a number or time that it cannot read: that must not be taken for an empty field.
+function checkRead(node) {
+  for (const input of node.querySelectorAll('[data-type]')) {
+    if (input.validity.badInput) throw Object.assign(new Error(input.type === 'number' ? t('This is not a number.') : t('This is not a whole date and time.')), { field: input.name });
+    if (input.required && input.type !== 'file' && input.value.trim() === '') throw Object.assign(new Error(t('Fill this in.')), { field: input.name });
+  }
+}
+
 // form makes a whole form. `fields` are specs of field() or nodes; submit(values, form) may throw what api.js throws.
 export function form({ fields, submit, act = t('Save'), cancel, danger = false, columns = false }) {
   const rows = fields.filter(Boolean).map((spec) => (spec instanceof Node ? spec : field(spec)));
@@ -100,6 +108,7 @@ export function form({ fields, submit, act = t('Save'), cancel, danger = false, 
     button.setAttribute('aria-busy', 'true');
     try {
       showFault(node, {});
+      checkRead(node);
       await submit(values(node), node);
     } catch (error) {
       showFault(node, error);

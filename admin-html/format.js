@@ -116,14 +116,14 @@ export function until(at) {
   if (!at || at === 'infinity') return el('span', { class: 'muted' }, t('not by itself'));
   const soon = new Date(at) - Date.now() < 3600_000;
   const midnight = losAngelesClock(at) === '00:00';
-  const text = midnight && !soon ? t('00:00 in Los Angeles ({here} here), {relative}', { here: hourMinute(at), relative: relative(at) })
+  const text = midnight && new Date(at) - Date.now() > 300_000 ? t('00:00 in Los Angeles ({here} here), {relative}', { here: hourMinute(at), relative: relative(at) })
     : soon ? relative(at) : `${sameDay(new Date(at), new Date()) ? hourMinute(at) : dayTime(at)}, ${relative(at)}`;
   return el('time', { datetime: new Date(at).toISOString(), title: utc(at) }, text);
 }
 
-// What a field of type datetime-local shows and means: a moment in the operator's zone.
+// What a field of type datetime-local shows and means: a moment in the operator's zone; nothing for what is no moment.
 export function toLocalField(at) {
-  if (!at) return '';
+  if (!at || Number.isNaN(Date.parse(at)) && typeof at !== 'number') return '';
   const parts = Object.fromEntries(new Intl.DateTimeFormat('en-CA', { timeZone: zone, hourCycle: 'h23', year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit' })
     .formatToParts(new Date(at)).map((part) => [part.type, part.value]));
   return `${parts.year}-${parts.month}-${parts.day}T${parts.hour}:${parts.minute}`;

@@ -20,7 +20,8 @@ async function load() {
     draw(await get('jobs'));
     drawn = true;
   } catch (error) {
-    if (!drawn) fill(frame.body, el('div', { class: 'empty' }, el('p', {}, trouble(error))));
+    if (drawn) throw error;
+    fill(frame.body, el('div', { class: 'empty' }, el('p', {}, trouble(error))));
   }
 }
 

@@ -27,7 +27,7 @@ export function addKeys() {
 // keysForm is the same as a form within a page. `done` hears how many were added and their ids.
 export function keysForm({ done, cancel, autofocus = true }) {
   const preview = el('div', { role: 'status' });
-  let seen = null;
+  let looks = 0; // only what the last look found is shown
   let timer;
   const area = field({ name: 'keys', label: t('API keys'), type: 'textarea', rows: 7, autofocus, placeholder: 'AIzaSy...\nAIzaSy...',
     help: t('One or many, separated by lines, blanks or commas. They are sealed before they are stored and never shown again.') });
@@ -50,19 +50,23 @@ export function keysForm({ done, cancel, autofocus = true }) {
   }
 
   async function look() {
+    const mine = ++looks;
     const portions = portionsOf(input.value);
-    seen = null;
+    showFault(node, {});
     if (portions.length === 0) return fill(preview);
     try {
-      seen = await previewOf(portions);
-      showPreview();
+      const found = await previewOf(portions, (n) => {
+        if (mine === looks && n > 4) fill(preview, el('p', { class: 'muted' }, t('{done} of {all}', { done: number(n * portion), all: number(portions.length * portion) })));
+        return mine === looks;
+      });
+      if (mine === looks) showPreview(found);
     } catch (error) {
-      showFault(node, error);
+      if (mine === looks) showFault(node, error);
     }
     return undefined;
   }
 
-  function showPreview() {
+  function showPreview(seen) {
     morph(preview, el('div', { class: 'legend' },
       el('span', {}, el('i', { class: 'dot fill-ok' }), el('b', {}, number(seen.fresh)), ` ${t('new')}`),
       el('span', {}, el('i', { class: 'dot fill-off' }), el('b', {}, number(seen.known)), ` ${t('known already')}`),
@@ -84,8 +88,14 @@ export function keysForm({ done, cancel, autofocus = true }) {
       result.ids.push(...(answer.ids ?? []));
       return answer.new;
     };
-    if (portions.length > 1) await withProgress(t('Adding keys'), portions, 1, step);
-    else await step(portions);
+    const work = portions.length > 1 ? await withProgress(t('Adding keys'), portions, 1, step) : { done: await step(portions), stopped: false };
+    // What was not added stays where it can be seen and tried again.
+    if (work.stopped) {
+      input.value = portions.slice(work.done).join('\n');
+      look();
+      throw new Error(plural(result.added, 'Stopped. {n} key was added; what is left stands above.', 'Stopped. {n} keys were added; what is left stands above.'));
+    }
+    if (result.added + result.known === 0) throw Object.assign(new Error(t('Nothing of it is a key.')), { field: 'keys' });
     input.value = '';
     toast([plural(result.added, '{n} key was added.', '{n} keys were added.'), result.known > 0 ? plural(result.known, '{n} was known already.', '{n} were known already.') : '',
       result.malformed > 0 ? plural(result.malformed, '{n} is no key.', '{n} are no keys.') : ''].filter(Boolean).join(' '));
@@ -93,9 +103,11 @@ export function keysForm({ done, cancel, autofocus = true }) {
   }
 }
 
-async function previewOf(portions) {
+// `said` hears how many portions were looked at; false from it ends the look.
+async function previewOf(portions, said) {
   const sum = { fresh: 0, known: 0, bad: 0, malformed: [] };
-  for (const text of portions) {
+  for (const [n, text] of portions.entries()) {
+    if (said(n) === false) break;
     const part = await post('credentials/preview', { keys: text });
     sum.fresh += part.new;
     sum.known += part.known;

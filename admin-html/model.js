@@ -8,7 +8,7 @@ import { form } from './form.js';
 import { number, until } from './format.js';
 import { plural, t } from './i18n.js';
 import { may, page } from './shell.js';
-import { sourceOf } from './words.js';
+import { leftOf, sourceOf } from './words.js';
 
 const name = new URLSearchParams(location.search).get('name') ?? '';
 const frame = await page({ title: name || t('Model'), crumb: ['models.html', t('Models')] });
@@ -42,7 +42,7 @@ function facts(one) {
   return el('dl', { class: 'facts' },
     el('dt', {}, t('Projects ready')), el('dd', {}, `${number(one.ready ?? 0)} / ${number(one.projects ?? 0)}`),
     el('dt', {}, t('Requests today')), el('dd', {}, number(one.requests_today ?? 0)),
-    el('dt', {}, t('Left today')), el('dd', {}, (one.limit ?? null) === null ? t('no limit known') : [number(one.left), ` / ${number(one.limit)} `, el('span', { class: 'small muted' }, sourceOf(one.source))]),
+    el('dt', {}, t('Left today')), el('dd', {}, [leftOf(one), (one.limit ?? null) !== null && [` / ${number(one.limit)} `, el('span', { class: 'small muted' }, sourceOf(one.source))]]),
     el('dt', {}, t('Spent for now')), el('dd', {}, number(one.spent ?? 0)),
     el('dt', {}, t('Refused for good')), el('dd', {}, number(one.out ?? 0)),
     one.next_at && [el('dt', {}, t('Next project back')), el('dd', {}, until(one.next_at))],
@@ -60,12 +60,14 @@ async function endRests() {
 const settable = ['upstream_name', 'aliases', 'rpm', 'tpm', 'rpd', 'max_concurrency', 'wait_limit_ms', 'thinking_budget', 'thinking_level', 'include_thoughts', 'stream_policy', 'fallback', 'price_input', 'price_cached', 'price_output'];
 const backOf = (was) => ({ name, ...Object.fromEntries(settable.filter((key) => (was[key] ?? null) !== null).map((key) => [key, was[key]])) });
 
+const learnedOf = ({ learned }, kind) => (learned?.[kind] ? t('learned: {n}', { n: [...new Set(learned[kind])].map((n) => number(n)).join('–') }) : t('learned from Google'));
+
 const fields = (one) => [
   { name: 'upstream_name', label: t('Name at Google'), value: one.upstream_name, placeholder: name },
   { name: 'aliases', label: t('Also called'), type: 'list', value: one.aliases, help: t('Other names that clients may use.') },
-  { name: 'rpm', label: t('Requests a minute and project'), type: 'number', min: 0, value: one.rpm, placeholder: t('learned from Google') },
-  { name: 'tpm', label: t('Tokens a minute and project'), type: 'number', min: 0, value: one.tpm, placeholder: t('learned from Google') },
-  { name: 'rpd', label: t('Requests a day and project'), type: 'number', min: 0, value: one.rpd, placeholder: t('learned from Google') },
+  { name: 'rpm', label: t('Requests a minute and project'), type: 'number', min: 0, value: one.rpm, placeholder: learnedOf(one, 'rpm') },
+  { name: 'tpm', label: t('Tokens a minute and project'), type: 'number', min: 0, value: one.tpm, placeholder: learnedOf(one, 'tpm') },
+  { name: 'rpd', label: t('Requests a day and project'), type: 'number', min: 0, value: one.rpd, placeholder: learnedOf(one, 'rpd') },
   { name: 'max_concurrency', label: t('At the same time'), type: 'number', min: 0, value: one.max_concurrency, placeholder: t('any number'), help: t('Of all workers together. More requests wait their turn.') },
   { name: 'wait_limit_ms', label: t('Wait for a turn'), type: 'number', min: 0, max: 600000, unit: 'ms', value: one.wait_limit_ms, placeholder: t('as the settings say') },
   { name: 'thinking_budget', label: t('Thinking budget'), type: 'number', min: -1, value: one.thinking_budget, unit: t('tokens'), placeholder: t('as the settings say'), help: t('-1: the model decides. For 2.5 models.') },

@@ -4,11 +4,11 @@ import { list } from './api.js';
 import { openDialog } from './dialog.js';
 import { el, fill, mono } from './dom.js';
 import { form } from './form.js';
-import { money, number, percent, short } from './format.js';
+import { money, number, short } from './format.js';
 import { t } from './i18n.js';
 import { may, page } from './shell.js';
 import { table } from './table.js';
-import { sourceOf } from './words.js';
+import { leftMeter, leftOf, sourceOf } from './words.js';
 
 const frame = await page({ title: t('Models'), lede: t('What your applications may ask for, and how much of it is left today.'), tools: () => [
   may('operator') && el('button', { class: 'btn primary', type: 'button', onclick: add }, t('Configure a model'))] });
@@ -22,7 +22,7 @@ const models = table({
     { label: t('Projects ready'), align: 'r', show: (row) => `${number(row.ready ?? 0)} / ${number(row.projects ?? 0)}` },
     { label: t('Limits of a project'), show: limits, wrap: true },
     { label: t('Today'), align: 'r', show: (row) => number(row.requests_today) },
-    { label: t('Left today'), align: 'r', show: (row) => (row.limit ? [number(row.left), ' ', meter(row)] : el('span', { class: 'muted' }, t('no limit known'))) },
+    { label: t('Left today'), align: 'r', show: (row) => [leftOf(row), ' ', leftMeter(row, true)] },
     { label: t('Price in / out'), align: 'r', narrow: 'hide', show: (row) => (row.price_input === null || row.price_input === undefined ? '' : `${money(row.price_input)} / ${money(row.price_output)}`) },
   ],
   id: (row) => row.model, nameOf: (row) => row.model,
@@ -32,15 +32,16 @@ const models = table({
 });
 fill(frame.body, models.node);
 
+// What is configured, and what Google told where that is not: of some projects perhaps more than of others.
 function limits(row) {
-  const parts = [['rpm', t('{n} /min')], ['tpm', t('{n} tokens/min')], ['rpd', t('{n} /day')]].filter(([name]) => row[name] !== null && row[name] !== undefined);
-  if (parts.length === 0) return el('span', { class: 'muted' }, t('not known'));
-  return [parts.map(([name, text]) => text.replace('{n}', short(row[name]))).join(' · '), ' ', el('span', { class: 'small muted' }, sourceOf(row.source))];
-}
-
-function meter(row) {
-  const share = Math.max(0, Math.min(100, (100 * row.left) / row.limit));
-  return el('span', { class: `meter ${share < 10 ? 'low' : ''}`, role: 'img', 'aria-label': `${percent(row.left, row.limit)} %`, style: { width: '80px' } }, el('i', { style: { width: `${share}%` } }));
+  const told = row.learned ?? {};
+  const kinds = [['rpm', t('{n} /min')], ['tpm', t('{n} tokens/min')], ['rpd', t('{n} /day')]];
+  const written = (text, n) => text.replace('{n}', n);
+  const configured = kinds.filter(([name]) => (row[name] ?? null) !== null).map(([name, text]) => written(text, short(row[name])));
+  const learned = kinds.filter(([name]) => (row[name] ?? null) === null && told[name]).map(([name, text]) => written(text, [...new Set(told[name])].map(short).join('–')));
+  const line = (parts, source) => parts.length > 0 && [parts.join(' · '), ' ', el('span', { class: 'small muted' }, sourceOf(source)), ' '];
+  if (configured.length + learned.length === 0) return el('span', { class: 'muted' }, t('not known'));
+  return [line(configured, 'configured'), line(learned, 'learned')];
 }
 
 function add() {

@@ -12,7 +12,7 @@ import { every, may, notice, page, segments, session } from './shell.js';
 import { snippets } from './snippets.js';
 import { isFirst, start } from './start.js';
 import { plainTable } from './table.js';
-import { outcomeTag, reasonOf, sourceOf, stateTag } from './words.js';
+import { leftMeter, leftOf, outcomeTag, reasonOf, sourceOf, stateTag } from './words.js';
 import { warningNote } from './warnings.js';
 
 const ranges = [['1', t('1 h')], ['24', t('24 h')], ['168', t('7 d')]];
@@ -32,10 +32,14 @@ async function load() {
   try {
     now = await get('overview', { hours });
   } catch (error) {
-    if (!now) fill(frame.body, el('div', { class: 'empty' }, el('p', {}, trouble(error)), el('button', { class: 'btn', type: 'button', onclick: refresh }, t('Try again'))));
+    if (now) {
+      frame.retitle({ lede: t('How it is now cannot be seen: these figures are old.'), tools: tools() });
+      throw error;
+    }
+    fill(frame.body, el('div', { class: 'empty' }, el('p', {}, trouble(error)), el('button', { class: 'btn', type: 'button', onclick: refresh }, t('Try again'))));
     return;
   }
-  if (isFirst(now)) start(frame, now, refresh);
+  if (isFirst(now)) await start(frame, now, refresh);
   else draw();
 }
 
@@ -141,18 +145,13 @@ function credentialsCard() {
 
 function modelsCard() {
   return el('div', { class: 'card w6' }, cardHead(t('Left today, by model'), 'models.html', t('Models')), plainTable({
-    label: t('Left today, by model'), rows: now.models, key: (row) => row.model, empty: t('No model was asked for yet.'), href: (row) => `model.html?name=${encodeURIComponent(row.model)}`,
+    label: t('Left today, by model'), rows: now.models.slice(0, 8), key: (row) => row.model, empty: t('No model was asked for yet.'), href: (row) => `model.html?name=${encodeURIComponent(row.model)}`,
     columns: [
       { label: t('Model'), narrow: 'title', show: (row) => mono(row.model, 40) },
-      { label: t('Left'), align: 'r', show: (row) => (row.limit === null ? el('span', { class: 'muted' }, t('no limit known')) : number(row.left)) },
-      { label: '', narrow: 'hide', show: (row) => (row.limit > 0 ? meter(row.left, row.limit) : '') },
+      { label: t('Left'), align: 'r', wrap: true, show: (row) => [leftOf(row), row.next_at && el('div', { class: 'small muted' }, t('Ready again'), ': ', until(row.next_at))] },
+      { label: '', narrow: 'hide', show: (row) => leftMeter(row) },
       { label: t('Limit from'), align: 'r', show: (row) => (row.limit === null ? '' : sourceOf(row.source)) },
-    ] }));
-}
-
-function meter(left, limit) {
-  const share = Math.max(0, Math.min(100, (100 * left) / limit));
-  return el('span', { class: `meter ${share < 10 ? 'low' : ''}`, role: 'img', 'aria-label': `${percent(left, limit)} %` }, el('i', { style: { width: `${share}%` } }));
+    ] }), el('p', { class: 'small muted' }, t('Google counts anew:'), ' ', until(now.quota_day_ends_at)));
 }
 
 function nowCard() {

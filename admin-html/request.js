@@ -23,7 +23,8 @@ async function load() {
     over = one.outcome !== 'open';
     draw();
   } catch (error) {
-    if (!one) fill(frame.body, el('div', { class: 'empty' }, el('p', {}, trouble(error)), el('a', { class: 'btn', href: 'requests.html' }, t('All requests'))));
+    if (one) throw error;
+    fill(frame.body, el('div', { class: 'empty' }, el('p', {}, trouble(error)), el('a', { class: 'btn', href: 'requests.html' }, t('All requests'))));
   }
 }
 

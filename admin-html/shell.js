@@ -3,9 +3,9 @@
 // page() once and fills the parts that it gets back.
 import { post, session as askSession } from './api.js';
 import { el, fill, icon, morph } from './dom.js';
-import { attempt, openDialog } from './dialog.js';
-import { setZone, zoneName } from './format.js';
-import { chooseLanguage, language, languages, named, t } from './i18n.js';
+import { attempt, openDialog, trouble } from './dialog.js';
+import { setZone, when, zoneName } from './format.js';
+import { chooseLanguage, language, languages, named, rich, t } from './i18n.js';
 
 // Every page: its file, its name, the letter after `g` that goes there.
 const pages = [
@@ -30,6 +30,9 @@ const pages = [
 const roles = { viewer: 'viewer', operator: 'operator', owner: 'owner' };
 const ranks = ['viewer', 'operator', 'owner'];
 
+// Above a page whose figures could not be refreshed (see every).
+const notFresh = el('div');
+
 export const session = { role: 'viewer', name: '' };
 
 // may says whether the person's role suffices: only so that no button is shown that the server would refuse.
@@ -39,14 +42,14 @@ export const may = (role) => ranks.indexOf(session.role) >= ranks.indexOf(role);
 // right of it, or a function that makes them once it is known who looks); crumb (a link back: [href, text]). Waits for the session, so that a stranger sees the door only.
 export async function page({ title, lede, tools, crumb, open = false }) {
   document.title = `${title} · Pollux`;
-  const who = open ? await askSession({ quiet: true }).catch(() => null) : await askSession();
+  const who = open ? await askSession({ quiet: true }).catch(() => null) : await whoIsThere();
   if (who) {
     Object.assign(session, who);
     if (who.time_zone !== 'UTC') setZone(who.time_zone);
   }
   const head = el('div', { class: 'page-head' });
   const body = el('div', { class: 'stack' });
-  const main = el('main', { id: 'main', tabindex: -1 }, head, body);
+  const main = el('main', { id: 'main', tabindex: -1 }, notFresh, head, body);
   const side = sideBar(Boolean(who));
   document.body.replaceChildren(el('a', { class: 'skip', href: '#main' }, t('Skip to content')), topBar(side), el('div', { class: 'shell' }, side, main));
   const frame = { main, head, body, retitle };
@@ -61,6 +64,21 @@ export async function page({ title, lede, tools, crumb, open = false }) {
   retitle({});
   document.addEventListener('keydown', onKey);
   return frame;
+}
+
+// Who looks. Where that cannot be found out (the database is away, the network), the page says so and asks again by itself.
+async function whoIsThere() {
+  for (;;) {
+    try {
+      return await askSession();
+    } catch (error) {
+      await new Promise((again) => {
+        const timer = setTimeout(again, 5000);
+        document.body.replaceChildren(el('main', { class: 'door' }, brand(), el('div', { class: 'card empty', role: 'alert' }, el('p', {}, trouble(error)),
+          el('button', { class: 'btn', type: 'button', onclick: () => { clearTimeout(timer); again(); } }, t('Try again')))));
+      });
+    }
+  }
 }
 
 const here = () => location.pathname.split('/').pop() || 'index.html';
@@ -166,18 +184,40 @@ function showKeys() {
     el('div', { class: 'actions' }, el('button', { class: 'btn', type: 'button', autofocus: true, onclick: () => close() }, t('Close')))));
 }
 
-// every runs something now and then again, as long as the page is looked at. Answers a function that runs it at once.
+// every runs something now and then again, as long as the page is looked at. Answers a function that runs it at once. What
+// it throws is told above the page, with the time of the figures that still stand there, until it works again.
 export function every(ms, run) {
   let busy = false;
+  let worked = Date.now();
   const go = async () => {
     if (busy) return;
     busy = true;
-    try { await run(); } finally { busy = false; }
+    try {
+      await run();
+      worked = Date.now();
+      stale(run, null);
+    } catch (error) {
+      stale(run, { error, worked });
+    } finally {
+      busy = false;
+    }
   };
   setInterval(() => { if (!document.hidden) go(); }, ms);
   document.addEventListener('visibilitychange', () => { if (!document.hidden) go(); });
   go();
   return go;
+}
+
+// What cannot be refreshed now: the function that does it, why, and when it last worked. One line tells of the oldest.
+const failing = new Map();
+
+function stale(run, failure) {
+  const stood = failing.size > 0;
+  failure ? failing.set(run, failure) : failing.delete(run);
+  if (!stood && failing.size === 0) return;
+  const [oldest] = [...failing.values()].sort((a, b) => a.worked - b.worked);
+  morph(notFresh, oldest && el('div', { class: 'note bad', role: 'alert' },
+    el('div', {}, rich('Not up to date since {time}: {why}', { time: when(oldest.worked), why: trouble(oldest.error) }))));
 }
 
 // segments is a choice of one of a few: [[value, label], ...].

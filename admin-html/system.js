@@ -35,7 +35,8 @@ async function load() {
     now = await get('system');
     draw();
   } catch (error) {
-    if (!now) fill(place, el('div', { class: 'empty' }, el('p', {}, trouble(error))));
+    if (now) throw error;
+    fill(place, el('div', { class: 'empty' }, el('p', {}, trouble(error))));
   } finally {
     place.removeAttribute('aria-busy');
   }
@@ -97,7 +98,7 @@ const workers = () => plainTable({
   label: t('Workers'), rows: now.workers, empty: t('No worker has come yet.'),
   columns: [
     { label: t('Process'), narrow: 'title', show: (row) => [data(row.host, 60), ' ', el('span', { class: 'muted' }, String(row.pid ?? ''))] },
-    { label: t('State'), show: (row) => stateTag(row.state) },
+    { label: t('State'), show: (row) => stateTag(row.state === 'dead' ? 'gone' : row.state) },
     { label: t('Version'), show: (row) => data(row.version, 30) },
     { label: t('Under way'), align: 'r', show: (row) => number(row.open_requests) },
     { label: t('CPU'), align: 'r', show: (row) => (none(row.cpu_percent) || row.state !== 'alive' ? '' : `${number(row.cpu_percent, 1)} %`) },

@@ -2,12 +2,13 @@
 // words.js: what the codes of the server are called, and how they look: states, reasons, outcomes. The same words on
 // every page.
 import { el } from './dom.js';
-import { named, t } from './i18n.js';
+import { number, percent } from './format.js';
+import { named, plural, t } from './i18n.js';
 
 const states = {
   ready: ['ok', 'ready'], resting: ['rest', 'resting'], dead: ['bad', 'broken'], broken: ['bad', 'broken'], disabled: ['', 'off'], removed: ['', 'removed'],
   out: ['bad', 'refused for good'], active: ['ok', 'active'], expired: ['rest', 'expired'], revoked: ['', 'revoked'], off: ['', 'off'],
-  alive: ['ok', 'alive'], silent: ['rest', 'silent'], left: ['', 'left'], ok: ['ok', 'ok'], warn: ['rest', 'warning'], fail: ['bad', 'failed'],
+  alive: ['ok', 'alive'], silent: ['rest', 'silent'], gone: ['bad', 'lost'], left: ['', 'left'], ok: ['ok', 'ok'], warn: ['rest', 'warning'], fail: ['bad', 'failed'],
   done: ['ok', 'done'], failed: ['bad', 'failed'], running: ['info', 'running'], queued: ['', 'waiting'], waiting: ['', 'waiting'], late: ['rest', 'late'],
   open: ['info', 'under way'], spent: ['rest', 'spent'], needs_login: ['bad', 'needs a new login'], needs_validation: ['bad', 'needs a confirmation'],
   refused: ['bad', 'refused'], on: ['ok', 'on'], half_open: ['rest', 'on trial'], closed: ['ok', 'closed'],
@@ -59,6 +60,20 @@ export const kindOf = (code) => named(kinds, code);
 
 const sources = { configured: 'configured', learned: 'learned', unknown: 'unknown' };
 export const sourceOf = (code) => named(sources, code);
+
+// leftOf says what is left today of a model; of projects whose limit nobody knows nothing is counted.
+export function leftOf({ limit, left, unknown }) {
+  const title = unknown > 0 ? plural(unknown, 'Of {n} project no limit is known: it may serve more.', 'Of {n} projects no limit is known: they may serve more.') : undefined;
+  if ((limit ?? null) === null || (unknown > 0 && left === 0)) return el('span', { class: 'muted', title }, t('no limit known'));
+  return unknown > 0 ? el('span', { title }, t('at least {n}', { n: number(left) })) : number(left);
+}
+
+// leftMeter is the share of it as a bar, where all limits are known.
+export function leftMeter({ limit, left, unknown }, short) {
+  if (!(limit > 0) || unknown > 0) return '';
+  const share = Math.max(0, Math.min(100, (100 * left) / limit));
+  return el('span', { class: `meter ${short ? 'short' : ''} ${share < 10 ? 'low' : ''}`, role: 'img', 'aria-label': `${percent(left, limit)} %` }, el('i', { style: { width: `${share}%` } }));
+}
 
 // Every state, reason and outcome has a translation: what the tests walk.
 export const tables = { states: Object.fromEntries(Object.entries(states).map(([code, [, word]]) => [code, word])), reasons, outcomes: Object.fromEntries(Object.entries(outcomes).map(([code, [, word]]) => [code, word])), kinds, sources };

@@ -2,14 +2,26 @@
 -- Console: clients.
 set check_function_bodies = off;
 
+-- A client's own count is kept for those alone that have limits.
+create or replace function pollux.count_clients() returns jsonb
+language sql stable as $$
+    select coalesce(jsonb_object_agg(client_id, tokens), '{}')
+    from (select u.client_id, sum(u.total_tokens) as tokens
+          from pollux.usage_from((select pollux.pacific_midnight(pollux.pacific_date(pollux.now()))), 'infinity', false) u
+          where u.client_id is not null group by 1) c
+$$;
+comment on function pollux.count_clients() is
+    'Tokens that each client has used since midnight of America/Los_Angeles, as the log knows them: {id: tokens}.';
+
 create or replace function admin.console_client_list(p jsonb) returns jsonb
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_limit bigint := pollux.param_number(p, 'limit', 50, 1, 500);
     v_sort text := coalesce(pollux.param_choice(p, 'sort', '{id,-id,name,-name}'), '-id');
     v_after jsonb := pollux.param_cursor(p);
     v_state text := pollux.param_choice(p, 'state', '{active,expired,revoked,off}');
     v_q text := lower(pollux.param_text(p, 'q', 100));
+    v_used jsonb := pollux.console_cached('clients');
 begin
     return (
         with found as materialized (
@@ -24,7 +36,8 @@ begin
             select * from wanted where n > coalesce((v_after ->> 0)::bigint, 0) order by n limit v_limit
         )
         select jsonb_build_object(
-            'items', coalesce((select jsonb_agg(j order by n) from page), '[]'),
+            'items', coalesce((select jsonb_agg(case when j ->> 'daily_tokens' is not null then j
+                else j || jsonb_build_object('tokens_today', coalesce(v_used -> (j ->> 'id'), '0')) end order by n) from page), '[]'),
             'next', (select jsonb_build_array(max(n))::text from page
                      having max(n) < (select count(*) from wanted)),
             'total', (select count(*) from wanted), 'total_exact', true));
@@ -32,7 +45,7 @@ end
 $$;
 comment on function admin.console_client_list(jsonb) is
     'A list (see console.h). Filters: state (active, expired, revoked, off), q; sort: id, name. Items as in '
-    'admin.client_list.';
+    'admin.client_list; tokens_today of those without daily_tokens comes from the log and may be some seconds old.';
 
 create or replace function pollux.client_id_of(p jsonb) returns text
 language plpgsql stable as $$

@@ -66,7 +66,7 @@ end
 $$;
 comment on function admin.console_model_list(jsonb) is
     'A list (see console.h), the most used today first. Filter: q. Items: {model, configured, confirmed, projects, '
-    'ready, spent, out, requests_today, limit, left, source (see count_capacity)} and, if configured, what '
+    'ready, spent, out, requests_today, limit, left, source, unknown, learned (see count_capacity)} and, if configured, what '
     'admin.model_list tells.';
 
 create or replace function pollux.model_row(p_name text, p_used jsonb, p_left jsonb) returns jsonb
@@ -76,7 +76,7 @@ language sql stable as $$
         'projects', coalesce(p_used -> 'projects', '0'), 'ready', coalesce(p_used -> 'ready', '0'),
         'spent', coalesce(p_used -> 'spent', '0'), 'out', coalesce(p_used -> 'out', '0'),
         'requests_today', coalesce(p_used -> 'today', '0'), 'limit', p_left -> 'limit', 'left', p_left -> 'left',
-        'source', p_left -> 'source')
+        'source', p_left -> 'source', 'unknown', coalesce(p_left -> 'unknown', '0'), 'learned', coalesce(p_left -> 'learned', '{}'))
         || coalesce((select pollux.model_json(c) from pollux.model c where c.name = p_name), '{}')
     from (select) one left join pollux.model m on m.name = p_name left join pollux.model_state s on s.model = p_name
 $$;

@@ -45,12 +45,16 @@ comment on function pollux.credential_counts() is
     'How many credentials there are in each state, and why the resting ones rest: {total, ready, resting, broken, '
     'disabled, reasons: as count_resting()}. In a large pool how many rest was counted up to a minute ago.';
 
+create or replace function pollux.span_of(p_least bigint, p_most bigint) returns jsonb
+language sql immutable as $$ select case when p_least is not null then jsonb_build_array(p_least, p_most) end $$;
+comment on function pollux.span_of(bigint, bigint) is '[least, most], or null where nothing is known.';
+
 -- What is left of a day: of each project with a live credential its limit less what it used; a project that was
--- never used for the model has all of it, one that may not use it has nothing.
+-- never used for the model has all of it, one that may not use it, or rests until the day is over, has nothing.
 create or replace function pollux.count_capacity() returns jsonb
 language sql stable set work_mem = '64MB' as $$
     with moment as (
-        select * from pollux.report_moment()
+        select r.*, pollux.pacific_midnight(r.day + 1) as ends_at from pollux.report_moment() r
     ), live as materialized (
         select distinct project_id from pollux.credential
         where enabled and dead_reason is null and removed_at is null
@@ -61,13 +65,22 @@ language sql stable set work_mem = '64MB' as $$
                sum(pollux.quota_today(q.day, q.day_requests, q.late_requests, m.day)) as today,
                sum(l.rpd) filter (where q.ready_at < 'infinity') as known,
                sum(greatest(l.rpd - pollux.quota_today(q.day, q.day_requests, q.late_requests, m.day), 0))
-                   filter (where q.ready_at < 'infinity') as left_today,
+                   filter (where q.ready_at < m.ends_at) as left_today,
+               count(*) filter (where l.rpd is not null or q.ready_at >= m.ends_at) as told,
+               jsonb_strip_nulls(jsonb_build_object(
+                   'rpm', pollux.span_of(min(l.learned_rpm), max(l.learned_rpm)),
+                   'tpm', pollux.span_of(min(l.learned_tpm), max(l.learned_tpm)),
+                   'rpd', pollux.span_of(min(l.learned_rpd), max(l.learned_rpd)))) as limits,
                bool_or(q.learned_rpd is not null and c.rpd is null) as learned
         from pollux.quota q
         join live using (project_id)
         cross join moment m
         left join pollux.model c on c.name = q.model
-        cross join lateral (select pollux.quota_limit(c.rpd, q.learned_rpd, q.learned_at, m.learned_since) as rpd) l
+        cross join lateral (
+            select pollux.quota_limit(c.rpd, q.learned_rpd, q.learned_at, m.learned_since) as rpd,
+                   case when q.learned_at > m.learned_since then q.learned_rpm end as learned_rpm,
+                   case when q.learned_at > m.learned_since then q.learned_tpm end as learned_tpm,
+                   case when q.learned_at > m.learned_since then q.learned_rpd end as learned_rpd) l
         where q.model <> ''
         group by q.model
     )
@@ -79,7 +92,9 @@ language sql stable set work_mem = '64MB' as $$
                    then coalesce(u.known, 0) + coalesce(c.rpd, 0) * (n.live - coalesce(u.projects, 0)) end as "limit",
                case when c.rpd is not null or u.known is not null
                    then coalesce(u.left_today, 0) + coalesce(c.rpd, 0) * (n.live - coalesce(u.projects, 0)) end as "left",
-               case when c.rpd is not null then 'configured' when u.learned then 'learned' end as source
+               case when c.rpd is not null then 'configured' when u.learned then 'learned' end as source,
+               case when c.rpd is null then n.live - coalesce(u.told, 0) else 0 end as unknown,
+               coalesce(u.limits, '{}') as learned
         from used u
         full join pollux.model c on c.name = u.model
         cross join (select count(*) as live from live) n
@@ -88,7 +103,8 @@ $$;
 comment on function pollux.count_capacity() is
     'Of each model used or configured, 50 at the most: [{model, today: requests, projects, ready, next_at: when the '
     'first is back if none is ready, limit and left: requests of this day of America/Los_Angeles, source: configured '
-    'or learned}]; limit and left are null while no limit is known.';
+    'or learned, unknown: of how many projects no limit is known, which are not counted in limit and left, learned: what '
+    'Google told of a project''s limits, {rpm, tpm, rpd: [least, most]}}]; limit and left are null while no limit is known.';
 
 create or replace function pollux.count_added() returns jsonb
 language sql stable as $$
@@ -161,11 +177,16 @@ language sql stable as $$
     select coalesce(jsonb_agg(jsonb_build_object(
         'id', r.id, 'started_at', r.started_at, 'client', c.name, 'model', nullif(r.model, ''), 'outcome', r.outcome,
         'status', r.status, 'attempts', r.attempts, 'first_byte_ms', r.first_byte_ms) order by r.started_at desc), '[]')
-    from (select * from pollux.request where started_at > (select pollux.now()) - interval '1 day'
+    from (select * from (
+              (select id, started_at, client_id, model, outcome, status, attempts, first_byte_ms from pollux.request
+               where started_at > (select pollux.now()) - interval '1 day' order by started_at desc limit p_limit)
+              union all
+              (select id, started_at, client_id, model, 'open', null, attempt, null from pollux.open_request
+               order by started_at desc limit p_limit)) both_
           order by started_at desc limit p_limit) r
     left join pollux.client c on c.id = r.client_id
 $$;
-comment on function pollux.overview_recent(integer) is 'The last requests.';
+comment on function pollux.overview_recent(integer) is 'The last requests, over or (outcome open) under way.';
 
 create or replace function pollux.overview_jobs() returns jsonb
 language sql stable as $$
@@ -197,13 +218,17 @@ language sql stable as $$
                (p -> 'credentials' ->> 'ready')::bigint as ready, (p -> 'credentials' ->> 'resting')::bigint as resting,
                (p -> 'credentials' ->> 'broken')::bigint as broken,
                (p -> 'requests' ->> 'failed_10_minutes')::bigint as failed,
-               (p -> 'requests' ->> 'total_10_minutes')::bigint as asked
+               (p -> 'requests' ->> 'total_10_minutes')::bigint as asked,
+               (select min((r ->> 'until')::timestamptz) from jsonb_array_elements(p -> 'resting') r) as until
     ), told(id, level, text, "values", act, href, holds) as (
         select w.* from c, pollux.overview_dead(c.broken) d, lateral (values
             ('no_credentials', 'bad', 'There is no credential yet: nothing can be served.', '{}'::jsonb, 'Add keys',
              'credentials.html#add', total = 0),
-            ('none_ready', 'bad', 'No credential is ready. Resting: {resting}, broken: {broken}.', v, 'See them',
-             'credentials.html', total > 0 and ready = 0),
+            ('none_ready', 'bad', case when until is null then 'No credential is ready. Resting: {resting}, broken: {broken}, off: {disabled}.'
+                                       else 'No credential is ready. Resting: {resting}, broken: {broken}, off: {disabled}. The first is back: {until}.' end,
+             v || jsonb_build_object('until', until), 'See them',
+             'credentials.html' || case when resting > 0 then '?state=resting' when broken = 0 then '?state=disabled' else '' end,
+             total > 0 and ready = 0),
             ('broken', 'warn', case when d.since is null then '{broken} credentials are broken: Google refuses them.'
                                     when broken = 1 then '{broken} credential is broken since {since}: Google refuses it. Project: {projects}.'
                                     else '{broken} credentials are broken, the first since {since}: Google refuses them. Projects: {projects}.' end,
@@ -214,10 +239,19 @@ language sql stable as $$
              jsonb_build_object('failed', failed, 'asked', asked), 'See them',
              'requests.html?outcome=failed', asked >= 20 and failed * 5 > asked)) w
         union all
-        select 'model ' || (m ->> 'model'), 'warn', 'No project is ready for {model}.', m, 'See it',
-               'model.html?name=' || (m ->> 'model'), true
-        from jsonb_array_elements(p -> 'models') m
-        where (m ->> 'projects')::bigint > 0 and (m ->> 'ready')::bigint = 0 and (m ->> 'today')::bigint > 0
+        select 'model ' || (m ->> 'model'), 'warn',
+               case when m ->> 'next_at' is null then 'No project is ready for {model}.'
+                    else 'No project is ready for {model}. The first is back: {until}.' end,
+               m || jsonb_build_object('until', m -> 'next_at'), 'See it', 'model.html?name={model}', true
+        from c, jsonb_array_elements(p -> 'models') m
+        where c.ready > 0 and (m ->> 'projects')::bigint > 0 and (m ->> 'ready')::bigint = 0 and (m ->> 'today')::bigint > 0
+        union all
+        select 'budget', 'warn', 'Clients that have used up their tokens of the day: {clients}. They count anew: {until}.',
+               jsonb_build_object('clients', string_agg(name, ', ' order by name), 'until', pollux.pacific_midnight(pollux.pacific_date(p_now) + 1)),
+               'See them', 'clients.html', count(*) > 0
+        from pollux.client b
+        where daily_tokens > 0 and pollux.client_today(b, pollux.pacific_date(p_now)) >= daily_tokens
+          and revoked_at is null and coalesce(expires_at, 'infinity') > p_now
         union all
         select 'lost', 'warn', case when count(*) = 1 then '{n} request got lost with its worker in the last hour.'
                                     else '{n} requests got lost with their worker in the last hour.' end,
@@ -254,7 +288,7 @@ language sql stable as $$
 $$;
 comment on function pollux.overview_warnings(jsonb, timestamptz) is
     'What somebody should know: [{id, level: bad | warn, message, text and values (the message, for translation), '
-    'act and href: the button that leads to the mend}].';
+    'act and href: the button that leads to the mend, {names} in it are values}].';
 
 create or replace function pollux.words_in(p_text text, p_values jsonb) returns text
 language plpgsql immutable as $$

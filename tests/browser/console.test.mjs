@@ -143,7 +143,7 @@ async function pages() {
 }
 
 // All rules of axe once; another theme has other colours, a phone another layout.
-for (const [name, options, rules] of [['light', {}], ['dark', { theme: 'dark' }, ['color-contrast', 'link-in-text-block']], ['phone', { width: 390 }, ['label', 'button-name', 'target-size', 'scrollable-region-focusable', 'aria-hidden-focus']]]) {
+for (const [name, options, rules] of [['light', {}], ['dark', { theme: 'dark' }, ['color-contrast', 'link-in-text-block']], ['phone', { width: 360 }, ['label', 'button-name', 'target-size', 'scrollable-region-focusable', 'aria-hidden-focus']]]) {
   test(`every page, ${name}: no complaint, nothing serious for axe, no scrolling sideways, small`, async () => {
     const window = await open(options);
     const problems = [];
@@ -170,6 +170,56 @@ test('every page in Chinese: no sentence is missing', async () => {
     lacking.push(...(await window.tab.evaluate(async () => [...(await import(new URL('i18n.js', document.baseURI).href)).missing])).map((sentence) => `${page}: ${sentence}`));
   }
   assert.deepEqual(lacking, []);
+  await close(window);
+});
+
+// Every answer of the console's API becomes this one, until it is let go.
+async function silence(tab) {
+  await tab.route('**/admin/api/**', (route) => route.fulfill({ status: 503, json: { error: { code: 503, message: 'the database is not available; try again shortly' } } }));
+  return () => tab.unroute('**/admin/api/**');
+}
+
+test('a server that does not answer: the page says since when it is old, a fresh one waits, both go on by themselves', async () => {
+  const window = await open();
+  const { tab } = window;
+  window.expected.push(/status of 503/);
+  await visit(window, admin);
+  let end = await silence(tab);
+  await tab.getByRole('alert').getByText(/^Not up to date since \d\d:\d\d:\d\d: the database is not available/).waitFor();
+  await tab.getByText('How it is now cannot be seen: these figures are old.').waitFor();
+  await shoot(tab, 'overview-old');
+  await end();
+  await tab.getByText(/^Not up to date since/).waitFor({ state: 'detached' });
+  await tab.getByText('Everything is served.').waitFor();
+  end = await silence(tab);
+  await tab.goto(`${admin}jobs.html`);
+  await tab.getByRole('alert').getByText('the database is not available').waitFor();
+  await shoot(tab, 'waiting-for-the-server');
+  await end();
+  await tab.getByRole('heading', { name: 'Schedule' }).waitFor();
+  await close(window);
+});
+
+test('a database that is away for a while: the overview tells, and is itself again afterwards', async () => {
+  const window = await open();
+  const { tab } = window;
+  window.expected.push(/status of 5\d\d/);
+  await visit(window, admin);
+  await pollux.database('restart', '-m', 'immediate');
+  await visit(window, `${admin}credentials.html`);
+  await visit(window, admin);
+  await tab.getByText('Everything is served.').waitFor();
+  await close(window);
+});
+
+test('addresses that nobody made: a page says what is wrong with them', async () => {
+  const window = await open();
+  const { tab } = window;
+  window.expected.push(/status of 4\d\d/);
+  for (const [address, words] of [['requests.html?from=nonsense', /"from"/], ['usage.html?from=never', /"from"/], ['credentials.html?state=nonsense', /"state" must be one of/], ['credential.html?id=abc', /no such thing/]]) {
+    await tab.goto(admin + address);
+    await tab.locator('main').getByText(words).waitFor();
+  }
   await close(window);
 });
 
@@ -229,6 +279,88 @@ test('credentials: search, disable and undo, edit, test, remove and bring back',
   await tab.getByText('1 key was added.').waitFor();
   assert.match((await pollux.sql('select proxy_hint from pollux.credential order by id desc limit 1'))[0].proxy_hint, /^socks5h:\/\/(?!.*hidden-word).*127\.0\.0\.1:1080$/);
   await inAudit('credential.add', '1 key');
+  await close(window);
+});
+
+test('keys: what is none stays to be mended, a long list is looked at and added in portions, an interrupted one keeps its rest', async () => {
+  const window = await open();
+  const { tab } = window;
+  await visit(window, `${admin}credentials.html#add`);
+  const keys = tab.locator('dialog [name=keys]');
+  const paste = (text) => keys.evaluate((node, value) => { node.value = value; node.dispatchEvent(new Event('input', { bubbles: true })); }, text);
+  const add = () => tab.locator('dialog').getByRole('button', { name: 'Add keys' }).click();
+  await paste('\u202esyek on era eseht');
+  await add();
+  await tab.locator('dialog').getByText('Nothing of it is a key.').waitFor();
+  assert.equal(await keys.inputValue(), '\u202esyek on era eseht');
+  const many = Array.from({ length: 2500 }, (_, i) => `AIzaSyMANY${String(i).padStart(5, '0')}abcdefghijklmnopqrstuvwx`);
+  await paste(many.join('\n'));
+  await tab.getByText('2,500 new').waitFor();
+  assert.equal(await tab.locator('dialog').getByText('Nothing of it is a key.').isVisible(), false, 'an old complaint is gone');
+  let portions = 0;
+  await tab.route('**/admin/api/credentials', async (route) => {
+    portions++;
+    if (portions === 1) await tab.getByRole('button', { name: 'Stop' }).click();
+    await route.continue();
+  });
+  await add();
+  await tab.locator('dialog').getByText('Stopped. 500 keys were added; what is left stands above.').waitFor();
+  assert.equal((await keys.inputValue()).split('\n').length, 2000);
+  await add();
+  await tab.getByText('2,000 keys were added.').waitFor();
+  assert.equal(portions, 5);
+  assert.equal((await pollux.sql("select count(*)::int as n from pollux.credential where hint = 'uvwx' and removed_at is null"))[0].n, 2500);
+  await pollux.sql("delete from pollux.credential where hint = 'uvwx'");
+  await close(window);
+});
+
+test('two tabs change the same client: each changes what was changed in it; what is no number is not taken for none', async () => {
+  await pollux.addClient('shared', '--rpm', '10');
+  const [{ id }] = await pollux.sql("select id from pollux.client where name = 'shared'");
+  const [one, two] = [await open(), await open()];
+  for (const { tab } of [one, two]) {
+    await tab.goto(`${admin}client.html?id=${id}`);
+    await settled(tab);
+    await tab.getByRole('button', { name: 'Edit' }).click();
+  }
+  await one.tab.fill('dialog [name=rpm]', '20');
+  await one.tab.click('dialog button[type=submit]');
+  await one.tab.locator('dialog').waitFor({ state: 'detached' });
+  await two.tab.locator('dialog [name=tpm]').focus();
+  await two.tab.keyboard.type('1e+');
+  await two.tab.click('dialog button[type=submit]');
+  await two.tab.locator('dialog').getByText('This is not a number.').waitFor();
+  await two.tab.fill('dialog [name=tpm]', '5000');
+  await two.tab.click('dialog button[type=submit]');
+  await two.tab.locator('dialog').waitFor({ state: 'detached' });
+  assert.deepEqual(await pollux.sql("select rpm, tpm::int from pollux.client where name = 'shared'"), [{ rpm: 20, tpm: 5000 }]);
+  await close(one);
+  await close(two);
+});
+
+test('a client without limits: what it has used today is told all the same', async () => {
+  const window = await open();
+  await visit(window, `${admin}clients.html`);
+  const used = await window.tab.getByRole('row').filter({ hasText: 'default' }).locator('td[data-label="Tokens today"]').textContent();
+  assert.match(used, /^[\d.,]+( k)?$/);
+  assert.notEqual(used, '0');
+  await window.tab.getByRole('link', { name: 'default', exact: true }).click();
+  await settled(window.tab);
+  await window.tab.locator('dd').filter({ hasText: `${used} · no limit` }).waitFor();
+  await close(window);
+});
+
+test('models: what Google told of limits is shown as learned, and what is not known is not counted', async () => {
+  await pollux.sql("update pollux.quota set learned_rpd = 250, learned_at = pollux.now() where model = 'gemini-2.5-flash' and project_id = 1");
+  await pollux.sql('delete from pollux.console_cache');
+  const window = await open();
+  const { tab } = window;
+  await visit(window, `${admin}models.html`);
+  const row = tab.getByRole('row').filter({ hasText: 'gemini-2.5-flash' });
+  await row.getByText(/250 \/day/).waitFor();
+  assert.match(await row.textContent(), /\/day learned.*at least \d+/);
+  await visit(window, admin);
+  await tab.getByText(/Google counts anew: 00:00 in Los Angeles \(\d\d:00 here\)|Google counts anew: in/).waitFor();
   await close(window);
 });
 
