@@ -91,7 +91,11 @@ async function ask(method, path, body, { quiet = false, again = true, base = 'ap
   const { answer, text } = await send(`${base}${path}`, method, body, patience);
   const value = readJson(text);
   if (answer.ok) return value;
-  if (answer.status === 401 && !quiet) await leave();
+  if (answer.status === 401 && !quiet) {
+    // What somebody is typing is not thrown away.
+    if (method !== 'GET' || document.querySelector('dialog[open]')) throw new ApiError(401, { message: t('Your session has ended.'), hint: t('Sign in again in another tab, then try once more: what you typed stays here.') });
+    await leave();
+  }
   // Another tab may have changed the password since: then there is a new token.
   if (answer.status === 403 && again && method !== 'GET' && /CSRF/.test(value?.error?.message ?? '')) {
     await session();

@@ -78,13 +78,16 @@ const which = (selection) => (selection.all ? { filter: selection.filters } : { 
 
 // bulk does something to a selection, in parts, with progress; `back` is the action that undoes it.
 async function bulk(action, selection, title, said, back) {
-  const done = await withParts(title, { action, ...which(selection) }, selection.count);
-  if (done === null) return;
-  toast(said(done), back && !selection.all ? { undo: async () => { await withParts(t('Undoing'), { action: back, ids: selection.ids }, selection.count); credentials.refresh(); } } : {});
+  const all = await withParts(title, { action, ...which(selection) }, selection.count);
+  if (all === null) return;
+  toast(said(all.done), back ? undoing(back, all.ids) : {});
   selection.done();
 }
 
-// Runs a bulk call and shows how far it is; null when it failed.
+// What a toast needs to undo an act: exactly those that are different by it, none that were so before.
+const undoing = (back, ids) => (ids.length === 0 ? {} : { undo: async () => { await withParts(t('Undoing'), { action: back, ids }, ids.length); credentials.refresh(); } });
+
+// Runs a bulk call and shows how far it is: {done, ids: of those that are different now}; null when it failed.
 async function withParts(title, body, all) {
   const bar = el('progress', { max: Math.max(all, 1), value: 0, 'aria-label': title });
   const said = el('p', { class: 'muted', role: 'status' });
@@ -96,8 +99,10 @@ async function withParts(title, body, all) {
     return el('div', { class: 'form' }, bar, said, el('div', { class: 'actions' }, el('button', { class: 'btn', type: 'button', onclick: () => { stopped = true; } }, t('Stop'))));
   }) : null;
   let done = 0;
+  const ids = [];
   try {
     done = await inParts('credentials/bulk', body, (state) => {
+      ids.push(...state.part.ids);
       bar.value = state.done;
       fill(said, t('{done} of {all}', { done: number(state.done), all: number(state.done + state.left) }));
       return !stopped;
@@ -111,7 +116,7 @@ async function withParts(title, body, all) {
     toast(failure.words ?? failure.message, { bad: true });
     return null;
   }
-  return done;
+  return { done, ids };
 }
 
 async function change(selection) {
@@ -127,9 +132,9 @@ async function change(selection) {
     submit: async (given) => close(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null))),
   }));
   if (!wanted || Object.keys(wanted).length === 0) return;
-  const done = await withParts(t('Changing'), { action: 'change', ...which(selection), ...wanted }, selection.count);
-  if (done === null) return;
-  toast(plural(done, '{n} credential was changed.', '{n} credentials were changed.'));
+  const all = await withParts(t('Changing'), { action: 'change', ...which(selection), ...wanted }, selection.count);
+  if (all === null) return;
+  toast(plural(all.done, '{n} credential was changed.', '{n} credentials were changed.'));
   selection.done();
 }
 
@@ -139,15 +144,10 @@ async function removeSelected(selection) {
     text: el('p', {}, t('They serve no request any more. They go to the archive, from where they can be brought back.')),
   });
   if (!sure) return;
-  const done = await withParts(t('Removing'), { action: 'remove', ...which(selection) }, selection.count);
-  if (done === null) return;
-  toast(plural(done, '{n} credential was removed.', '{n} credentials were removed.'), selection.all ? {} : { undo: () => restore(selection.ids) });
+  const all = await withParts(t('Removing'), { action: 'remove', ...which(selection) }, selection.count);
+  if (all === null) return;
+  toast(plural(all.done, '{n} credential was removed.', '{n} credentials were removed.'), undoing('restore', all.ids));
   selection.done();
-}
-
-async function restore(ids) {
-  await withParts(t('Undoing'), { action: 'restore', ids }, ids.length);
-  credentials.refresh();
 }
 
 async function purgeSelected(selection) {
@@ -156,9 +156,9 @@ async function purgeSelected(selection) {
     text: el('p', {}, t('Their secrets are deleted and cannot be brought back. What was counted of them stays.')),
   });
   if (!sure) return;
-  const done = await withParts(t('Removing'), { action: 'purge', ...which(selection) }, selection.count);
-  if (done === null) return;
-  toast(plural(done, '{n} credential was deleted.', '{n} credentials were deleted.'));
+  const all = await withParts(t('Removing'), { action: 'purge', ...which(selection) }, selection.count);
+  if (all === null) return;
+  toast(plural(all.done, '{n} credential was deleted.', '{n} credentials were deleted.'));
   selection.done();
 }
 
@@ -187,18 +187,19 @@ async function showSurvival() {
 }
 
 async function removeBroken() {
-  const broken = await get('credentials', { state: 'dead', limit: 500 });
+  const broken = await get('credentials', { state: 'dead', limit: 100 });
   if (broken.items.length === 0) return toast(t('No credential is broken.'));
   const n = broken.total ?? broken.items.length;
   const sure = await confirmAct({
     title: plural(n, 'Remove {n} broken credential?', 'Remove {n} broken credentials?'), act: t('Remove'),
     text: el('div', { class: 'stack' }, el('p', {}, t('Google refuses them. They go to the archive, from where they can be brought back.')),
       el('div', { class: 'chart-table' }, el('table', {}, el('tbody', {}, broken.items.slice(0, 100).map((row) => el('tr', {},
-        el('td', {}, row.label ? data(row.label, 40) : mono(`…${row.hint ?? row.id}`)), el('td', {}, mono(row.project, 24)), el('td', { class: 'wrap muted' }, reasonOf(row.reason)))))))),
+        el('td', {}, row.label ? data(row.label, 40) : mono(`…${row.hint ?? row.id}`)), el('td', {}, mono(row.project, 24)), el('td', { class: 'wrap muted' }, reasonOf(row.reason))))))),
+      n > 100 && el('p', { class: 'muted' }, plural(n - 100, 'and {n} more', 'and {n} more'))),
   });
   if (!sure) return undefined;
-  const done = await withParts(t('Removing'), { action: 'remove', filter: { state: 'dead' } }, n);
-  if (done !== null) toast(plural(done, '{n} credential was removed.', '{n} credentials were removed.'), { undo: () => restore(broken.items.map((row) => row.id)) });
+  const all = await withParts(t('Removing'), { action: 'remove', filter: { state: 'dead' } }, n);
+  if (all !== null) toast(plural(all.done, '{n} credential was removed.', '{n} credentials were removed.'), undoing('restore', all.ids));
   credentials.refresh();
   return undefined;
 }

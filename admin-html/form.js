@@ -90,7 +90,6 @@ function clearFault(place) {
 function checkRead(node) {
   for (const input of node.querySelectorAll('[data-type]')) {
     if (input.validity.badInput) throw Object.assign(new Error(input.type === 'number' ? t('This is not a number.') : t('This is not a whole date and time.')), { field: input.name });
-    if (input.required && input.type !== 'file' && input.value.trim() === '') throw Object.assign(new Error(t('Fill this in.')), { field: input.name });
   }
 }
 

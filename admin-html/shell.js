@@ -48,7 +48,7 @@ export async function page({ title, lede, tools, crumb, open = false }) {
     if (who.time_zone !== 'UTC') setZone(who.time_zone);
   }
   const head = el('div', { class: 'page-head' });
-  const body = el('div', { class: 'stack' });
+  const body = el('div', { class: 'stack' }, waiting());
   const main = el('main', { id: 'main', tabindex: -1 }, notFresh, head, body);
   const side = sideBar(Boolean(who));
   document.body.replaceChildren(el('a', { class: 'skip', href: '#main' }, t('Skip to content')), topBar(side), el('div', { class: 'shell' }, side, main));
@@ -66,8 +66,12 @@ export async function page({ title, lede, tools, crumb, open = false }) {
   return frame;
 }
 
+// What stands where something will be: seen only when that takes a while.
+const waiting = () => el('p', { class: 'waiting muted', 'aria-busy': 'true' }, t('Loading…'));
+
 // Who looks. Where that cannot be found out (the database is away, the network), the page says so and asks again by itself.
 async function whoIsThere() {
+  document.body.append(el('main', { class: 'door' }, waiting()));
   for (;;) {
     try {
       return await askSession();
@@ -151,7 +155,7 @@ export function themeChoice() {
 }
 
 async function logOut(event) {
-  const done = await attempt(() => post('logout'), event.currentTarget);
+  const done = await attempt(() => post('logout').catch((error) => { if (error.status !== 401) throw error; }), event.currentTarget);
   if (done) location.href = 'login.html';
 }
 

@@ -124,13 +124,13 @@ create or replace function admin.console_client_set(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     v_name text := pollux.client_id_of(p);
-    v_new text := pollux.param_text(p, 'name', 100);
+    v_new text := pollux.param_text(p, 'name', 100, p ? 'name');
 begin
     return admin.client_set(v_name, pollux.client_patch(p) || jsonb_build_object('name', coalesce(v_new, v_name)));
 end
 $$;
 comment on function admin.console_client_set(jsonb) is
-    'p: {id, name, rpm, tpm, daily_tokens, models, expires_at}; null clears, what is absent stays. Answers the client '
+    'p: {id, name, rpm, tpm, daily_tokens, models, expires_at}; null clears (but a name), what is absent stays. Answers the client '
     'as in the list.';
 
 create or replace function admin.console_client_revoke(p jsonb) returns jsonb

@@ -657,14 +657,14 @@ begin
                 p - array['action', 'ids', 'filter', 'after', '_session', '_admin']));
     end if;
     v_left := v_left - coalesce(cardinality(v_part), 0);
-    return jsonb_build_object('done', v_done, 'seen', coalesce(cardinality(v_part), 0), 'left', v_left, 'next', v_next::text);
+    return jsonb_build_object('done', v_done, 'seen', coalesce(cardinality(v_part), 0), 'left', v_left, 'next', v_next::text, 'ids', to_jsonb(v_told));
 end
 $$;
 comment on function admin.console_credential_bulk(jsonb) is
     'p: {action: enable | disable | reset | remove | restore | purge | test | change, ids: [...] or filter: {as for the '
     'list}, after}; change takes what credential_set does. Does it to up to 200, and answers {done, seen, left (of a '
-    'filter: at least so many), next}: repeat with after = next until that is null. One row of the audit for each call, with '
-    'the ids of those that are different now.';
+    'filter: at least so many), next, ids: of those that are different now}: repeat with after = next until that is null. One '
+    'row of the audit for each call, with these ids.';
 
 -------------------------------------------------------------------------------------------------- new ones
 

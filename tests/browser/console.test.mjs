@@ -282,7 +282,7 @@ test('credentials: search, disable and undo, edit, test, remove and bring back',
   await close(window);
 });
 
-test('keys: what is none stays to be mended, a long list is looked at and added in portions, an interrupted one keeps its rest', async () => {
+test('keys: what is none stays to be mended, a long list goes in in portions, an interrupted one keeps its rest, thousands of broken ones go and come back', async () => {
   const window = await open();
   const { tab } = window;
   await visit(window, `${admin}credentials.html#add`);
@@ -310,7 +310,41 @@ test('keys: what is none stays to be mended, a long list is looked at and added 
   await tab.getByText('2,000 keys were added.').waitFor();
   assert.equal(portions, 5);
   assert.equal((await pollux.sql("select count(*)::int as n from pollux.credential where hint = 'uvwx' and removed_at is null"))[0].n, 2500);
+
+  await pollux.sql("update pollux.credential set dead_reason = 'API_KEY_INVALID', dead_at = pollux.now() where hint = 'uvwx'");
+  await pollux.sql("update pollux.credential set removed_at = pollux.now(), archived_at = pollux.now() where hint = 'uvwx' and id % 5 = 0");
+  const kept = async () => (await pollux.sql("select count(*)::int as n from pollux.credential where hint = 'uvwx' and removed_at is null"))[0].n;
+  assert.equal(await kept(), 2000);
+  await tab.getByRole('button', { name: 'Remove broken' }).click();
+  await tab.locator('dialog').getByText(/^and 1,9\d\d more$/).waitFor();
+  await tab.locator('dialog').getByRole('button', { name: 'Remove', exact: true }).click();
+  await tab.getByText(/^2,00\d credentials were removed\.$/).waitFor({ timeout: 60_000 });
+  assert.equal(await kept(), 0);
+  await tab.getByRole('button', { name: 'Undo' }).click();
+  await waitFor('those to be back, and no other', async () => await kept() === 2000, { timeout: 60_000 });
+  await tab.locator('dialog').waitFor({ state: 'detached' });
   await pollux.sql("delete from pollux.credential where hint = 'uvwx'");
+  await close(window);
+});
+
+test('a session that ends while something is typed: it stays, and is saved after a sign-in elsewhere', async () => {
+  const window = await open({ storage: await cookiesOf('admin', door.password) });
+  const { tab } = window;
+  window.expected.push(/status of 401/, /status of 403/);
+  await visit(window, `${admin}credential.html?id=1`);
+  await tab.getByRole('button', { name: 'Edit' }).click();
+  await tab.fill('dialog [name=notes]', 'typed for minutes');
+  await pollux.sql('delete from pollux.session where id = (select max(id) from pollux.session)');
+  await tab.click('dialog button[type=submit]');
+  await tab.locator('dialog').getByText(/Your session has ended/).waitFor();
+  const other = await window.context.newPage();
+  await other.goto(`${admin}login.html`);
+  await other.fill('[name=password]', door.password);
+  await other.keyboard.press('Enter');
+  await other.waitForURL((url) => !url.pathname.endsWith('login.html'));
+  await other.close();
+  await tab.click('dialog button[type=submit]');
+  await waitFor('the notes', async () => (await pollux.sql('select notes from pollux.credential where id = 1'))[0].notes === 'typed for minutes');
   await close(window);
 });
 
@@ -331,6 +365,11 @@ test('two tabs change the same client: each changes what was changed in it; what
   await two.tab.click('dialog button[type=submit]');
   await two.tab.locator('dialog').getByText('This is not a number.').waitFor();
   await two.tab.fill('dialog [name=tpm]', '5000');
+  two.expected.push(/status of 400/);
+  await two.tab.fill('dialog [name=name]', '');
+  await two.tab.click('dialog button[type=submit]');
+  await two.tab.locator('dialog').getByText('"name" is missing').waitFor();
+  await two.tab.fill('dialog [name=name]', 'shared');
   await two.tab.click('dialog button[type=submit]');
   await two.tab.locator('dialog').waitFor({ state: 'detached' });
   assert.deepEqual(await pollux.sql("select rpm, tpm::int from pollux.client where name = 'shared'"), [{ rpm: 20, tpm: 5000 }]);
