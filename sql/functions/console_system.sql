@@ -91,51 +91,67 @@ comment on function admin.console_admin_remove(jsonb) is 'p: {id}. Answers the a
 
 --------------------------------------------------------------------------------------------- audit and events
 
-create or replace function admin.console_audit_list(p jsonb) returns jsonb
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+-- A page of a table in the order of its ids, newest first. The condition is planned for what it is: an index on a rare
+-- value is used, one on a common value is not.
+create or replace function pollux.page_of(p_table regclass, p_where text, p_cursor jsonb, p_limit bigint) returns jsonb
+language plpgsql stable as $$
 declare
-    v_limit bigint := pollux.param_number(p, 'limit', 50, 1, 500);
-    v_before bigint := coalesce((pollux.param_cursor(p) ->> 0)::bigint, 9223372036854775807);
-    v_actor text := pollux.param_text(p, 'actor');
-    v_action text := pollux.param_text(p, 'action');
-    v_subject text := pollux.param_text(p, 'subject');
-    v_from timestamptz := pollux.param_time(p, 'from');
-    v_to timestamptz := pollux.param_time(p, 'to');
+    v_page jsonb;
 begin
-    return (
-        with page as (
-            select * from pollux.audit a
-            where a.id < v_before and (v_actor is null or a.actor = v_actor)
-              and (v_action is null or a.action = v_action or starts_with(a.action, v_action || '.'))
-              and (v_subject is null or a.subject = v_subject) and (v_from is null or a.at >= v_from)
-              and (v_to is null or a.at < v_to)
-            order by a.id desc limit v_limit
-        )
-        select jsonb_build_object('items', coalesce(jsonb_agg(to_jsonb(page) order by id desc), '[]'), 'next',
-                                  case when count(*) = v_limit then jsonb_build_array(min(id))::text end)
-        from page);
+    execute format(
+        $sql$select jsonb_build_object('items', coalesce(jsonb_agg(to_jsonb(x) order by id desc), '[]'),
+                                       'next', case when count(*) = %3$s then jsonb_build_array(min(id))::text end)
+             from (select * from %1$s t where t.id < %4$L::bigint and %2$s order by t.id desc limit %3$s) x$sql$,
+        p_table, p_where, p_limit, coalesce((p_cursor ->> 0)::bigint, 9223372036854775807)) into v_page;
+    return v_page;
 end
+$$;
+comment on function pollux.page_of(regclass, text, jsonb, bigint) is
+    'A page (see console.h) of a table with ids, newest first: the rows that satisfy the SQL condition.';
+
+create or replace function pollux.audit_where(p jsonb) returns text
+language plpgsql stable as $$
+declare
+    v_where text := 'true';
+begin
+    if pollux.param_text(p, 'actor') is not null then
+        v_where := v_where || format(' and actor = %L', p ->> 'actor');
+    end if;
+    if pollux.param_text(p, 'action') is not null then
+        v_where := v_where || format(' and (action collate "C" = %1$L or action collate "C" >= %2$L and action collate "C" < %3$L)',
+                                     p ->> 'action', (p ->> 'action') || '.', (p ->> 'action') || '/');
+    end if;
+    if pollux.param_text(p, 'subject') is not null then
+        v_where := v_where || format(' and subject = %L', p ->> 'subject');
+    end if;
+    if pollux.param_time(p, 'from') is not null then
+        v_where := v_where || format(' and at >= %L', pollux.param_time(p, 'from'));
+    end if;
+    if pollux.param_time(p, 'to') is not null then
+        v_where := v_where || format(' and at < %L', pollux.param_time(p, 'to'));
+    end if;
+    if pollux.param_time(p, 'from') >= pollux.param_time(p, 'to') then
+        v_where := 'false';
+    end if;
+    return v_where;
+end
+$$;
+comment on function pollux.audit_where(jsonb) is
+    'SQL condition on a row of the audit for the filters actor, action (all below it, too: those that go on with a dot), '
+    'subject, from, to.';
+
+create or replace function admin.console_audit_list(p jsonb) returns jsonb
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select pollux.page_of('pollux.audit', pollux.audit_where(p), pollux.param_cursor(p), pollux.param_number(p, 'limit', 50, 1, 500))
 $$;
 comment on function admin.console_audit_list(jsonb) is
     'A list (see console.h), newest first. Filters: actor, action (credential, or credential.disable), subject, from, '
     'to. Items: {id, at, actor, remote, action, subject, before, after}.';
 
 create or replace function admin.console_event_list(p jsonb) returns jsonb
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    v_limit bigint := pollux.param_number(p, 'limit', 50, 1, 500);
-    v_before bigint := coalesce((pollux.param_cursor(p) ->> 0)::bigint, 9223372036854775807);
-    v_kind text := pollux.param_text(p, 'kind');
-begin
-    return (
-        with page as (
-            select * from pollux.event e where e.id < v_before and (v_kind is null or e.kind = v_kind)
-            order by e.id desc limit v_limit
-        )
-        select jsonb_build_object('items', coalesce(jsonb_agg(to_jsonb(page) order by id desc), '[]'), 'next',
-                                  case when count(*) = v_limit then jsonb_build_array(min(id))::text end)
-        from page);
-end
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select pollux.page_of('pollux.event', case when pollux.param_text(p, 'kind') is null then 'true' else format('kind = %L', p ->> 'kind') end, pollux.param_cursor(p),
+                          pollux.param_number(p, 'limit', 50, 1, 500))
 $$;
 comment on function admin.console_event_list(jsonb) is
     'A list (see console.h), newest first: what happened by itself. Filter: kind. Items: {id, at, kind, detail}.';

@@ -67,8 +67,9 @@ select bench.list('client_get', '{"id":"3"}', :times);
 select bench.list('model_list', '{}', :times);
 select bench.list('model_get', '{"name":"gemini-2.5-pro"}', :times);
 select bench.list('account_list', '{}', :times);
-select bench.list('audit_list', p, :times) from unnest(array['{}', '{"actor":"admin1"}', '{"action":"nothing"}', '{"subject":"77"}']::jsonb[]) p;
-select bench.list('event_list', p, :times) from unnest(array['{}', '{"kind":"nothing"}']::jsonb[]) p;
+select bench.list('audit_list', p, :times) from unnest(array['{}', '{"actor":"admin1"}', '{"action":"nothing"}', '{"subject":"77"}', '{"actor":"nobody","action":"credential"}',
+    '{"actor":"admin1","subject":"nothing"}', '{"actor":"admin1","to":"2020-01-01T00:00:00Z"}']::jsonb[]) p;
+select bench.list('event_list', p, :times) from unnest(array['{}', '{"kind":"nothing"}', '{"kind":"credential_dead"}']::jsonb[]) p;
 select bench.list('job_list', '{}', :times);
 select bench.list('ban_list', '{}', :times);
 select bench.list('system_get', '{}', :times);

@@ -40,11 +40,12 @@ insert into pollux.attempt (request_id, started_at, n, project_id, credential_id
 select id, started_at, 1, project_id, credential_id, model, case outcome when 'ok' then 'ok' else 'overloaded' end, status, duration_ms
 from pollux.request;
 insert into pollux.event (at, kind, detail)
-select now() - i * interval '1 minute', 'credential_dead', jsonb_build_object('credential_id', 1 + i % :credentials, 'reason', 'x')
-from generate_series(1, 20000) i;
+select now() - interval '30 days' * (1 - i::float8 / (:requests / 5)), case when i % 50000 = 1 then 'credential_dead' else 'state' end,
+       jsonb_build_object('credential_id', 1 + i % :credentials, 'project_id', 1 + i % :credentials, 'from', 'ready', 'to', 'dead', 'why', 'x')
+from generate_series(1, :requests / 5) i;
 insert into pollux.audit (at, actor, action, subject, before, after)
-select now() - i * interval '1 minute', 'admin' || i % 3, 'credential.disable', i::text, '{"state": "ready"}', '{"state": "disabled"}'
-from generate_series(1, 50000) i;
+select now() - interval '30 days' * (1 - i::float8 / (:requests / 5)), 'admin' || i % 3, 'credential.disable', i::text, '{"state": "ready"}', '{"state": "disabled"}'
+from generate_series(1, :requests / 5) i;
 
 -- What is summed up: as if the maintenance had come by all the time.
 insert into pollux.usage_hour

@@ -150,6 +150,22 @@ select test.is('the log of the last minutes is in its pages', (select jsonb_agg(
 select test.is('in those of few rows as well', (select count(*) from pg_temp.usage('{"limit": 2, "until": "2100-01-01", "since": "2d"}', 0, 3) u where u ->> 'model' = 'p' and u -> 'credential_id' = 'null'), 1::bigint);
 select test.is('where nothing was, there is nothing', pollux.script_usage('{"since": "2020-01-01", "until": "2020-01-02"}') -> 'items', '[]');
 
+-- Something rare among what changed and happened.
+insert into pollux.audit (at, actor, action, subject) select pollux.now() - (100000 - i) * interval '1 second', case i when 70000 then 'rare' else 'a' || i % 2 end,
+    case i when 30000 then 'key.add' when 40000 then 'keys.add' when 50000 then 'key' else 'client.set' end, i::text from generate_series(1, 100000) i;
+insert into pollux.event (at, kind, detail) select pollux.now() - (100000 - i) * interval '1 second', case i when 50000 then 'rare' else 'state' end,
+    jsonb_build_object('credential_id', i) from generate_series(1, 100000) i;
+analyze pollux.audit, pollux.event;
+select pg_temp.fewer(l || ' ' || p, format('select admin.%I(%L)', 'console_' || l, p), 800) from (values ('audit_list', '{"actor": "rare"}'), ('audit_list', '{"actor": "nobody", "action": "client"}'),
+    ('audit_list', '{"actor": "a1", "action": "key"}'), ('audit_list', '{"subject": "77", "actor": "a1"}'), ('audit_list', '{"to": "2020-01-01T00:00:00Z", "actor": "a1"}'),
+    ('audit_list', '{"from": "2030-01-01T00:00:00Z", "to": "2020-01-01T00:00:00Z"}'), ('event_list', '{"kind": "rare"}'), ('event_list', '{"kind": "nothing"}')) x(l, p);
+select test.is('an action and those below it', (select jsonb_agg(i -> 'action') from jsonb_array_elements(admin.console_audit_list('{"action": "key"}') -> 'items') i), '["key", "key.add"]');
+select test.is('by whom, and whom', (select string_agg(x -> 'items' -> 0 ->> 'subject', ' ') from (select admin.console_audit_list(p) as x from unnest(array['{"actor": "rare"}', '{"subject": "77", "actor": "a1"}']::jsonb[]) p) x), '70000 77');
+select test.is('page after page', (select array[one -> 'next', two #> '{items,0,subject}'] from admin.console_audit_list('{"limit": "2", "actor": "a1"}') one,
+    lateral (select admin.console_audit_list(jsonb_build_object('limit', '2', 'actor', 'a1', 'after', one ->> 'next')) as two) x)::text,
+    (select format('{"\"[%s]\"","\"99995\""}', id) from pollux.audit where subject = '99997' order by id desc limit 1));
+select test.is('the one of a kind', (select jsonb_array_length(l -> 'items') || ' ' || (l #>> '{items,0,detail,credential_id}') from admin.console_event_list('{"kind": "rare"}') l), '1 50000');
+
 -- The sums without credentials are the same.
 select test.reset();
 select test.keys(1, 3);
