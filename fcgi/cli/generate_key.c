@@ -27,7 +27,7 @@ static char *parent_of(const char *path)
 static void give_to_owner_of(const char *dir, const char *path)
 {
     struct stat st;
-    if (geteuid() == 0 && stat(dir, &st) == 0 && st.st_uid != 0 && chown(path, st.st_uid, st.st_gid) != 0)
+    if (geteuid() == 0 && stat(dir, &st) == 0 && st.st_uid != 0 && lchown(path, st.st_uid, st.st_gid) != 0)
         cli_say("%s belongs to root: give it to the user of the workers", path);
 }
 

@@ -38,11 +38,18 @@ static bool read_json(struct journey *j)
 
 /* ------------------------------------------------------------------ images by URL */
 
+static bool room_for_image(void *ctx, size_t n)
+{
+    return journey_hold(ctx, (int64_t)n);
+}
+
 static bool fetch_one(struct journey *j, int64_t until_ms, const char *url, const char *param)
 {
     int64_t left_s = (until_ms - clock_ms()) / 1000;
     const struct fetch_rules rules = {.max_bytes = FETCH_BYTES,
-                                      .timeout_s = left_s < FETCH_SECONDS ? (int)left_s : FETCH_SECONDS};
+                                      .timeout_s = left_s < FETCH_SECONDS ? (int)left_s : FETCH_SECONDS,
+                                      .room = room_for_image,
+                                      .ctx = j};
     auto_buf image = {0};
     char mime[64];
     if (request_gone(j->req))
@@ -53,8 +60,6 @@ static bool fetch_one(struct journey *j, int64_t until_ms, const char *url, cons
         snprintf(j->fault.param, sizeof j->fault.param, "%s", param);
         return false;
     }
-    if (!journey_hold(j, (int64_t)image.n))
-        return false;
     auto_buf data_url = {0};
     buf_printf(&data_url, "data:%s;base64,", mime);
     base64_encode(&data_url, image.p, image.n);
@@ -62,7 +67,7 @@ static bool fetch_one(struct journey *j, int64_t until_ms, const char *url, cons
     return true;
 }
 
-/* Only for a client that is known: an address is nobody else's to name. */
+/* Only for a client that has a token: an address is nobody else's to name, and nothing counts what is fetched. */
 static bool fetch_images(struct journey *j)
 {
     json_auto_t *urls = chat_urls(j->chat_body);
@@ -70,6 +75,8 @@ static bool fetch_images(struct journey *j)
         return true; /* chat_request() refuses what is left */
     if (json_array_size(urls) > FETCH_URLS)
         return fault_param(&j->fault, "messages", "at most %d images may be given by URL", FETCH_URLS);
+    if (j->open)
+        return fault_param(&j->fault, "messages", "without a client token images are not fetched; send them as data: URLs");
     if (!journey_authenticate(j, false))
         return false;
     size_t i;

@@ -154,6 +154,7 @@ struct fetch {
     size_t head;       /* bytes of header lines so far */
     bool closed;       /* an address was refused */
     bool large;
+    bool full;         /* the caller had no room for more */
     bool was_secure;   /* the hop before was https */
     int64_t deadline;  /* on clock_ms() */
     struct fault *fault;
@@ -176,6 +177,10 @@ static size_t take_body(char *bytes, size_t size, size_t n, void *ctx)
     (void)size;
     if (n > fetch->rules->max_bytes - fetch->body->n) {
         fetch->large = true;
+        return 0;
+    }
+    if (fetch->rules->room != NULL && !fetch->rules->room(fetch->rules->ctx, n)) {
+        fetch->full = true;
         return 0;
     }
     buf_add(fetch->body, bytes, n);
@@ -262,6 +267,8 @@ static void set_options(struct fetch *fetch, CURLU *url)
 static bool explain(struct fetch *fetch, CURLcode code, long status)
 {
     struct fault *f = fetch->fault;
+    if (fetch->full)
+        return false;
     if (fetch->closed)
         fault_set(f, FAULT_BAD_REQUEST, "The image URL leads to an address that is not public.");
     else if (fetch->large || code == CURLE_FILESIZE_EXCEEDED)

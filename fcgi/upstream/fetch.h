@@ -24,6 +24,9 @@ struct fetch_rules {
     size_t max_bytes;
     int timeout_s;  /* for everything together, redirects included */
     bool loopback;  /* for tests only: 127.0.0.0/8 and ::1 are allowed */
+    bool (*room)(void *ctx, size_t n); /* whether n bytes more may be held, asked as they come; if not, it has set the
+                                          fault of fetch_url(). NULL: always */
+    void *ctx;
 };
 
 /* Fetches `url` into `body` (emptied first, and on failure) and names its type ("image/png"). On failure

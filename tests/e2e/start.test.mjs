@@ -79,6 +79,12 @@ test('when image URLs may be fetched, those of this machine and its network stil
     assert.ok(!/root:/.test(answer.text));
     assert.equal((await pollux.sim.stats()).calls, before, url);
   }
+  await pollux.setting('open_access', 'on');
+  const body = { model, messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'http://10.0.0.1/x.png' } }] }] };
+  const answer = await send(pollux.url, '/v1/chat/completions', { body });
+  assert.equal(answer.status, 400);
+  assert.match(answer.text, /without a client token images are not fetched/);
+  await pollux.setting('open_access', 'off');
 });
 
 const supervisor = (pollux) => Number(readFileSync(path.join(pollux.home, 'run/workers.pid'), 'utf8').split('\n')[0]);

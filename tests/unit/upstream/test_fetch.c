@@ -242,6 +242,28 @@ static void what_is_no_image_stays_where_it_is(void)
     fetch("/silent", true, "The image did not come within 2 s.");
 }
 
+/* Takes 100 bytes; for more it says why not. */
+static bool little_room(void *ctx, size_t n)
+{
+    struct fault *f = ctx;
+    static size_t held;
+    held += n;
+    return held <= 100 || fault_set(f, FAULT_UNAVAILABLE, "no room");
+}
+
+static void whoever_has_no_room_stops_it_in_its_middle(void)
+{
+    char url[64];
+    struct fault f = {0};
+    struct buf body = {0};
+    char mime[64];
+    struct fetch_rules rules = {.max_bytes = 100000000, .timeout_s = 5, .loopback = true, .room = little_room, .ctx = &f};
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/body", port);
+    CHECK(!fetch_url(url, &rules, &body, mime, &f));
+    CHECK_STR(f.said, "no room");
+    CHECK(f.kind == FAULT_UNAVAILABLE && body.p == NULL);
+}
+
 static void nothing_private_is_even_connected_to(void)
 {
     int before = __atomic_load_n(&asked, __ATOMIC_SEQ_CST);
@@ -305,6 +327,7 @@ int main(void)
     RUN(other_families_are_closed);
     RUN(images_come_with_their_type);
     RUN(what_is_no_image_stays_where_it_is);
+    RUN(whoever_has_no_room_stops_it_in_its_middle);
     RUN(nothing_private_is_even_connected_to);
     RUN(redirects_go_through_the_same_door);
     RUN(urls_are_read_strictly);
