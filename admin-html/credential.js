@@ -6,7 +6,7 @@ import { attempt, confirmAct, openDialog, toast, trouble } from './dialog.js';
 import { data, el, fill, mono, morph } from './dom.js';
 import { form } from './form.js';
 import { day, dayTime, duration, full, number, percent, span, until, when } from './format.js';
-import { plural, t } from './i18n.js';
+import { plural, rich, t } from './i18n.js';
 import { every, may, page } from './shell.js';
 import { plainTable } from './table.js';
 import { kindOf, outcomeTag, reasonOf, sourceOf, stateTag, turnLook, turnWord } from './words.js';
@@ -116,10 +116,10 @@ function nextTest() {
 function explanation() {
   switch (one.state) {
     case 'ready': return t('It serves requests.');
-    case 'resting': return [t('It rests:'), ' ', reasonOf(one.reason), '. ', t('Ready again'), ': ', until(one.until), '.'];
-    case 'dead': return [t('It left the rotation:'), ' ', reasonOf(one.reason), '. ', one.dead_at && [t('Since'), ' ', when(one.dead_at), '.']];
+    case 'resting': return rich('It rests: {why}. Ready again: {until}.', { why: reasonOf(one.reason), until: until(one.until) });
+    case 'dead': return one.dead_at ? rich('It left the rotation: {why}. Since {time}.', { why: reasonOf(one.reason), time: when(one.dead_at) }) : t('It left the rotation: {why}.', { why: reasonOf(one.reason) });
     case 'disabled': return t('Somebody switched it off.');
-    case 'removed': return [t('It was removed'), ' ', when(one.removed_at), '.'];
+    case 'removed': return rich('It was removed {time}.', { time: when(one.removed_at) });
     default: return reasonOf(one.reason);
   }
 }

@@ -7,7 +7,7 @@ import { data, el, fill, mono, morph } from './dom.js';
 import { bytes, duration, money, number, when } from './format.js';
 import { t } from './i18n.js';
 import { every, page } from './shell.js';
-import { outcomeTag, outcomeWord } from './words.js';
+import { errorWords, outcomeTag, outcomeWord } from './words.js';
 
 const id = new URLSearchParams(location.search).get('id') ?? '';
 const frame = await page({ title: t('Request'), crumb: ['requests.html', t('Requests')] });
@@ -33,7 +33,7 @@ function draw() {
   const tries = one.tries ?? [];
   if (one.captured) captured ??= capturedSection(one.id);
   morph(frame.body,
-    one.error && el('div', { class: `note long ${one.outcome === 'caller' ? '' : 'bad'}`, 'data-key': 'error' }, el('div', { tabindex: 0, role: 'region', 'aria-label': t('Error') }, data(one.error, 12_000))),
+    one.error && el('div', { class: `note long ${one.outcome === 'caller' ? '' : 'bad'}`, 'data-key': 'error' }, el('div', { tabindex: 0, role: 'region', 'aria-label': t('Error') }, data(errorWords(one.error), 12_000))),
     el('div', { class: 'grid', 'data-key': 'facts' },
       el('div', { class: 'card w6' }, el('div', { class: 'card-head' }, el('h2', {}, t('Asked'))), facts([
         [t('Client'), one.client && el('a', { href: `requests.html?client=${encodeURIComponent(one.client)}` }, data(one.client, 80))],

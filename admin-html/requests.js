@@ -7,7 +7,7 @@ import { duration, fromLocalField, short, toLocalField, when } from './format.js
 import { t } from './i18n.js';
 import { page } from './shell.js';
 import { table } from './table.js';
-import { outcomeCodes, outcomeTag, outcomeWord } from './words.js';
+import { errorWords, outcomeCodes, outcomeTag, outcomeWord } from './words.js';
 
 const address = new URLSearchParams(location.search);
 let live = address.get('live') === '1';
@@ -37,7 +37,7 @@ const requests = table({
     { label: t('First byte'), align: 'r', show: (row) => ((row.first_byte_ms ?? null) === null ? '' : duration(row.first_byte_ms)) },
     { label: t('Took'), align: 'r', show: (row) => ((row.duration_ms ?? null) === null ? '' : duration(row.duration_ms)) },
     { label: t('Tokens in / out'), align: 'r', narrow: 'hide', show: (row) => ((row.prompt_tokens ?? null) === null ? '' : `${short(row.prompt_tokens)} / ${short((row.output_tokens ?? 0) + (row.thoughts_tokens ?? 0))}`) },
-    { label: t('Error'), wrap: true, show: (row) => (row.error ? data(row.error, 120) : '') },
+    { label: t('Error'), wrap: true, show: (row) => (row.error ? data(errorWords(row.error), 120) : '') },
   ],
   href: (row) => `request.html?id=${encodeURIComponent(row.id)}`,
   load: (asked) => {

@@ -2,7 +2,7 @@
 // words.js: what the codes of the server are called, and how they look: states, reasons, outcomes. The same words on
 // every page.
 import { el } from './dom.js';
-import { number, percent } from './format.js';
+import { duration, number, percent, span } from './format.js';
 import { named, plural, t } from './i18n.js';
 
 const states = {
@@ -47,6 +47,23 @@ export const outcomeCodes = ['ok', 'caller', 'refused', 'exhausted', 'upstream_e
 export const outcomeWord = (code) => (outcomes[code] ? t(outcomes[code][1]) : named({}, code));
 export const outcomeTag = (code, status) => el('span', { class: `tag ${outcomes[code]?.[0] ?? ''}` }, status && code !== 'ok' ? `${status} ` : '', status && code === 'ok' ? String(status) : outcomeWord(code));
 
+// Why a request was refused before anything was sent to Google, or given up while it waited for its turn.
+const refusals = {
+  unauthenticated: 'no valid client token', token_expired: 'the client token has expired', token_revoked: 'the client token was revoked', open_access_off: 'no client token, and open access is off',
+  banned: 'the address is banned', ip_minute: 'the address has used up its requests of the minute', ip_hour: 'the address has used up its requests of the hour', protected: 'few credentials are ready, so open access gives way',
+  model_hidden: 'this model is not offered', model_denied: 'the client may not use this model', client_rpm: 'the client has used up its requests of the minute', client_tpm: 'the client has used up its tokens of the minute',
+  client_budget: 'the client has used up its tokens of the day', no_credentials: 'no credential can be used', resource_conflict: 'its files belong to different projects', malformed: 'the request could not be understood',
+  model_unavailable: 'no project may use this model', exhausted: 'all credentials have reached their limits', quota: 'all credentials have reached their limits', concurrency: 'too many at the same time for this model',
+};
+
+// errorWords is what the log says of a failed request, in words; Google's own stay as they are.
+export function errorWords(text) {
+  const refused = /^refused: (\w+)$/.exec(text);
+  if (refused) return t('Refused: {why}.', { why: named(refusals, refused[1]) });
+  const waited = /^waited (\d+) ms, next in (\d+) ms \((\w+)\)$/.exec(text);
+  return waited ? t('Waited {waited}: {why}. The next could have gone {next} later.', { waited: duration(Number(waited[1])), next: span(Number(waited[2])), why: named(refusals, waited[3]) }) : text;
+}
+
 // What a credential or a project turned to, in its history.
 const turns = {
   new: ['', 'added'],  ready: ['ok', 'ready'], closed: ['ok', 'in use again'], open: ['rest', 'failing, tried now and then'], half_open: ['rest', 'on trial'], resting: ['rest', 'resting'], out: ['bad', 'refused for good'],
@@ -76,4 +93,4 @@ export function leftMeter({ limit, left, unknown }, short) {
 }
 
 // Every state, reason and outcome has a translation: what the tests walk.
-export const tables = { states: Object.fromEntries(Object.entries(states).map(([code, [, word]]) => [code, word])), reasons, outcomes: Object.fromEntries(Object.entries(outcomes).map(([code, [, word]]) => [code, word])), kinds, sources };
+export const tables = { states: Object.fromEntries(Object.entries(states).map(([code, [, word]]) => [code, word])), reasons, outcomes: Object.fromEntries(Object.entries(outcomes).map(([code, [, word]]) => [code, word])), kinds, sources, refusals };

@@ -566,6 +566,24 @@ test('requests: filters stand in the address, one request shows every attempt, C
   await close(window);
 });
 
+test('a client that has spent its day: the overview tells, the log says why it was refused, in both languages', async () => {
+  const { token } = await pollux.addClient('spent', '--daily-tokens', '1');
+  const ask = () => pollux.send('/v1beta/models/gemini-2.5-flash:generateContent', { token, body: { contents: [{ role: 'user', parts: [{ text: 'Hi' }] }] } });
+  await ask();
+  await pollux.settled();
+  assert.equal((await ask()).status, 429);
+  await pollux.settled();
+  for (const [language, warned, refused] of [['en', /Clients that have used up their tokens of the day: spent\. They count anew: .*Los Angeles|anew: in/, 'Refused: the client has used up its tokens of the day.'], ['zh', /已用完当日 Token 额度的客户端：spent/, '已拒绝：该客户端已用完当日的 Token。']]) {
+    const window = await open({ language });
+    await visit(window, admin);
+    await window.tab.locator('.note').getByText(warned).waitFor();
+    await visit(window, `${admin}requests.html?client=spent`);
+    await window.tab.getByText(refused).waitFor();
+    await close(window);
+  }
+  await pollux.cli('client', 'revoke', 'spent');
+});
+
 test('captured exchanges: a notice while they are, a request shows its own, settings start, stop and delete', async () => {
   const window = await open();
   const { tab } = window;

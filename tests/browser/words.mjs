@@ -14,7 +14,7 @@ export function sentencesIn({ name, text }) {
   return found;
 }
 
-const names = '(?:states|reasons|outcomes|kinds|sources|roles|ways|turns|actions|scopes|next|tokens)';
+const names = '(?:states|reasons|outcomes|kinds|sources|roles|ways|turns|actions|scopes|next|tokens|refusals)';
 const tables = [new RegExp(`^(?:export )?const ${names} = \\{([^\\n]*)\\};$`, 'gm'), new RegExp(`^(?:export )?const ${names} = \\{\\n(.*?)^\\};`, 'gms')];
 
 // Tables of words, by their names: objects whose values t() or named() looks up. And the names of pages in shell.js.
