@@ -64,6 +64,7 @@ language plpgsql stable as $$
 declare
     v_like text := '%' || regexp_replace(p_q, '([\\%_])', '\\\1', 'g') || '%';
     v_ids bigint[];
+    v_projects bigint[];
 begin
     execute format(
         'select array_agg(id) from (
@@ -75,7 +76,10 @@ begin
     if coalesce(cardinality(v_ids), 0) <= 10000 then
         return format('c.id = any (%L::bigint[])', coalesce(v_ids, '{}'));
     end if;
-    return format('(c.search like %1$L or (select p.search like %1$L from pollux.project p where p.id = c.project_id))', v_like);
+    v_projects := array(select id from pollux.project where search like v_like limit 10001);
+    return format(case when cardinality(v_projects) <= 10000 then '(c.search like %1$L or c.project_id = any (%2$L::bigint[]))'
+                       else '(c.search like %1$L or (select p.search like %1$L from pollux.project p where p.id = c.project_id))' end,
+                  v_like, v_projects);
 end
 $$;
 comment on function pollux.credential_search(text, boolean) is
@@ -140,7 +144,7 @@ begin
         v_cursor := v_more.last;
         whole := v_more.looked < v_chunk;
         exit when whole or clock_timestamp() > v_began + interval '50 milliseconds'
-                  or cardinality(ids) > p_limit and (not p_count or p_rests is null);
+                  or cardinality(ids) > p_limit and not p_count;
         v_chunk := least(2 * v_chunk, 2000);
     end loop;
     total := cardinality(ids);
@@ -183,7 +187,7 @@ begin
         total := 10000;
         more := true;
         exact := false;
-    elsif p_rests is null then
+    elsif p_rests is null and not coalesce(p_many, false) then
         execute format('select count(*) from (select from pollux.credential c where %s limit 10001) x', p_cheap) into total;
         more := total > 10000;
         exact := not more;
@@ -193,7 +197,7 @@ end
 $$;
 comment on function pollux.credential_total(jsonb, text, text, boolean, jsonb) is
     'How many credentials the filters leave, and whether that is exact or (more) at least so many; null if that cannot be '
-    'said without a look at each.';
+    'said without a look at each (a state, or besides other filters a search for what many have).';
 
 create or replace function pollux.credential_items(p_ids bigint[]) returns jsonb
 language sql stable as $$
@@ -637,7 +641,7 @@ begin
     else
         v_filter := pollux.credential_filter(p -> 'filter');
         select ids, next, total into v_part, v_next, v_left
-        from pollux.credential_page(v_filter.cheap, v_filter.rests, 'id', jsonb_build_array(v_after, v_after), 200, true);
+        from pollux.credential_page(v_filter.cheap, v_filter.rests, 'id', jsonb_build_array(v_after, v_after), 200, v_filter.rests is not null);
         if v_filter.rests is null then
             execute format('select count(*) from pollux.credential c where c.id > %s and %s', v_after, v_filter.cheap) into v_left;
         end if;
