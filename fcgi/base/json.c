@@ -37,6 +37,11 @@ static json_t *load(const char *text, size_t n, json_error_t *error)
     return value;
 }
 
+json_t *json_read_exact(const char *text, size_t n)
+{
+    return json_depth_ok(text, n) ? json_loadb(text, n, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL;
+}
+
 json_t *json_read(const char *text, size_t n)
 {
     return load(text, n, NULL);

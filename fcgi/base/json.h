@@ -29,6 +29,9 @@ bool json_depth_ok(const char *text, size_t n);
  * accepted, and integers beyond 64 bits become reals. */
 json_t *json_read(const char *text, size_t n);
 
+/* The same, but NULL also when an integer is beyond 64 bits. */
+json_t *json_read_exact(const char *text, size_t n);
+
 /* The same, and where it is no JSON, in words: "line 1, column 7". `where` is "" when it nests too deeply. */
 enum { JSON_WHERE = 48 };
 json_t *json_read_where(const char *text, size_t n, char where[static JSON_WHERE]);
