@@ -10,8 +10,11 @@ set check_function_bodies = off;
 create or replace function pollux.pool_large() returns boolean
 language sql stable as $$
     select exists (select from pg_class where oid in ('pollux.quota'::regclass, 'pollux.credential'::regclass) and reltuples > 20000)
+           or pg_relation_size('pollux.credential') > 20000 * 200
 $$;
-comment on function pollux.pool_large() is 'Whether there are more than 20000 credentials or quota rows, as far as PostgreSQL knows.';
+comment on function pollux.pool_large() is
+    'Whether there are more than 20000 credentials or quota rows, as far as PostgreSQL knows. What it does not know, in the '
+    'minute after an import, shows in the size of the table: a credential takes 200 bytes and more.';
 
 create or replace function pollux.figures_kept() returns text[]
 language sql immutable as $$ select array['resting', 'capacity', 'models', 'survival'] $$;
