@@ -223,6 +223,33 @@ test('addresses that nobody made: a page says what is wrong with them', async ()
   await close(window);
 });
 
+test('dialogs fit a phone: nothing is cut off, nothing scrolls sideways', async () => {
+  const window = await open({ width: 360 });
+  const { tab } = window;
+  const problems = [];
+  const measure = async (name) => {
+    await tab.locator('dialog').waitFor();
+    const over = await tab.locator('dialog').evaluate((node) => node.scrollWidth - node.clientWidth);
+    if (over > 0) problems.push(`${name}: ${over} pixels`);
+    await shoot(tab, `dialog-${name.replace(/\W+/g, '-').toLowerCase()}-phone`);
+    await tab.keyboard.press('Escape');
+  };
+  for (const [page, button] of [['', 'Copy client snippet'], ['credentials.html', 'Add keys'], ['credential.html?id=1', 'Edit'], ['settings.html', 'Dry run'], ['settings.html', 'Add a rule'], ['accounts.html', 'Configure the OAuth client']]) {
+    await visit(window, admin + page);
+    await tab.getByRole('button', { name: button }).first().click();
+    await measure(button);
+  }
+  await visit(window, `${admin}clients.html`);
+  await tab.getByRole('button', { name: 'Add a client' }).click();
+  await tab.fill('dialog [name=name]', 'on a phone');
+  await tab.click('dialog button[type=submit]');
+  await tab.locator('.secret').waitFor();
+  await measure('The token');
+  assert.deepEqual(problems, []);
+  await pollux.cli('client', 'revoke', 'on a phone');
+  await close(window);
+});
+
 test('credentials: search, disable and undo, edit, test, remove and bring back', async () => {
   const window = await open();
   const { tab } = window;
