@@ -47,7 +47,7 @@ select bench.time('count ' || f, format('select pollux.console_count(%L)', f), :
 select bench.time('last use of each', 'select pollux.use_roll()', :times);
 \echo -- lists of the console
 select bench.list('credential_list', p, :times) from unnest(array['{}', '{"state":"ready"}', '{"state":"resting"}', '{"state":"dead"}',
-    '{"state":"disabled"}', '{"state":"removed"}', '{"q":"spare"}', '{"q":"99999"}', '{"q":"project-777"}', '{"q":"e"}', '{"q":"nothing of the kind"}',
+    '{"state":"disabled"}', '{"state":"removed"}', '{"q":"spare"}', '{"q":"99999"}', '{"q":"project-777"}', '{"q":"e"}', '{"q":"nothing of the kind"}', '{"q":"y 5","kind":"api_key"}', '{"q":"ject-5","kind":"api_key","sort":"-label"}',
     '{"model":"gemini-2.5-pro"}', '{"model":"gemini-2.5-pro","state":"ready"}', '{"model":"no such model"}', '{"q":"spare","state":"resting"}',
     '{"sort":"label"}', '{"sort":"project"}', '{"sort":"-project"}', '{"sort":"priority"}', '{"sort":"-priority"}', '{"sort":"last_used_at"}',
     '{"sort":"-last_used_at"}', '{"sort":"-last_used_at","state":"resting"}', '{"sort":"project","state":"dead"}', '{"tag":"x"}', '{"kind":"account"}',

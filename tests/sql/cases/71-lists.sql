@@ -154,6 +154,20 @@ select test.is('the log of the last minutes is in its pages', (select jsonb_agg(
 select test.is('in those of few rows as well', (select count(*) from pg_temp.usage('{"limit": 2, "until": "2100-01-01", "since": "2d"}', 0, 3) u where u ->> 'model' = 'p' and u -> 'credential_id' = 'null'), 1::bigint);
 select test.is('where nothing was, there is nothing', pollux.script_usage('{"since": "2020-01-01", "until": "2020-01-02"}') -> 'items', '[]');
 
+-- Accounts are searched by what Google calls them and by their labels, however many there are.
+begin;
+insert into pollux.oauth_client (client_id, secret, created_at, changed_at) values ('x', '\x00', pollux.now(), pollux.now());
+update pollux.credential set kind = 'account', label = case id when 7 then 'Büro Ä' else label end, notes = case id when 8 then 'büro' end where id <= 12000;
+insert into pollux.account (credential_id, oauth_client_id, email, upstream, google_project)
+select i, (select max(id) from pollux.oauth_client), 'Mail' || i || '@example.org', 'code_assist', 'gp-' || i from generate_series(1, 12000) i;
+create function pg_temp.accounts(p jsonb) returns text language sql as $$
+    select string_agg(i ->> 'id', ' ') from jsonb_array_elements(admin.console_account_list(p || '{"limit": "3"}') -> 'items') i
+$$;
+select test.is('accounts with ' || q, pg_temp.accounts(jsonb_build_object('q', q)), ids) from (values ('mail777@', '777'), ('GP-1199', '11999 11998 11997'),
+    ('büro ä', '7'), ('BÜRO', '7'), ('key 11 ', null), ('mail', '12000 11999 11998'), ('m%l', null), ('nobody', null)) x(q, ids);
+select test.is('further accounts of many', pg_temp.accounts('{"q": "example", "after": "[5000]"}'), '4999 4998 4997');
+rollback;
+
 -- Something rare among what changed and happened.
 insert into pollux.audit (at, actor, action, subject) select pollux.now() - (100000 - i) * interval '1 second', case i when 70000 then 'rare' else 'a' || i % 2 end,
     case i when 30000 then 'key.add' when 40000 then 'keys.add' when 50000 then 'key' else 'client.set' end, i::text from generate_series(1, 100000) i;
