@@ -268,6 +268,8 @@ json_t *chat_annotations(const json_t *candidate, const struct buf *text, const 
     size_t i, k;
     json_array_foreach(json_object_get(grounding, "groundingSupports"), i, support) {
         const json_t *segment = json_object_get(support, "segment");
+        if (json_array_size(out) >= CITATIONS_MAX)
+            break;
         int64_t from = 0, to = 0, part = 0;
         shape_count(segment, "startIndex", &from);
         shape_count(segment, "endIndex", &to);

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { CANDIDATES_MAX = 64 };
+enum { CANDIDATES_MAX = 64, CITATIONS_MAX = 1000 };
 
 /* A part on its way: as it came, or with text that further pieces are added to. */
 struct part {
@@ -155,7 +155,7 @@ static void add_citations(json_t *members, const json_t *metadata)
         json_t *one, *all = json_array();
         json_array_extend(all, json_object_get(sum, names[k]));
         json_array_foreach(json_object_get(metadata, names[k]), i, one) {
-            if (!holds(all, one))
+            if (json_array_size(all) < CITATIONS_MAX && !holds(all, one))
                 json_array_append(all, one);
         }
         if (json_array_size(all) > 0)

@@ -8,6 +8,7 @@
 #include "../check.h"
 #include "translate/base64.h"
 #include "translate/chat.h"
+#include "translate/collect.h"
 #include "translate/media.h"
 #include "translate/schema.h"
 #include "translate/shape.h"
@@ -258,6 +259,21 @@ static void the_stream_option_is_known_before_the_request(void)
     chat_free(NULL);
 }
 
+/* Each event is compared with what came before: that must not grow with the square of their number. */
+static void citations_of_a_long_stream_are_bounded(void)
+{
+    struct collect *c = collect_new();
+    for (int i = 0; i < 5000; i++) {
+        json_auto_t *event = json_pack("{s:[{s:{s:[{s:o}]}}]}", "candidates", "citationMetadata", "citationSources", "uri",
+                                       json_sprintf("https://example.org/%d", i));
+        collect_add(c, event);
+    }
+    json_auto_t *answer = collect_answer(c);
+    const json_t *candidate = json_array_get(json_object_get(answer, "candidates"), 0);
+    CHECK_INT(json_array_size(json_object_get(json_object_get(candidate, "citationMetadata"), "citationSources")), 1000);
+    collect_free(c);
+}
+
 int main(void)
 {
     RUN(base64_of_every_length_comes_back);
@@ -273,5 +289,6 @@ int main(void)
     RUN(a_path_too_long_for_the_fault_is_cut);
     RUN(a_request_can_be_made_again);
     RUN(the_stream_option_is_known_before_the_request);
+    RUN(citations_of_a_long_stream_are_bounded);
     return check_end();
 }
