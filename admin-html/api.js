@@ -25,6 +25,11 @@ export class ApiError extends Error {
 
 let csrf = null;
 
+// What a page asks by itself keeps nobody signed in: a minute after the last sign of a person it says so.
+let seen = Date.now();
+for (const sign of ['pointerdown', 'pointermove', 'keydown', 'wheel']) addEventListener(sign, () => { seen = Date.now(); }, { capture: true, passive: true });
+const alone = () => Date.now() - seen > 60_000;
+
 // session is who is signed in; a page that has it can change things.
 export async function session(options) {
   const who = await get('session', {}, options);
@@ -107,7 +112,7 @@ async function ask(method, path, body, { quiet = false, again = true, base = 'ap
 // A question that nobody answers ends after `patience` ms, so that a page that refreshes itself goes on; a change does not:
 // whether it was made would not be known.
 async function send(path, method, body, patience) {
-  const headers = { Accept: 'application/json' };
+  const headers = { Accept: 'application/json', ...(method === 'GET' && alone() ? { 'X-Pollux-Idle': '1' } : {}) };
   if (method !== 'GET') Object.assign(headers, { 'Content-Type': 'application/json', ...(csrf ? { 'X-CSRF-Token': csrf } : {}) });
   try {
     const signal = method === 'GET' ? AbortSignal.timeout(patience) : undefined;

@@ -37,6 +37,7 @@ static void send_json(struct request *r, int status, const char *text)
     response_header(r, "Content-Length", length);
     response_header(r, "Cache-Control", "no-store");
     response_header(r, "X-Content-Type-Options", "nosniff");
+    response_header(r, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
     response_write(r, text, strcmp(r->method, "HEAD") == 0 ? 0 : n);
 }
 

@@ -51,9 +51,11 @@ static bool read_body(struct call *c)
         return true;
     json_decref(c->params);
     c->params = json_read(body.p, body.n);
-    if (!json_is_object(c->params))
-        return fault_set(&c->fault, FAULT_BAD_REQUEST, "the body must be a JSON object");
-    return true;
+    if (json_is_object(c->params))
+        return true;
+    fault_set(&c->fault, FAULT_BAD_REQUEST, "the body must be a JSON object");
+    fault_hint(&c->fault, "Send something like {\"name\": \"value\"}, in UTF-8.");
+    return false;
 }
 
 static bool read_params(struct call *c, const struct uri *u, json_t *words)

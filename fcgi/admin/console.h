@@ -26,6 +26,8 @@
  *   answer as GET /session: {"name", "role": viewer|operator|owner, "csrf",
  *   "signed_in_at", "expires_at", "idle_minutes", "password_at", "now",
  *   "version", "time_zone"}. 401 wrong, 429 too many attempts (Retry-After).
+ * - A page that asks by itself while nobody is at it sends the header X-Pollux-Idle: such a request does not put
+ *   off the end of a session in which nothing is done.
  *
  * ANSWERS
  *

@@ -45,7 +45,7 @@ bool console_route_changes(const struct console_route *route);
 /* Reads the cookie into the call. */
 void session_read(struct call *c);
 
-/* {"remote", "user_agent"} as JSON text: new. */
+/* {"remote", "user_agent", "idle"} as JSON text: new. */
 char *session_from(const struct request *r);
 
 /* Is this request one that our own page made? False with FAULT_FORBIDDEN. The second also asks for the CSRF

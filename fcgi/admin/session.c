@@ -76,6 +76,7 @@ char *session_from(const struct request *r)
     json_open(&json);
     json_member_text(&json, "remote", r->remote);
     json_member_text(&json, "user_agent", request_header(r, "user-agent"));
+    json_member_bool(&json, "idle", request_header(r, "x-pollux-idle") != NULL);
     json_close(&json);
     return buf_take(&json);
 }
@@ -83,17 +84,16 @@ char *session_from(const struct request *r)
 /* "https://host:port" against our Host: the same host and port, and no http page for an https server. */
 static bool same_origin(const struct request *r, const char *origin)
 {
-    const char *host = strstr(origin, "://");
-    if (host == NULL || strcasecmp(host + 3, r->host) != 0)
+    bool https = strncasecmp(origin, "https://", 8) == 0;
+    if (!https && (r->https || strncasecmp(origin, "http://", 7) != 0))
         return false;
-    return !r->https || strncasecmp(origin, "https://", 8) == 0;
+    return strcasecmp(origin + (https ? 8 : 7), r->host) == 0;
 }
 
 bool session_origin_ok(const struct request *r, struct fault *f)
 {
     const char *origin = request_header(r, "origin"), *site = request_header(r, "sec-fetch-site");
-    bool foreign = origin != NULL ? !same_origin(r, origin) : site != NULL && strcmp(site, "same-origin") != 0;
-    if (!foreign)
+    if ((origin == NULL || same_origin(r, origin)) && (site == NULL || strcmp(site, "same-origin") == 0))
         return true;
     fault_set(f, FAULT_FORBIDDEN, "this request comes from a page of another site");
     fault_hint(f, "Open the console by its own address. If a proxy stands in front, it has to pass the Host "

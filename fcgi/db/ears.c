@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum {
-    AGAIN_MS = 5000,  /* after a failure the next attempt to connect is made no sooner */
+    AGAIN_MS = 5000,  /* attempts to connect are so far apart; a connection that held so long is made anew at once */
     LISTEN_MS = 3000, /* how long the server may take to say that we are heard */
 };
 
@@ -41,7 +41,6 @@ static void hang_up(struct ears *e)
     if (e->conn != NULL)
         PQfinish(e->conn);
     e->conn = NULL;
-    e->again_at = clock_ms() + AGAIN_MS;
 }
 
 void ears_free(struct ears *e)
@@ -74,6 +73,7 @@ static bool listen_on(struct ears *e, const char *channel)
 
 static bool connect_now(struct ears *e)
 {
+    e->again_at = clock_ms() + AGAIN_MS;
     e->conn = link_open(e->conninfo, "pollux ears");
     bool ok = PQstatus(e->conn) == CONNECTION_OK;
     if (ok)

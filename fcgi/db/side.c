@@ -10,6 +10,7 @@
 enum {
     SIDES = 3,
     WAIT_MS = 8000,
+    AGAIN = 5, /* times that a call is made again after a deadlock */
     ANSWER_MS = 120 * 1000, /* the server's statement_timeout is shorter, where the role has one */
 };
 
@@ -66,6 +67,27 @@ static void give(struct db *db)
     pthread_cond_signal(&side.freed);
 }
 
+/* Two changes that wait for each other: PostgreSQL ended one of them, as if it had never begun. */
+static bool stood_in_the_way(const struct db *db)
+{
+    return strcmp(db_sqlstate(db), "40P01") == 0 || strcmp(db_sqlstate(db), "40001") == 0;
+}
+
+/* Makes a call, again when it and another one stood in each other's way. */
+static bool ask(struct db *db, bool repeat, json_t **ret, struct fault *f, const char *sql, int n,
+                const char *const *params)
+{
+    for (int left = AGAIN; ; left--) {
+        struct fault problem = {0};
+        bool ok = repeat ? db_json_repeat(db, ret, &problem, sql, n, params) : db_json(db, ret, &problem, sql, n, params);
+        if (ok || left == 0 || !stood_in_the_way(db)) {
+            if (!ok)
+                *f = problem;
+            return ok;
+        }
+    }
+}
+
 bool side_change(json_t **ret, struct fault *f, const char *sql, int n, const char *const *params)
 {
     struct db *db = take(f);
@@ -73,7 +95,7 @@ bool side_change(json_t **ret, struct fault *f, const char *sql, int n, const ch
         return false;
     struct fault stale = {0};
     db_none(db, &stale, "select 1", 0, NULL); /* a connection that broke while it was idle is noticed here */
-    bool ok = db_ready(db, f) && db_json(db, ret, f, sql, n, params);
+    bool ok = db_ready(db, f) && ask(db, false, ret, f, sql, n, params);
     give(db);
     return ok;
 }
@@ -83,7 +105,7 @@ bool side_read(json_t **ret, struct fault *f, const char *sql, int n, const char
     struct db *db = take(f);
     if (db == NULL)
         return false;
-    bool ok = db_json_repeat(db, ret, f, sql, n, params);
+    bool ok = ask(db, true, ret, f, sql, n, params);
     give(db);
     return ok;
 }

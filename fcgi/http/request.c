@@ -148,9 +148,8 @@ static bool body_allowed(const struct request *r, size_t max, struct fault *f)
         return fault_set(f, FAULT_BAD_REQUEST, "Content-Length is not a number");
     if (r->content_length > (int64_t)max)
         return fault_set(f, FAULT_TOO_LARGE,
-                         "the request body is larger than %zu bytes: upload large media as a file, or raise "
-                         "POLLUX_BODY_MAX",
-                         max);
+                         "the request body is larger than %zu bytes%s", max,
+                         (long long)max < conf.body_max ? "" : ": upload large media as a file, or raise POLLUX_BODY_MAX");
     return true;
 }
 

@@ -47,9 +47,12 @@ drop function if exists admin.oauth_client_set(text, text, text);
 create or replace function admin.oauth_client_set(p_client_id text, p_secret text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    v_was jsonb := admin.oauth_client_show() - 'accounts';
-    v_id bigint := pollux.oauth_client_put(p_client_id, p_secret);
+    v_was jsonb;
+    v_id bigint;
 begin
+    lock table pollux.oauth_client in share row exclusive mode; -- of two at the same time one comes after the other
+    v_was := admin.oauth_client_show() - 'accounts';
+    v_id := pollux.oauth_client_put(p_client_id, p_secret);
     update pollux.oauth_client set preferred = false where preferred and id <> v_id;
     update pollux.oauth_client set preferred = true where id = v_id;
     update pollux.account set refresh_after = null, failures = 0 where oauth_client_id = v_id;

@@ -91,12 +91,12 @@ begin
     end if;
     perform pollux.admin_password(a.id, p_password);
     delete from pollux.session where admin_id = a.id;
-    delete from pollux.login_gate where key = 'account:' || lower(a.name);
+    perform pollux.login_open(a, coalesce(a.known_from, '{}'));
     return (select pollux.admin_json(x) from pollux.admin x where x.id = a.id);
 end
 $$;
 comment on function admin.admin_passwd(text, jsonb) is
-    'Sets somebody''s password, ends their sessions, and lets them try at once. Answers them as in '
+    'Sets somebody''s password, ends their sessions, and lets them try at once, also from where they signed in before. Answers them as in '
     'admin_list; null if there is none of that name or id.';
 
 create or replace function admin.admin_set(p_id_or_name text, p_role text, p_enabled boolean) returns jsonb

@@ -112,15 +112,17 @@ set role = excluded.role, changes = excluded.changes, help = excluded.help;
 
 -------------------------------------------------------------------------------------------------- the one door
 
+drop function if exists pollux.console_enter(text, text);
+
 create or replace function pollux.console_enter(
-    p_session text, p_action text, out session_id bigint, out admin_id bigint, out name text
+    p_session text, p_action text, p_idle boolean, out session_id bigint, out admin_id bigint, out name text
 )
 language plpgsql volatile as $$
 declare
     v_action pollux.console_action;
     v_role text;
 begin
-    session_id := pollux.session_enter(p_session);
+    session_id := pollux.session_enter(p_session, p_idle);
     select a.id, a.name, a.role into admin_id, name, v_role
     from pollux.admin a join pollux.session s on s.admin_id = a.id where s.id = session_id;
     select * into v_action from pollux.console_action c where c.name = p_action;
@@ -133,12 +135,12 @@ begin
                           'Ask an owner, who can change your role under Administrators.');
 end
 $$;
-comment on function pollux.console_enter(text, text) is
+comment on function pollux.console_enter(text, text, boolean) is
     'Whose session this is, if it is open and its administrator''s role is enough for the action; else an error.';
 
 create or replace function api.console_may(p_session text, p_action text) returns jsonb
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
-    select jsonb_build_object('name', name) from pollux.console_enter(p_session, p_action)
+    select jsonb_build_object('name', name) from pollux.console_enter(p_session, p_action, false)
 $$;
 comment on function api.console_may(text, text) is
     'Whether api.console would let this session do that: asked before a worker goes to the length of making a '
@@ -147,7 +149,7 @@ comment on function api.console_may(text, text) is
 create or replace function api.console_fingerprint(p_session text, p_credential text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    perform pollux.console_enter(p_session, 'credential_set');
+    perform pollux.console_enter(p_session, 'credential_set', false);
     return to_jsonb((select encode(fingerprint, 'hex') from pollux.credential where id::text = p_credential));
 end
 $$;
@@ -159,7 +161,7 @@ create or replace function api.console(p_session text, p_action text, p_params j
 returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    v_by record := pollux.console_enter(p_session, p_action);
+    v_by record := pollux.console_enter(p_session, p_action, coalesce((p_from ->> 'idle')::boolean, false));
     v_answer jsonb;
 begin
     perform pollux.actor_set(v_by.name, p_from ->> 'remote');
@@ -169,7 +171,8 @@ begin
 end
 $$;
 comment on function api.console(text, text, jsonb, jsonb) is
-    'A call of the console. p_session: hexadecimal SHA-256 of the cookie; p_from: {remote}. The function gets '
+    'A call of the console. p_session: hexadecimal SHA-256 of the cookie; p_from: {remote, idle: whether a '
+    'page asks by itself}. The function gets '
     'params with _session and _admin (ids) added. 401 without a session, 403 without the role, 404 for what '
     'there is not; else what admin.console_<action> answers.';
 
@@ -251,8 +254,14 @@ comment on function pollux.param_choice(jsonb, text, text[], text) is
 
 create or replace function pollux.param_time(p_params jsonb, p_name text) returns timestamptz
 language plpgsql stable as $$
+declare
+    v_at timestamptz;
 begin
-    return nullif(p_params ->> p_name, '')::timestamptz;
+    v_at := nullif(p_params ->> p_name, '')::timestamptz;
+    if not isfinite(v_at) then
+        raise exception 'no' using errcode = 'data_exception';
+    end if;
+    return v_at;
 exception when others then
     raise exception '"%" must be a time such as 2027-01-31T12:00:00Z', p_name using errcode = 'PX400';
 end

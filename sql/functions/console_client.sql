@@ -96,17 +96,28 @@ comment on function admin.console_client_get(jsonb) is
     'limits), and what it used in the last 31 days of America/Los_Angeles: usage [{day, requests, errors, '
     'total_tokens, cost}], usage_by_model [{day, model, requests, errors, ..._tokens, cost}].';
 
-create or replace function pollux.client_patch(p jsonb) returns jsonb
-language sql immutable as $$
-    select coalesce(jsonb_object_agg(key, case when value = '""' then 'null'::jsonb else value end), '{}')
-    from jsonb_each(p) where key in ('rpm', 'tpm', 'daily_tokens', 'models', 'expires_at')
+drop function if exists pollux.client_patch(jsonb);
+
+create or replace function pollux.client_change(p jsonb) returns jsonb
+language plpgsql stable as $$
+declare
+    v_change jsonb := (select coalesce(jsonb_object_agg(key, case when value = '""' then 'null'::jsonb else value end), '{}')
+                       from jsonb_each(p) where key in ('rpm', 'tpm', 'daily_tokens', 'models', 'expires_at'));
+begin
+    if jsonb_typeof(v_change -> 'models') not in ('array', 'null') then
+        raise exception '"models" must be a list of names' using errcode = 'PX400';
+    elsif v_change ? 'expires_at' then
+        v_change := v_change || jsonb_build_object('expires_at', pollux.param_time(p, 'expires_at'));
+    end if;
+    return v_change;
+end
 $$;
-comment on function pollux.client_patch(jsonb) is 'What of the params changes a client; an empty text clears.';
+comment on function pollux.client_change(jsonb) is 'What of the params changes a client; an empty text clears.';
 
 create or replace function admin.console_client_add(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    v_more jsonb := pollux.client_patch(p);
+    v_more jsonb := pollux.client_change(p);
 begin
     return admin.client_add(
         pollux.param_text(p, 'name', 100, true), p ->> '_hash', p ->> '_hint',
@@ -126,7 +137,7 @@ declare
     v_name text := pollux.client_id_of(p);
     v_new text := pollux.param_text(p, 'name', 100, p ? 'name');
 begin
-    return admin.client_set(v_name, pollux.client_patch(p) || jsonb_build_object('name', coalesce(v_new, v_name)));
+    return admin.client_set(v_name, pollux.client_change(p) || jsonb_build_object('name', coalesce(v_new, v_name)));
 end
 $$;
 comment on function admin.console_client_set(jsonb) is

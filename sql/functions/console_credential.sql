@@ -658,7 +658,8 @@ begin
         perform pollux.audit(null, 'credential.' || v_action,
             case when cardinality(v_told) = 1 then '1 credential' else cardinality(v_told) || ' credentials' end, null,
             jsonb_strip_nulls(jsonb_build_object('ids', to_jsonb(v_told), 'filter', p -> 'filter')) || (
-                p - array['action', 'ids', 'filter', 'after', '_session', '_admin']));
+                select coalesce(jsonb_object_agg(key, value), '{}') from jsonb_each(p)
+                where key in ('label', 'priority', 'project', 'notes', 'tags', 'tags_add', 'tags_remove', 'model')));
     end if;
     v_left := v_left - coalesce(cardinality(v_part), 0);
     return jsonb_build_object('done', v_done, 'seen', coalesce(cardinality(v_part), 0), 'left', v_left, 'next', v_next::text, 'ids', to_jsonb(v_told));
@@ -718,7 +719,7 @@ comment on function admin.console_credential_export(jsonb) is
 
 create or replace function pollux.csv_line(p_fields text[]) returns text
 language sql immutable as $$
-    select string_agg(case when f ~ '^[=+@\t\r-]' and f !~ '^-?[0-9.]+$' then '"''' || replace(f, '"', '""') || '"'
+    select string_agg(case when f ~ '^[=+@\t\r\n＝＋－＠-]' and f !~ '^-?[0-9.]+$' then '"''' || replace(f, '"', '""') || '"'
                            when f ~ '[",\r\n]' then '"' || replace(f, '"', '""') || '"'
                            else coalesce(f, '') end, ',' order by n) || E'\r\n'
     from unnest(p_fields) with ordinality x(f, n)

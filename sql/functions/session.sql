@@ -18,54 +18,80 @@ $$;
 comment on function pollux.login_address(text) is
     'What counts as one address: an IPv4 address, an IPv6 network of 64 bits.';
 
--- login_free_attempts are looked at at once. Each one more is followed by a wait: 1, 2, 4, 8 ... seconds. What
--- comes too early does not count, so that whoever keeps trying does not keep himself out for ever.
-create or replace function pollux.login_knock(p_key text, p_ceiling integer) returns integer
+drop function if exists pollux.login_knock(text, integer);
+
+create or replace function pollux.login_shut(p_keys text[]) returns integer
 language plpgsql volatile as $$
 declare
-    g pollux.login_gate;
     v_now timestamptz := pollux.now();
-    v_free integer := pollux.setting('login_free_attempts')::integer;
 begin
-    insert into pollux.login_gate values (p_key, 0, v_now, v_now) on conflict do nothing;
-    select * into g from pollux.login_gate where key = p_key for update;
-    if g.open_at > v_now then
-        return ceil(extract(epoch from g.open_at - v_now));
-    elsif g.last_at < v_now - interval '1 hour' then
-        g.attempts := 0;
-    end if;
-    update pollux.login_gate
-    set attempts = g.attempts + 1, last_at = v_now,
-        open_at = v_now + case when g.attempts + 1 > v_free then least(
-            p_ceiling, 2 ^ least(g.attempts - v_free, 20)) * interval '1 second' else interval '0' end
-    where key = p_key;
-    return 0;
+    insert into pollux.login_gate select k, 0, v_now, v_now from unnest(p_keys) k order by k on conflict do nothing;
+    perform from pollux.login_gate where key = any (p_keys) order by key for update;
+    return (select greatest(ceil(extract(epoch from max(open_at) - v_now)), 0) from pollux.login_gate
+            where key = any (p_keys));
 end
 $$;
-comment on function pollux.login_knock(text, integer) is
-    'Counts an attempt to sign in. Answers 0, or after how many seconds to come again. Waits double up to '
-    'p_ceiling seconds and are forgotten an hour after the last attempt.';
+comment on function pollux.login_shut(text[]) is
+    'For how many seconds one of these gates is shut yet; 0: all are open. They are locked until the transaction ends.';
 
--- Someone who guesses at an account from elsewhere must not lock out its owner: where he signed in before,
--- only the address counts. Elsewhere the account's waits end at a minute.
+-- login_free_attempts are looked at at once. Each one more is followed by a wait: 1, 2, 4, 8 ... seconds. What
+-- comes too early does not count, so that whoever keeps trying does not keep himself out for ever.
+create or replace function pollux.login_count(p_key text, p_ceiling integer) returns void
+language sql volatile as $$
+    update pollux.login_gate g
+    set attempts = n.attempts, last_at = n.at,
+        open_at = n.at + case when n.attempts > n.free then least(p_ceiling, 2 ^ least(n.attempts - n.free - 1, 20))
+                                                            * interval '1 second' else interval '0' end
+    from (select x.key, v.at, pollux.setting('login_free_attempts')::integer as free,
+                 1 + case when x.last_at < v.at - interval '1 hour' then 0 else x.attempts end as attempts
+          from pollux.login_gate x, (select pollux.now() as at) v where x.key = p_key) n
+    where g.key = n.key
+$$;
+comment on function pollux.login_count(text, integer) is
+    'Counts an attempt to sign in at an open gate. Waits double up to p_ceiling seconds and are forgotten an hour after '
+    'the last attempt.';
+
+-- Someone who guesses at an account from elsewhere must not lock out its owner: addresses that he signed in from
+-- before have a gate of their own for his account, which nobody else's signing in there opens. Elsewhere the
+-- account's waits end at a minute. An attempt that one of its gates turns away counts at none of them, so that an
+-- address that has to wait does not keep the account shut meanwhile.
 create or replace function pollux.login_wait(p_admin pollux.admin, p_name text, p_remote text)
 returns integer
 language plpgsql volatile as $$
 declare
     v_address text := pollux.login_address(p_remote);
-    v_wait integer := 0;
+    v_known boolean := coalesce(v_address = any (p_admin.known_from), false);
+    v_account text := pollux.login_key(p_name, case when v_known then v_address end);
+    v_most integer := pollux.setting('login_wait_most')::integer;
+    v_wait integer := pollux.login_shut(array[v_account, 'address:' || v_address]);
 begin
-    if v_address <> all (coalesce(p_admin.known_from, '{}')) then
-        v_wait := pollux.login_knock('account:' || lower(left(p_name, 64)), 60);
-    end if;
     if v_wait = 0 then
-        v_wait := pollux.login_knock('address:' || v_address, pollux.setting('login_wait_most')::integer);
+        perform pollux.login_count(v_account, case when v_known then v_most else 60 end);
+        perform pollux.login_count('address:' || v_address, v_most);
     end if;
     return v_wait;
 end
 $$;
 comment on function pollux.login_wait(pollux.admin, text, text) is
     'Counts an attempt for the account and for the address. Answers 0, or the seconds to wait.';
+
+create or replace function pollux.login_key(p_name text, p_address text) returns text
+language sql immutable as $$ select 'account:' || lower(left(p_name, 64)) || coalesce(' ' || p_address, '') $$;
+comment on function pollux.login_key(text, text) is
+    'The gate of an account: as a whole, or at an address that its owner signed in from before.';
+
+create or replace function pollux.login_open(p_admin pollux.admin, p_addresses text[]) returns void
+language sql volatile as $$
+    delete from pollux.login_gate g using (
+        select key from pollux.login_gate
+        where key = any (array[pollux.login_key(p_admin.name, null)]
+                         || array(select unnest(array[pollux.login_key(p_admin.name, a), 'address:' || a])
+                                  from unnest(p_addresses) a))
+        order by key for update) x
+    where g.key = x.key
+$$;
+comment on function pollux.login_open(pollux.admin, text[]) is
+    'Opens the gates of an account, and of these addresses.';
 
 create or replace function api.console_login_begin(p_name text, p_from jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -127,8 +153,7 @@ language plpgsql volatile as $$
 declare
     v_address text := pollux.login_address(p_remote);
 begin
-    delete from pollux.login_gate
-    where key in ('account:' || lower(p_admin.name), 'address:' || v_address);
+    perform pollux.login_open(p_admin, array[v_address]);
     update pollux.admin
     set login_at = pollux.now(),
         known_from = (array[v_address] || array_remove(known_from, v_address))[1:20]
@@ -140,7 +165,9 @@ comment on function pollux.login_known(pollux.admin, text) is
 
 --------------------------------------------------------------------------------------------- while it is open
 
-create or replace function pollux.session_enter(p_hash text) returns bigint
+drop function if exists pollux.session_enter(text);
+
+create or replace function pollux.session_enter(p_hash text, p_idle boolean) returns bigint
 language plpgsql volatile as $$
 declare
     v_now timestamptz := pollux.now();
@@ -153,15 +180,16 @@ begin
     if s.id is null then
         perform pollux.refuse(401, 'you are not signed in, or no longer', 'Sign in again.');
     end if;
-    if s.seen_at < v_now - interval '15 seconds' then
+    if s.seen_at < v_now - interval '15 seconds' and not p_idle then
         update pollux.session set seen_at = v_now
         where id = (select id from pollux.session where id = s.id for update skip locked);
     end if;
     return s.id;
 end
 $$;
-comment on function pollux.session_enter(text) is
-    'The id of a session that is open, by the hexadecimal hash of its cookie; else an error.';
+comment on function pollux.session_enter(text, boolean) is
+    'The id of a session that is open, by the hexadecimal hash of its cookie; else an error. p_idle: a page asks by '
+    'itself, nobody is at it.';
 
 create or replace function pollux.session_json(p_session bigint) returns jsonb
 language sql stable as $$
@@ -201,7 +229,9 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select jsonb_build_object('items', coalesce(jsonb_agg(jsonb_build_object(
         'id', id, 'signed_in_at', created_at, 'seen_at', seen_at, 'expires_at', expires_at, 'remote', remote,
         'user_agent', user_agent, 'this', id = (p ->> '_session')::bigint) order by seen_at desc, id), '[]'))
-    from pollux.session where admin_id = (p ->> '_admin')::bigint and expires_at > pollux.now()
+    from pollux.session
+    where admin_id = (p ->> '_admin')::bigint and expires_at > pollux.now()
+      and seen_at > pollux.now() - pollux.setting('session_idle_minutes')::integer * interval '1 minute'
 $$;
 comment on function admin.console_session_list(jsonb) is
     '{items: [{id, signed_in_at, seen_at, expires_at, remote, user_agent, this}]}: where one is signed in.';

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { startPollux } from '../lib/pollux.mjs';
 import { build } from '../lib/places.mjs';
 import { signIn, visitor } from '../lib/console.mjs';
+import { send } from '../lib/http.mjs';
 import { projects } from '../lib/sim.mjs';
 import { waitFor } from '../lib/wait.mjs';
 
@@ -110,6 +111,15 @@ test('sessions end when nothing is done, and after their time', async () => {
   await pollux.sql(`update pollux.session set expires_at = now() where admin_id = (select id from pollux.admin where name = 'sleeper')`);
   assert.equal((await person.get('/session')).status, 401);
 });
+test('a page that is left open keeps nobody signed in', async () => {
+  const person = await signIn(pollux, 'away');
+  const back = (minutes) => pollux.sql(`update pollux.session set seen_at = seen_at - interval '${minutes} minutes' where admin_id = (select id from pollux.admin where name = 'away')`);
+  const alone = (path) => person.call('GET', path, undefined, { 'x-pollux-idle': '1' });
+  await back(119);
+  for (const where of ['/overview', '/session', '/requests']) assert.equal((await alone(where)).status, 200, where);
+  await back(2);
+  assert.equal((await alone('/overview')).status, 401);
+});
 test('guessing is slowed down, is not looked at meanwhile, and recovers', async () => {
   const { password } = await pollux.cli('admin', 'add', 'target');
   await pollux.sql('delete from pollux.login_gate');
@@ -132,6 +142,24 @@ test('who guesses at an account from elsewhere does not lock out its owner', asy
   await pollux.sql(`update pollux.admin set known_from = '{}' where name = 'boss'`);
   await pollux.sql(`insert into pollux.login_gate values ('account:boss', 100, now(), now() + interval '1 hour') on conflict do nothing`);
   assert.equal((await visitor(pollux).login('boss', boss.password)).status, 429);
+  await pollux.sql('delete from pollux.login_gate');
+});
+test('one address that has to wait keeps nobody else out, and its owner\'s password opens only what is his', async () => {
+  const guess = (name, password, from) => send(pollux.url, '/admin/api/login', { body: { name, password }, from, headers: { origin: pollux.origin } });
+  const { password } = await pollux.cli('admin', 'add', 'wanted');
+  const { password: other } = await pollux.cli('admin', 'add', 'neighbour', '--role', 'viewer');
+  await patient(5);
+  await pollux.sql('delete from pollux.login_gate');
+  for (let i = 0; i < 6; i++) assert.equal((await guess('wanted', 'wrong wrong wrong', '127.0.0.66')).status, 401);
+  await pollux.sql(`update pollux.login_gate set open_at = now() + case when key like 'address:%' then interval '800 seconds' else interval '0' end`);
+  for (let i = 0; i < 3; i++) assert.equal((await guess('wanted', 'wrong wrong wrong', '127.0.0.66')).status, 429);
+  assert.equal((await guess('wanted', password, '127.0.0.77')).status, 200, 'the account was not shut again and again');
+  const guesses = [];
+  for (let i = 0; i < 4; i++) {
+    for (let j = 0; j < 3; j++) guesses.push((await guess('wanted', 'wrong wrong wrong', '127.0.0.77')).status);
+    assert.equal((await guess('neighbour', other, '127.0.0.77')).status, 200);
+  }
+  assert.ok(guesses.filter((status) => status === 401).length <= 7, `who may sign in at an address cannot guess at others there without end: ${guesses.join(' ')}`);
   await pollux.sql('delete from pollux.login_gate');
 });
 test('a flood of sign-ins neither takes the memory nor keeps requests from being served', async () => {
@@ -183,6 +211,9 @@ test('every route that changes something is refused without a CSRF token, to a p
     };
     await refused('from a foreign page', 403, { ...boss, call: boss.call }, { origin: 'https://evil.example' });
     await refused('from no page', 403, boss, { origin: 'null' });
+    await refused('from a page of an extension', 403, boss, { origin: pollux.origin.replace('http', 'chrome-extension') });
+    await refused('from a page of another port', 403, boss, { origin: `${pollux.origin}0` });
+    await refused('from another site, as the browser says', 403, boss, { 'sec-fetch-site': 'cross-site' });
     if (where === '/login') continue;
     await refused('without a CSRF token', 403, boss, { 'x-csrf-token': '' });
     await refused("with another session's CSRF token", 403, boss, { 'x-csrf-token': viewer.csrf });
@@ -192,6 +223,27 @@ test('every route that changes something is refused without a CSRF token, to a p
     if (!own.includes(where)) await refused("with a viewer's session", 403, viewer);
   }
   assert.deepEqual(await pollux.sql('select count(*)::int as n from pollux.audit'), before, 'nothing was done');
+});
+test('what is wrong with a value is told in words for people, whatever was sent', async () => {
+  const ways = [['GET', '/credentials?after=["x"]'], ['GET', '/credentials?after=[99999999999999999999]'], ['GET', '/clients?after=[true]'], ['GET', '/requests?after=["x","y"]'],
+    ['GET', '/requests?after=["2026-01-01T00:00:00Z","x"]'], ['GET', '/requests?from=infinity'], ['GET', '/credentials/x/attempts'], ['GET', '/audit?after=[[1]]'],
+    ['POST', '/clients', { name: 'a', models: true }], ['POST', '/clients', { name: 'a', expires_at: 'infinity' }], ['POST', '/credentials/bulk', { action: 'test', ids: [1], after: '[{}]' }],
+    ['POST', '/policy', { status_from: 429, action: 'another', enabled: 'perhaps' }], ['POST', '/bans', { net: '198.51.100.7', ends_at: 'never' }], ['POST', '/models', { name: 'a', aliases: 7 }],
+    ['PATCH', '/settings/retention_days', '{"value": "1'], ['PATCH', '/settings/retention_days', { value: 'a'.repeat(1_100_000) }]];
+  for (const [method, where, body] of ways) {
+    const answer = await boss.call(method, where.replaceAll('"', '%22'), body, body ? { 'content-type': 'application/json' } : {});
+    const said = `${method} ${where}: ${answer.status} ${answer.text.slice(0, 300)}`;
+    assert.ok(answer.status === 400 || answer.status === 413, said);
+    assert.doesNotMatch(answer.json().error.message, /input syntax|out of range|bigint|timestamp|extract elements|type |constraint|POLLUX_/, said);
+  }
+});
+test('changes that get in each other\'s way are all made', async () => {
+  const { ids } = (await boss.post('/credentials', { keys: Array.from({ length: 12 }, (_, i) => `AIzaSyCROSSING-000000000000000000000${String(i).padStart(3, '0')}`), project: 'crossing' })).json();
+  const answers = await Promise.all(Array.from({ length: 24 }, (_, i) => (i % 3 === 0
+    ? boss.post('/credentials/bulk', { action: i % 2 ? 'disable' : 'enable', ids })
+    : boss.patch(`/credentials/${ids[(i * 5) % 12]}`, { project: i % 2 ? 'crossing' : 'crossed', priority: i }))));
+  assert.deepEqual(answers.filter((answer) => answer.status !== 200).map((answer) => `${answer.status} ${answer.text}`), []);
+  await boss.post('/credentials/bulk', { action: 'remove', ids });
 });
 test('every route that only looks wants a session, and answers JSON or a table', async () => {
   for (const { method, path: where } of routes.filter((row) => row.method === 'GET')) {

@@ -219,13 +219,28 @@ select test.is('which recovers', pg_temp.login('owen', 'g', 'wrong', '198.51.100
 select test.is('and doubles', pg_temp.login('owen', 'g', 'right', '198.51.100.1'), '{"retry_s": 2}');
 select test.is('for that account also from elsewhere', pg_temp.login('owen', 'g', 'right', '203.0.113.9'), '{"retry_s": 2}');
 select test.is('but not where its owner signed in before', pg_temp.login('owen', 'h', 'right') ->> 'name', 'owen');
+delete from pollux.login_gate;
+select pg_temp.login('owen', 'g', 'wrong', '198.51.100.2') from generate_series(1, 6) \g /dev/null
+update pollux.login_gate set open_at = case when key like 'account:%' then pollux.now() else pollux.now() + interval '800 seconds' end;
+select test.is('an address that has to wait', pg_temp.login('owen', 'g', 'wrong', '198.51.100.2'), '{"retry_s": 800}');
+select test.is('does not shut the account meanwhile', pg_temp.login('owen', 'g1', 'right', '203.0.113.9') ->> 'name', 'owen');
+select test.is('where an owner was before his account has a gate of its own', (select string_agg((pg_temp.login('owen', 'g', 'wrong', '203.0.113.9') is null)::text, ' ') from generate_series(1, 6)), 'true true true true true true');
+update pollux.login_gate set open_at = pollux.now() where key like 'address:%';
+select pg_temp.login('opal', 'i1', 'right', '203.0.113.9') \g /dev/null
+select test.is('which somebody else''s signing in there does not open', pg_temp.login('owen', 'g', 'wrong', '203.0.113.9'), '{"retry_s": 1}');
+select test.is('while elsewhere there is none', pg_temp.login('owen', 'g', 'wrong', '203.0.113.77'), null);
+select admin.admin_passwd('owen', pg_temp.password('right')) \g /dev/null
+select test.is('a password from the command line opens it', pg_temp.login('owen', 'g2', 'right', '203.0.113.9') ->> 'name', 'owen');
+delete from pollux.login_gate;
 select test.is('another account from another address', pg_temp.login('opal', 'i', 'right', '203.0.113.9') ->> 'name', 'opal');
 select test.is('an IPv6 network is one address', pollux.login_address('2001:db8:1:2:3::4'), '2001:db8:1:2::/64');
 select test.later('1 hour 1 second');
 select test.is('an hour later it is forgotten', pg_temp.login('owen', 'j', 'wrong', '198.51.100.1'), null);
 select test.is('at once', pg_temp.login('owen', 'k', 'right', '198.51.100.1') ->> 'name', 'owen');
-select test.later('2 hours 1 second');
-select test.is('who did nothing for two hours is out', pg_temp.call('k', 'session_get') ->> 'error', 'PX401');
+select test.later('1 hour 59 minutes');
+select test.is('a page that asks by itself', api.console(encode(sha256('k'), 'hex'), 'session_get', '{}', '{"remote": "x", "idle": true}') ->> 'name', 'owen');
+select test.later('1 minute 1 second');
+select test.is('keeps nobody signed in: who did nothing for two hours is out', pg_temp.call('k', 'session_get') ->> 'error', 'PX401');
 select test.ok('and their rows go', pollux.session_expire() > 0);
 
 -- What the command line can do besides.
