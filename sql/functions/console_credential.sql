@@ -646,6 +646,7 @@ begin
             execute format('select count(*) from pollux.credential c where c.id > %s and %s', v_after, v_filter.cheap) into v_left;
         end if;
     end if;
+    perform from pollux.credential where id = any (v_part) order by id for no key update; -- all, before any quota
     foreach v_id in array coalesce(v_part, '{}') loop
         v_was := pollux.credential_seen(v_id);
         if pollux.credential_do(pollux.credential_of(jsonb_build_object('id', v_id)), v_action, p) then

@@ -202,6 +202,9 @@ declare
     j pollux.job;
     v_result jsonb;
 begin
+    -- The credential first and then its job, as those lock them who ask for a test.
+    perform from pollux.credential where id = (select subject::bigint from pollux.job where id = p_job and kind = 'probe')
+    for no key update;
     select * into j from pollux.job
     where id = p_job and attempts = p_attempt and taken_by = p_worker and done_at is null for update;
     if not found then
