@@ -25,7 +25,10 @@ enum { BODY_MAX = 1024 * 1024 };
 
 const char *console_text(struct call *c, const char *name)
 {
-    const char *text = json_string_value(json_object_get(c->params, name));
+    const json_t *given = json_object_get(c->params, name);
+    const char *text = json_string_value(given);
+    if (text != NULL && strlen(text) != json_string_length(given))
+        fault_set(&c->fault, FAULT_BAD_REQUEST, "\"%s\" holds the character NUL", name);
     if (text != NULL && *text != '\0')
         return text;
     fault_param(&c->fault, name, "\"%s\" is missing", name);

@@ -165,6 +165,17 @@ static void answer_session(struct call *c, json_t *session, const char *token)
     admin_answer(c->r, 200, json_incref(session));
 }
 
+/* Who signs in where somebody is signed in has no use for that session any more, and nobody could end it later. */
+static void leave_old(const char *old, const char *from)
+{
+    json_auto_t *ignored = NULL;
+    struct fault gone = {0};
+    const struct console_call call = {
+        .session = old, .action = "session_logout", .params = "{}", .from = from, .changes = true};
+    if (*old != '\0')
+        console_call(&call, &ignored, &gone);
+}
+
 void session_login(struct call *c)
 {
     const char *name = console_text(c, "name"), *password = console_text(c, "password");
@@ -179,11 +190,13 @@ void session_login(struct call *c)
     }
     if (!hash_for(c, name, password, from, hash))
         return;
+    session_read(c);
     vault_token_new(c->token);
     vault_token_hash_hex(c->token, session);
     if (!console_login_end(name, hash, session, from, &opened, &c->fault))
         return;
     if (json_is_object(opened)) {
+        leave_old(c->session, from);
         answer_session(c, opened, c->token);
         return;
     }

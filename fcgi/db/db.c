@@ -139,26 +139,31 @@ static int means_refused(const char *state)
     return ours ? 400 : 0;
 }
 
-/* PostgreSQL's own words about a value speak of types and constraints: who asked is told in ours. New; NULL when one of
- * our functions raised the error, whose words are meant for people. */
-static char *plain_words(const PGresult *r, const char *state, const char *text)
+/* PostgreSQL's own words about a value speak of types and constraints: who asked is told in ours. False when one of our
+ * functions raised the error, whose words are meant for people. */
+static bool told_plainly(const PGresult *r, const char *state, enum fault_kind kind, const char *text, struct fault *f)
 {
     const char *raised = PQresultErrorField(r, PG_DIAG_SOURCE_FUNCTION);
-    if (strcmp(state, "22P05") == 0) /* untranslatable_character: of JSON, it can be no other */
-        return xstrdup("a text holds the character NUL (\\u0000), which cannot be kept");
-    if (raised == NULL || strcmp(raised, "exec_stmt_raise") == 0)
-        return NULL;
-    if (strcmp(state, "23505") == 0)
-        return xstrdup("there is one of that name already");
-    if (strncmp(state, "22", 2) != 0)
-        return xstrdup("that does not fit to what is stored");
     const char *from = strchr(text, '"'), *to = strrchr(text, '"');
-    auto_buf words = {0};
-    if (from != NULL && to > from)
-        buf_printf(&words, "the value %.*s is not of the form that is asked for", (int)(to - from + 1), from);
+    if (strcmp(state, "22P05") == 0) { /* untranslatable_character: of JSON, it can be no other */
+        fault_set(f, kind, "a text holds the character NUL, which cannot be kept");
+        return true;
+    }
+    if (raised == NULL || strcmp(raised, "exec_stmt_raise") == 0)
+        return false;
+    if (strcmp(state, "23505") == 0)
+        fault_set(f, kind, "there is one of that name already");
+    else if (strncmp(state, "22", 2) != 0)
+        fault_set(f, kind, "that does not fit to what is stored");
+    else if (from != NULL && to > from)
+        fault_set(f, kind, "the value %.*s is not of the form that is asked for", (int)(to - from + 1), from);
     else
-        buf_puts(&words, "a value is not of the form that is asked for");
-    return buf_take(&words);
+        fault_set(f, kind, "a value is not of the form that is asked for");
+    if (strncmp(state, "22", 2) == 0)
+        fault_hint(f, "Ids and limits are whole numbers, times are written as 2027-01-31T12:00:00Z, and what \"after\" takes "
+                      "is the \"next\" of the page before.");
+    fault_meant(f, "%s", text);
+    return true;
 }
 
 static const char no_answer[] = "the database did not answer in time";
@@ -173,14 +178,11 @@ static bool fail(struct db *db, const PGresult *r, struct fault *f)
     int refused = means_refused(db->sqlstate);
     const char *hint = r != NULL ? PQresultErrorField(r, PG_DIAG_MESSAGE_HINT) : NULL;
     if (!db->lost && refused > 0) {
-        auto_str plain = plain_words(r, db->sqlstate, text);
-        fault_set(f, fault_of_status(refused), "%s", plain != NULL ? plain : text);
-        if (plain != NULL) {
-            fault_hint(f, "Ids and limits are whole numbers, times are written as 2027-01-31T12:00:00Z, and \"after\" is "
-                          "the \"next\" of the page before.");
-            fault_meant(f, "%s", text);
-        } else
+        enum fault_kind kind = fault_of_status(refused);
+        if (!told_plainly(r, db->sqlstate, kind, text, f)) {
+            fault_set(f, kind, "%s", text);
             fault_hint(f, "%s", hint != NULL ? hint : "");
+        }
     } else {
         fault_set(f, FAULT_UNAVAILABLE, "the database is not available; try again shortly");
         fault_meant(f, "database: %s%s%s", text, *db->sqlstate ? " SQLSTATE " : "", db->sqlstate);

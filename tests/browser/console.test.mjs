@@ -873,6 +873,23 @@ test('a sign-out ends it, and a deep link leads back after the door', async () =
   await close(window);
 });
 
+test('a page that nobody is at says so when it asks by itself, so that it keeps nobody signed in', async () => {
+  const window = await open();
+  const { tab } = window;
+  await tab.clock.install();
+  await visit(window, admin);
+  const alone = async (later) => {
+    const next = tab.waitForRequest(/api\/overview/);
+    await tab.clock.fastForward(later);
+    return (await next).headers()['x-pollux-idle'];
+  };
+  assert.equal(await alone('00:06'), undefined);
+  assert.equal(await alone('02:00'), '1');
+  await tab.mouse.move(300, 300);
+  assert.equal(await alone('00:06'), undefined);
+  await close(window);
+});
+
 test('the keyboard goes everywhere', async () => {
   const window = await open();
   const { tab } = window;

@@ -83,14 +83,14 @@ function refusals(read, functions) {
 function faults(rooms) {
   const found = [];
   for (const name of ['admin/console.c', 'admin/console_check.c', 'admin/console_policy.c', 'admin/console_routes.c', 'admin/console_secrets.c', 'admin/session.c',
-    'admin/oauth.c', 'account/import.c', 'account/login.c', 'vault/password.c', 'base/proxy.c']) {
+    'admin/oauth.c', 'account/import.c', 'account/login.c', 'vault/password.c', 'base/proxy.c', 'db/db.c']) {
     const source = readFileSync(path.join(rooms, name), 'utf8');
     for (const [, call, words] of source.matchAll(/\b(fault_set|fault_param|fault_hint|page|buf_printf)\(((?:[^;"]|"(?:[^"\\]|\\.)*")*)\);/g)) {
       const said = [...words.matchAll(/(?:"(?:[^"\\]|\\.)*"\s*)+/g)].map(([text]) => [...text.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map((match) => match[1].replaceAll('\\"', '"')).join(''));
       found.push(...said.slice(call === 'fault_param' ? 1 : 0).filter((text) => call !== 'buf_printf' || text.endsWith('.')));
     }
   }
-  return found.filter((text) => /[a-z]{3} /.test(text) && !/[<>;]/.test(text) && !text.startsWith('internal error')).map((text) => numbered(text, /%%|%[-.\d]*(?:ll|z)?[sdu]/g));
+  return found.filter((text) => /[a-z]{3} /.test(text) && !/[<>;]/.test(text) && !text.startsWith('internal error')).map((text) => numbered(text, /%%|%[-.\d*]*(?:ll|z)?[sdu]/g));
 }
 
 // Help and units of settings, what the jobs of the maintenance do and what came of it, warnings and their buttons, why an

@@ -111,6 +111,27 @@ test('sessions end when nothing is done, and after their time', async () => {
   await pollux.sql(`update pollux.session set expires_at = now() where admin_id = (select id from pollux.admin where name = 'sleeper')`);
   assert.equal((await person.get('/session')).status, 401);
 });
+test('who signs in where somebody is signed in ends that session', async () => {
+  const person = await signIn(pollux, 'first');
+  const { password } = await pollux.cli('admin', 'add', 'second', '--role', 'viewer');
+  const left = visitor(pollux, { cookie: person.cookie });
+  assert.equal((await person.login('second', 'not the password')).status, 401);
+  assert.equal((await left.get('/session')).status, 200, 'a wrong password ends nothing');
+  assert.equal((await person.login('second', password)).status, 200);
+  assert.equal((await person.get('/session')).json().name, 'second');
+  assert.equal((await left.get('/session')).status, 401);
+  assert.equal((await visitor(pollux).login('second\u0000', password)).status, 400);
+});
+test('how one gets in, and for how long, only owners say', async () => {
+  const person = await signIn(pollux, 'middle', 'operator');
+  assert.equal((await person.patch('/settings/wait_limit_ms', { value: '1234' })).status, 200);
+  for (const name of ['session_hours', 'session_idle_minutes', 'login_free_attempts', 'login_wait_most']) {
+    assert.equal((await person.patch(`/settings/${name}`, { value: '100' })).status, 403, name);
+    assert.equal((await person.remove(`/settings/${name}`)).status, 403, name);
+  }
+  assert.equal((await boss.patch('/settings/session_hours', { value: '13' })).status, 200);
+  assert.equal((await boss.remove('/settings/session_hours')).json().value, '12');
+});
 test('a page that is left open keeps nobody signed in', async () => {
   const person = await signIn(pollux, 'away');
   const back = (minutes) => pollux.sql(`update pollux.session set seen_at = seen_at - interval '${minutes} minutes' where admin_id = (select id from pollux.admin where name = 'away')`);
