@@ -43,7 +43,7 @@ after(async () => {
 
 // ------------------------------------------------------------------------------------------------- psql and the audit
 
-const one = async (query) => (await pollux.sql(query))[0];
+const one = async (query, role) => (await pollux.sql(query, role))[0];
 const newest = async () => (await one('select coalesce(max(id), 0)::bigint as id from pollux.audit')).id;
 const rowsSince = (id) => pollux.sql(`select actor, remote, action, subject, before, after from report.audit where id > ${id} and remote is not null order by id`, 'pollux_read');
 
@@ -847,6 +847,16 @@ describe('a change', () => {
       await cases[route]();
     });
   }
+  test('acts within a second also when the connections that listen have just been cut, and they are back at once', async () => {
+    const listening = (since) => one(`select count(*)::int as n from pg_stat_activity where application_name = 'pollux ears' and backend_start < now() - interval '${since}'`, 'postgres');
+    await waitFor('both workers to have listened for a while', async () => (await listening('6 seconds')).n === 2, { timeout: 30_000 });
+    await pollux.sql(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pollux ears'`, 'postgres');
+    const { id } = (await boss.post('/policy', { status_from: 418, text: 'earless', action: 'another' })).json();
+    const at = performance.now();
+    await acts('a rule that nobody was told of', at, async () => (await boss.post('/policy/test', { status: 418, body: 'earless' })).json().rule === id);
+    await waitFor('them to listen again', async () => (await listening('0 seconds')).n === 2, { timeout: 3000 });
+    await boss.remove(`/policy/${id}`);
+  });
   test('leaves no secret in the audit or the events', async () => {
     const { text } = await one("select coalesce(string_agg(a::text, ' '), '') as text from (select to_jsonb(a) as a from pollux.audit a union all select to_jsonb(e) from pollux.event e) x");
     assert.ok(secrets.size > 60 && !secrets.has(undefined), String(secrets.size));
