@@ -286,7 +286,7 @@ test('keys are looked at, added, changed in many and removed, and never seen aga
   assert.equal((await boss.post('/credentials', { keys: `${one}\n${two}` })).json().known, 2);
   assert.equal((await boss.get('/credentials?q=desk')).json().total, 2);
   const done = (await boss.post('/credentials/bulk', { action: 'disable', ids: added.ids })).json();
-  assert.deepEqual(done, { done: 2, seen: 2, left: 0, next: null });
+  assert.deepEqual(done, { done: 2, seen: 2, left: 0, next: null, ids: added.ids });
   const proxied = (await boss.patch(`/credentials/${added.ids[1]}`, { proxy: 'socks5h://me:secretpass@127.0.0.1:1080', notes: 'n' })).json();
   assert.match(proxied.proxy, /127\.0\.0\.1:1080/);
   assert.ok(!JSON.stringify(proxied).includes('secretpass'));
