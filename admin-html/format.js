@@ -111,12 +111,14 @@ export function when(at, style) {
 
 const losAngelesClock = (at) => new Intl.DateTimeFormat('en-GB', { timeZone: 'America/Los_Angeles', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(new Date(at));
 
-// until says when something comes back (now, where that is over: it is about to be noticed); the midnight that ends Google's day is said as people there would.
+// until says when something comes back (now, where that is over: it is about to be noticed); the midnight that ends
+// Google's day is said as people there would.
 export function until(at) {
   if (!at || at === 'infinity') return el('span', { class: 'muted' }, t('not by itself'));
-  const soon = new Date(at) - Date.now() < 3600_000;
-  const midnight = losAngelesClock(at) === '00:00';
-  const text = new Date(at) - Date.now() <= 0 ? t('now') : midnight && new Date(at) - Date.now() > 300_000 ? t('00:00 in Los Angeles ({here} here), {relative}', { here: hourMinute(at), relative: relative(at) })
+  const left = new Date(at) - Date.now();
+  const soon = left < 3600_000;
+  const midnight = losAngelesClock(at) === '00:00' && left > 300_000;
+  const text = left <= 0 ? t('now') : midnight ? t('00:00 in Los Angeles ({here} here), {relative}', { here: hourMinute(at), relative: relative(at) })
     : soon ? relative(at) : `${sameDay(new Date(at), new Date()) ? hourMinute(at) : dayTime(at)}, ${relative(at)}`;
   return el('time', { datetime: new Date(at).toISOString(), title: utc(at) }, text);
 }

@@ -76,6 +76,7 @@ export function keysForm({ done, cancel, autofocus = true }) {
   }
 
   async function save(given, place) {
+    clearTimeout(timer);
     const portions = portionsOf(input.value);
     if (portions.length === 0) throw Object.assign(new Error(t('Paste at least one key.')), { field: 'keys' });
     const options = { project: given.project, label: given.label, priority: given.priority, proxy: given.proxy };

@@ -5,10 +5,16 @@ set check_function_bodies = off;
 -- A client's own count is kept for those alone that have limits.
 create or replace function pollux.count_clients() returns jsonb
 language sql stable as $$
+    with day as (
+        select pollux.pacific_midnight(pollux.pacific_date(pollux.now())) as begins_at
+    ), used as (
+        select client_id, total_tokens from pollux.usage_brief where hour >= (select begins_at from day)
+        union all
+        select client_id, total_tokens
+        from pollux.usage_sums((select greatest(begins_at, pollux.usage_rolled(), pollux.now() - interval '2 hours') from day), 'infinity', false)
+    )
     select coalesce(jsonb_object_agg(client_id, tokens), '{}')
-    from (select u.client_id, sum(u.total_tokens) as tokens
-          from pollux.usage_from((select pollux.pacific_midnight(pollux.pacific_date(pollux.now()))), 'infinity', false) u
-          where u.client_id is not null group by 1) c
+    from (select client_id, sum(total_tokens) as tokens from used where client_id is not null group by 1) c
 $$;
 comment on function pollux.count_clients() is
     'Tokens that each client has used since midnight of America/Los_Angeles, as the log knows them: {id: tokens}.';

@@ -278,6 +278,11 @@ language sql stable as $$
                jsonb_build_object('n', count(*)), 'See them', 'system.html', count(*) > 0
         from report.workers where state = 'silent'
         union all
+        select 'worker_lost', 'warn', case when count(*) = 1 then 'A worker was lost at {since}: it stopped without a word.'
+                                           else '{n} workers were lost in the last hour, the last at {since}: they stopped without a word.' end,
+               jsonb_build_object('n', count(*), 'since', max(swept_at)), 'See them', 'system.html', count(*) > 0
+        from pollux.worker where swept_at > p_now - interval '1 hour' and left_at is null
+        union all
         select 'default_partition', 'warn', 'The log of some days has no partition of its own.', '{}'::jsonb, 'See it',
                'system.html', exists (select from pollux.request_default)
     )

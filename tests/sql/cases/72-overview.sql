@@ -40,4 +40,12 @@ select test.is('nor is one that was revoked', pg_temp.warning('budget'), null);
 
 insert into pollux.usage_brief (hour, client_id, model, requests, errors, prompt_tokens, cached_tokens, output_tokens, thoughts_tokens, tool_tokens, total_tokens, duration_ms, first_byte_ms)
 select pollux.hour_of(pollux.now()) - h * interval '1 hour', (select id from pollux.client where name = 'app'), 'm', 1, 0, 0, 0, 0, 0, 0, 70, 0, 0 from unnest(array[1, 2, 24]) h;
-select test.is('tokens of today of a client without a limit are those of the log', pollux.count_clients(), jsonb_build_object((select id from pollux.client where name = 'app'), 140));
+insert into pollux.request (id, started_at, ended_at, attempts, outcome, status, model, client_id, total_tokens)
+select gen_random_uuid(), pollux.now(), pollux.now(), 1, 'ok', 200, 'm', (select id from pollux.client where name = 'app'), 5;
+select test.is('tokens of today of a client without a limit: of the hours that were summed up, and of the log since', pollux.count_clients(), jsonb_build_object((select id from pollux.client where name = 'app'), 145));
+
+select test.is('no worker was lost', pg_temp.warning('worker_lost'), null);
+insert into pollux.worker (id, host, pid, version, started_at, beat_at, swept_at, left_at)
+select gen_random_uuid(), 'h', n, '1', pollux.now() - interval '2 hours', pollux.now() - interval '20 minutes', pollux.now() - ago, case when n = 3 then pollux.now() end
+from (values (1, interval '10 minutes'), (2, interval '61 minutes'), (3, interval '5 minutes')) w(n, ago);
+select test.ok('one that was lost is told for an hour; one that left by itself is not', pg_temp.warning('worker_lost') ->> 'message' ~ '^A worker was lost at 2030-06-15T');
