@@ -83,7 +83,7 @@ begin
               union all
               select pollux.pacific_date(hour), nullif(model, ''), requests, errors, prompt_tokens, cached_tokens,
                      output_tokens, thoughts_tokens, total_tokens, cost
-              from pollux.usage_sums(greatest(pollux.usage_rolled(), pollux.now() - interval '2 hours'), 'infinity', false)
+              from pollux.usage_unsummed(pollux.now() - interval '2 hours', false)
               where client_id = c.id) h
         group by day, model) u;
     return pollux.client_json(c) || jsonb_build_object(

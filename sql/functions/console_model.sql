@@ -103,7 +103,7 @@ begin
                       from pollux.usage_brief where model = v_name and hour > (select pollux.now()) - interval '31 days'
                       union all
                       select hour, requests, errors, prompt_tokens, output_tokens, thoughts_tokens, total_tokens, cost
-                      from pollux.usage_sums(greatest(pollux.usage_rolled(), pollux.now() - interval '2 hours'), 'infinity', false)
+                      from pollux.usage_unsummed(pollux.now() - interval '2 hours', false)
                       where model = v_name) h
                 group by 1) u));
 end

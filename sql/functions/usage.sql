@@ -87,9 +87,22 @@ comment on function pollux.usage_lost(timestamptz, boolean, bigint[]) is
     'Requests that began before that moment and got lost, summed up: errors without tokens or times. By credential as in '
     'usage_sums.';
 
+-- (Planned for this very moment: that it is a few minutes of the log and not a third of it makes four times the speed.)
+create or replace function pollux.usage_unsummed(
+    p_from timestamptz, p_credentials boolean, p_ids bigint[] default null
+) returns setof pollux.usage_hour
+language plpgsql stable as $$
+begin
+    return query execute 'select * from pollux.usage_sums($1, ''infinity'', $2, $3)'
+        using greatest(p_from, pollux.usage_rolled()), p_credentials, p_ids;
+end
+$$;
+comment on function pollux.usage_unsummed(timestamptz, boolean, bigint[]) is
+    'Requests that ended at that moment or later and are not in usage_hour yet, summed up as in usage_sums.';
+
 create or replace function pollux.usage_rest() returns setof pollux.usage_hour
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-    select * from pollux.usage_sums((select pollux.usage_rolled()), 'infinity')
+    select * from pollux.usage_unsummed('-infinity', true)
     union all
     select * from pollux.usage_lost('infinity')
 $$;
@@ -97,7 +110,7 @@ comment on function pollux.usage_rest() is 'What is in the log and not in usage_
 
 create or replace function pollux.usage_rest_brief() returns setof pollux.usage_hour
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-    select * from pollux.usage_sums((select pollux.usage_rolled()), 'infinity', false)
+    select * from pollux.usage_unsummed('-infinity', false)
     union all
     select * from pollux.usage_lost('infinity', false)
 $$;
@@ -189,7 +202,7 @@ language sql stable as $$
     union all
     select * from pollux.usage_brief u where not p_credentials and u.hour >= p_from and u.hour < p_to
     union all
-    select * from pollux.usage_sums((select pollux.usage_rolled()), 'infinity', p_credentials, p_ids) u
+    select * from pollux.usage_unsummed(p_from, p_credentials, p_ids) u
     where u.hour >= p_from and u.hour < p_to
     union all
     select * from pollux.usage_lost('infinity', p_credentials, p_ids) u where u.hour >= p_from and u.hour < p_to
