@@ -132,20 +132,10 @@ bool chat_draft_calls(struct draft *d, const json_t *message, const char *path, 
 
 /* --- results ---------------------------------------------------------------------------------- */
 
-/* An integer that a double holds as it is, else its digits: Google keeps numbers of a response in doubles, and an id with
- * other digits is another id. */
-static json_t *response_integer(const json_t *value)
-{
-    const json_int_t exact = (json_int_t)1 << 53, n = json_integer_value(value);
-    return n > exact || n < -exact ? json_sprintf("%" JSON_INTEGER_FORMAT, n) : json_incref((json_t *)value);
-}
-
 /* A copy without keys that Gemini refuses inside a response ("$ref", "$defs"), and not deeper than it
  * could want it: new. */
 static json_t *response_copy(const json_t *value, int depth)
 {
-    if (json_is_integer(value))
-        return response_integer(value);
     if (!json_is_object(value) && !json_is_array(value))
         return json_incref((json_t *)value);
     if (depth > RESULT_DEPTH_MAX) {
