@@ -76,7 +76,9 @@ comment on function pollux.login_wait(pollux.admin, text, text) is
     'Counts an attempt for the account and for the address. Answers 0, or the seconds to wait.';
 
 create or replace function pollux.login_key(p_name text, p_address text) returns text
-language sql immutable as $$ select 'account:' || lower(left(p_name, 64)) || coalesce(' ' || p_address, '') $$;
+language sql immutable as $$
+    select coalesce('known:' || p_address || ' ', 'account:') || lower(left(p_name, 64))
+$$;
 comment on function pollux.login_key(text, text) is
     'The gate of an account: as a whole, or at an address that its owner signed in from before.';
 

@@ -228,6 +228,8 @@ select test.is('where an owner was before his account has a gate of its own', (s
 update pollux.login_gate set open_at = pollux.now() where key like 'address:%';
 select pg_temp.login('opal', 'i1', 'right', '203.0.113.9') \g /dev/null
 select test.is('which somebody else''s signing in there does not open', pg_temp.login('owen', 'g', 'wrong', '203.0.113.9'), '{"retry_s": 1}');
+select pg_temp.login(name, 'g', 'wrong', '203.0.113.78') from unnest('{owen 203.0.113.9,203.0.113.9 owen,owen}'::text[]) name \g /dev/null
+select test.is('nor do names that nobody has shut it', (select string_agg(key || ' ' || attempts, ', ' order by key) from pollux.login_gate where key like 'known:%'), 'known:203.0.113.9 owen 6');
 select test.is('while elsewhere there is none', pg_temp.login('owen', 'g', 'wrong', '203.0.113.77'), null);
 select admin.admin_passwd('owen', pg_temp.password('right')) \g /dev/null
 select test.is('a password from the command line opens it', pg_temp.login('owen', 'g2', 'right', '203.0.113.9') ->> 'name', 'owen');
