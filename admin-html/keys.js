@@ -10,12 +10,13 @@ import { plural, t } from './i18n.js';
 
 const portion = 500;
 
-// What was pasted, without quotes, brackets and comments, in portions of lines (long ones are cut between words). What
+// What was pasted, without quotes, brackets, comments and repeated lines, in portions of lines (long ones are cut between words). What
 // of it is a key the server says.
 export function portionsOf(text) {
   const lines = text.replace(/["'`;[\]]/g, ' ').replace(/(^|\s)#.*$/gm, '').split(/\r?\n/).flatMap((line) => (line.length < 20_000 ? [line] : line.split(/(?<=[\s,])/))).filter((line) => line.trim());
+  const each = [...new Set(lines.map((line) => line.trim()))]; // else a portion would not know what is in one before it
   const portions = [];
-  for (let i = 0; i < lines.length; i += portion) portions.push(lines.slice(i, i + portion).join('\n'));
+  for (let i = 0; i < each.length; i += portion) portions.push(each.slice(i, i + portion).join('\n'));
   return portions;
 }
 

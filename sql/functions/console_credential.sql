@@ -676,13 +676,14 @@ comment on function admin.console_credential_bulk(jsonb) is
 
 create or replace function admin.console_credential_preview(p jsonb) returns jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-    select jsonb_build_object('new', count(*) filter (where c.id is null),
-                              'known', count(*) filter (where c.id is not null))
+    select jsonb_build_object('new', count(distinct k ->> 'fingerprint') filter (where c.id is null),
+                              'known', count(*) - count(distinct k ->> 'fingerprint') filter (where c.id is null))
     from jsonb_array_elements(p -> 'sealed') k
     left join pollux.credential c on c.fingerprint = decode(k ->> 'fingerprint', 'hex') and c.removed_at is null
 $$;
 comment on function admin.console_credential_preview(jsonb) is
-    'p: {sealed: as for credential_add}. {new, known}: what adding them would do.';
+    'p: {sealed: as for credential_add}. {new, known}: what adding them would do; what stands there twice is known the '
+    'second time.';
 
 create or replace function admin.console_credential_add(p jsonb) returns jsonb
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
