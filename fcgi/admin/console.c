@@ -14,6 +14,7 @@
 #include "admin/console_own.h"
 #include "base/auto.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "db/console_calls.h"
 
 #include <string.h>
@@ -145,8 +146,10 @@ void console_csv(struct call *c)
     for (bool first = true;; first = false) {
         json_auto_t *piece = NULL;
         if (!console_run(c, c->route->action, &piece)) {
-            if (!first)
+            if (!first) {
+                log_warn("a table of %s was broken off: %s", c->route->action, c->fault.said);
                 response_cut(c->r);
+            }
             return;
         }
         if (first) {

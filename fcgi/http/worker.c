@@ -16,16 +16,20 @@
 
 #include <errno.h>
 #include <fcgiapp.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum {
     STACK_BYTES = 256 * 1024,
     SPARE_THREADS = 32,     /* idle threads that are kept */
+    CUT_US = 20 * 1000,     /* pause before an answer that breaks off does so, and between looks whether it is read */
+    CUT_LOOKS = 100,
     WAKE_MS = 50,           /* how often threads in accept() are woken while draining */
     BODY_READ_SECONDS = 60, /* silence of a client that is sending its body */
     SAY_AGAIN_MS = 10000,   /* what there is too little of is told so often at the most */
@@ -110,10 +114,22 @@ static bool fcgi_gone(void *ctx)
     return recv(fr->ipcFd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
+/* A web server that meets a beginning and its missing end at once may take them for a whole answer: what was sent has
+ * to be read before the connection breaks. */
+static void let_be_read(int fd)
+{
+    int left = 0;
+    for (int i = 0; i < CUT_LOOKS && ioctl(fd, SIOCOUTQ, &left) == 0 && left > 0; i++)
+        usleep(CUT_US);
+    usleep(CUT_US);
+}
+
 /* Sends what is left and closes; what was cut has no end. FCGX_Finish_r() would not do without `in`. */
 static void finish(FCGX_Request *fr, bool cut)
 {
-    if (!cut) {
+    if (cut) {
+        let_be_read(fr->ipcFd);
+    } else {
         FCGX_FClose(fr->err);
         FCGX_FClose(fr->out);
     }

@@ -365,6 +365,7 @@ begin
     delete from pollux.usage_hour where hour < v_usage;
     get diagnostics v_hours = row_count;
     delete from pollux.usage_brief where hour < v_usage;
+    delete from pollux.usage_day where hour < v_usage - interval '1 day';
     delete from pollux.health_hour where hour < v_usage;
     analyze pollux.request, pollux.attempt;
     return format('deleted: events %s, hours of usage %s, secrets of the archive %s, runs of pg_cron %s',

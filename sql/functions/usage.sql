@@ -6,7 +6,8 @@
 -- usage_hour until the log of their day is dropped.
 --
 -- usage_brief holds the same requests without telling credentials apart: what is not asked by credential is read
--- there, so that a pool of 100,000 answers as fast as one of ten.
+-- there, so that a pool of 100,000 answers as fast as one of ten; whole days of it, where nobody asks for hours, in
+-- usage_day.
 set check_function_bodies = off;
 
 create or replace function pollux.hour_of(p_at timestamptz) returns timestamptz
@@ -116,10 +117,21 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function pollux.usage_rest_brief() is 'The same for usage_brief.';
 
+create or replace function pollux.usage_by_day(p_sums pollux.usage_hour[]) returns setof pollux.usage_hour
+language sql stable as $$
+    select date_trunc('day', u.hour, 'America/Los_Angeles') as day, u.client_id, null::bigint, u.model, sum(u.requests)::bigint,
+           sum(u.errors)::bigint, sum(u.prompt_tokens)::bigint, sum(u.cached_tokens)::bigint, sum(u.output_tokens)::bigint,
+           sum(u.thoughts_tokens)::bigint, sum(u.tool_tokens)::bigint, sum(u.total_tokens)::bigint, sum(u.duration_ms)::bigint,
+           sum(u.first_byte_ms)::bigint, pollux.histogram_sum(u.latency), pollux.histogram_sum(u.first_byte), sum(u.cost)
+    from unnest(p_sums) u group by day, u.client_id, u.model
+$$;
+comment on function pollux.usage_by_day(pollux.usage_hour[]) is 'Sums of hours as those of days of America/Los_Angeles.';
+
 -- The sums go into the table as they come: two days of a large pool are more than fits into an array.
 drop function if exists pollux.usage_add(pollux.usage_hour[]);
 drop function if exists pollux.usage_add(text, pollux.usage_hour[]);
-create or replace function pollux.usage_add(p_table text, p_sums text) returns integer
+drop function if exists pollux.usage_add(text, text);
+create or replace function pollux.usage_add(p_table text, p_sums text, p_few pollux.usage_hour[] default null) returns integer
 language plpgsql volatile as $$
 declare
     v_rows integer;
@@ -139,14 +151,23 @@ begin
         first_byte_ms = u.first_byte_ms + excluded.first_byte_ms,
         latency = pollux.histogram_add(u.latency, excluded.latency),
         first_byte = pollux.histogram_add(u.first_byte, excluded.first_byte),
-        cost = coalesce(u.cost + excluded.cost, u.cost, excluded.cost) $sql$, p_table, p_sums);
+        cost = coalesce(u.cost + excluded.cost, u.cost, excluded.cost) $sql$, p_table, p_sums) using p_few;
     get diagnostics v_rows = row_count;
     return v_rows;
 end
 $$;
-comment on function pollux.usage_add(text, text) is
-    'Adds sums (p_sums: SQL, a call of usage_sums or usage_lost) to those that are there (usage_hour or usage_brief), group '
-    'by group. Answers how many groups.';
+comment on function pollux.usage_add(text, text, pollux.usage_hour[]) is
+    'Adds sums (p_sums: SQL, a call of usage_sums or usage_lost, or of p_few, as $1) to those that are there (usage_hour, usage_brief or '
+    'usage_day), group by group. Answers how many groups.';
+
+create or replace function pollux.usage_add_brief(p_sums pollux.usage_hour[]) returns void
+language plpgsql volatile as $$
+begin
+    perform pollux.usage_add('usage_brief', 'unnest($1)', p_sums);
+    perform pollux.usage_add('usage_day', 'pollux.usage_by_day($1)', p_sums);
+end
+$$;
+comment on function pollux.usage_add_brief(pollux.usage_hour[]) is 'Adds sums that do not tell credentials apart, by hour and by day.';
 
 -- A settlement's ended_at is read before it commits; five minutes are ten times what a statement of the workers
 -- may take.
@@ -164,7 +185,7 @@ begin
     end if;
     v_to := least(v_to, v_from + interval '2 days');
     v_rows := pollux.usage_add('usage_hour', format('pollux.usage_sums(%L, %L)', v_from, v_to));
-    perform pollux.usage_add('usage_brief', format('pollux.usage_sums(%L, %L, false)', v_from, v_to));
+    perform pollux.usage_add_brief(array(select u from pollux.usage_sums(v_from, v_to, false) u));
     update pollux.chore set done_to = v_to where name = 'usage';
     return v_rows;
 end
@@ -177,7 +198,7 @@ create or replace function pollux.usage_fold(p_before timestamptz) returns void
 language plpgsql volatile as $$
 begin
     perform pollux.usage_add('usage_hour', format('pollux.usage_lost(%L)', p_before));
-    perform pollux.usage_add('usage_brief', format('pollux.usage_lost(%L, false)', p_before));
+    perform pollux.usage_add_brief(array(select u from pollux.usage_lost(p_before, false) u));
     delete from pollux.request_default where started_at < p_before and outcome = 'lost';
 end
 $$;
@@ -185,10 +206,22 @@ comment on function pollux.usage_fold(timestamptz) is
     'Takes what got lost of the requests that began before that moment into usage_hour: nothing can replace them '
     'any more, since their log is dropped in the same transaction.';
 
+create or replace function pollux.usage_days(p_from timestamptz, p_to timestamptz, out begins_at timestamptz, out ends_at timestamptz)
+language sql stable as $$
+    select least(x.first, p_to), greatest(least(x.first, p_to), d.last)
+    from (select date_trunc('day', p_from, 'America/Los_Angeles') as first, date_trunc('day', p_to, 'America/Los_Angeles') as last) d,
+         lateral (select case when d.first = p_from then p_from
+                              else date_trunc('day', d.first + interval '36 hours', 'America/Los_Angeles') end as first) x
+$$;
+comment on function pollux.usage_days(timestamptz, timestamptz) is
+    'The whole days of America/Los_Angeles that lie between the two moments: from begins_at on to ends_at; both are p_to '
+    'where there is none, and no midnight between.';
+
 -- What was used, by whom: the one place that knows where to look. (A plain function, so that the planner sees through
--- it: only one of the two tables is read.)
+-- it: only those tables are read that are needed.)
+drop function if exists pollux.usage_from(timestamptz, timestamptz, boolean, bigint[]);
 create or replace function pollux.usage_from(
-    p_from timestamptz, p_to timestamptz, p_credentials boolean, p_ids bigint[] default null
+    p_from timestamptz, p_to timestamptz, p_credentials boolean, p_hours boolean, p_ids bigint[] default null
 ) returns setof pollux.usage_hour
 language sql stable as $$
     select * from pollux.usage_hour u
@@ -200,16 +233,26 @@ language sql stable as $$
     select * from pollux.usage_hour u
     where p_credentials and 0 = any (p_ids) and u.credential_id is null and u.hour >= p_from and u.hour < p_to
     union all
-    select * from pollux.usage_brief u where not p_credentials and u.hour >= p_from and u.hour < p_to
+    select * from pollux.usage_brief u where not p_credentials and p_hours and u.hour >= p_from and u.hour < p_to
+    union all
+    select u.* from pollux.usage_days(p_from, p_to) d join pollux.usage_day u on u.hour >= d.begins_at and u.hour < d.ends_at
+    where not p_credentials and not p_hours
+    union all
+    select u.* from pollux.usage_days(p_from, p_to) d join pollux.usage_brief u on u.hour >= p_from and u.hour < d.begins_at
+    where not p_credentials and not p_hours
+    union all
+    select u.* from pollux.usage_days(p_from, p_to) d join pollux.usage_brief u on u.hour >= d.ends_at and u.hour < p_to
+    where not p_credentials and not p_hours
     union all
     select * from pollux.usage_unsummed(p_from, p_credentials, p_ids) u
     where u.hour >= p_from and u.hour < p_to
     union all
     select * from pollux.usage_lost('infinity', p_credentials, p_ids) u where u.hour >= p_from and u.hour < p_to
 $$;
-comment on function pollux.usage_from(timestamptz, timestamptz, boolean, bigint[]) is
+comment on function pollux.usage_from(timestamptz, timestamptz, boolean, boolean, bigint[]) is
     'Use in the hours from p_from on to p_to, some rows of a group perhaps: by credential (of those with these ids alone, 0 '
-    'being none; null: all), or, if not p_credentials, without telling them apart.';
+    'being none; null: all), or, if not p_credentials, without telling them apart; then, if not p_hours, whole days of '
+    'America/Los_Angeles as one, by their first hour.';
 
 -- The ranges are summed up one by one, which is ten times as fast as adding arrays.
 create or replace function pollux.usage_models(p_from timestamptz)
@@ -230,7 +273,7 @@ language sql stable as $$
                sum(u.first_byte[13]), sum(u.first_byte[14]), sum(u.first_byte[15]), sum(u.first_byte[16]),
                sum(u.first_byte[17]), sum(u.first_byte[18]), sum(u.first_byte[19]), sum(u.first_byte[20]),
                sum(u.first_byte[21])]::bigint[]
-    from pollux.usage_from(p_from, 'infinity', false) u
+    from pollux.usage_from(p_from, 'infinity', false, false) u
     group by 1
 $$;
 comment on function pollux.usage_models(timestamptz) is
@@ -252,7 +295,7 @@ language sql stable as $$
         select k.*, hash_record_extended(k, 0) as key, u.requests, u.errors, u.prompt_tokens, u.cached_tokens,
                u.output_tokens, u.thoughts_tokens, u.tool_tokens, u.total_tokens, u.cost, u.latency
         from pollux.usage_from(coalesce(pollux.hour_of(p_from), '-infinity'), coalesce(p_to, 'infinity'),
-                               'credential' = any (p_by), p_ids) u
+                               'credential' = any (p_by), 'hour' = any (p_by), p_ids) u
         left join pollux.client c on c.id = u.client_id,
              lateral (select case when 'day' = any (p_by) then pollux.pacific_date(u.hour) end as day,
                              case when 'hour' = any (p_by) then u.hour end as hour,
@@ -400,8 +443,17 @@ $$;
 comment on function pollux.usage_json(timestamptz, timestamptz, text[], integer, bigint, bigint[]) is
     'The same as an array of objects, with those members alone that p_by names.';
 
--- A page by credential is made of the rows of the next few credentials alone, so it costs the same wherever it is and
--- however many there are. Its cursor: the credential it goes on with, and how many rows of that one were told.
+create or replace function pollux.usage_hours_end(p_from timestamptz, p_to timestamptz) returns timestamptz
+language sql stable as $$
+    select coalesce((select greatest(hour, (select min(hour) + interval '1 hour' from pollux.usage_brief where hour >= p_from))
+                     from pollux.usage_brief where hour >= p_from and hour < p_to order by hour offset 5000 limit 1), p_to)
+$$;
+comment on function pollux.usage_hours_end(timestamptz, timestamptz) is
+    'Where the hours end that have some five thousand sums from that moment on, one hour at least; p_to: there are fewer.';
+
+-- A page by credential or by hour is made of the rows of the next few credentials or hours alone, so it costs the same
+-- wherever it is and however many there are. Its cursor: the credential or hour it goes on with, and how many rows of
+-- that one were told.
 create or replace function pollux.usage_page(
     p_from timestamptz, p_to timestamptz, p_by text[], p_limit integer, p_after bigint
 ) returns jsonb
@@ -410,31 +462,48 @@ declare
     v_each constant bigint := 1000000;
     v_first bigint := p_after / v_each;
     v_skip bigint := p_after % v_each;
+    v_from timestamptz := p_from;
+    v_to timestamptz := p_to;
     v_which record;
+    v_next bigint;
     v_items jsonb;
     v_last bigint;
 begin
-    if 'credential' <> all (p_by) then
-        v_items := pollux.usage_json(p_from, p_to, p_by, p_limit + 1, p_after);
-        return jsonb_build_object('items', case when jsonb_array_length(v_items) > p_limit then v_items - p_limit else v_items end,
-                                  'next', case when jsonb_array_length(v_items) > p_limit then p_after + p_limit end);
+    if 'credential' = any (p_by) then
+        v_which := pollux.usage_credentials_page(pollux.hour_of(p_from), p_to, v_first, p_limit + 2);
+        v_next := v_which.next;
+        v_items := pollux.usage_json(v_from, v_to, p_by, p_limit + 1, case when v_which.ids[1] = v_first then v_skip else 0 end, v_which.ids);
+    elsif 'hour' = any (p_by) then
+        v_from := greatest(pollux.hour_of(p_from), to_timestamp(v_first * 3600));
+        v_to := pollux.usage_hours_end(v_from, p_to);
+        v_next := case when v_to < p_to then extract(epoch from v_to) / 3600 end;
+        v_items := pollux.usage_json(v_from, v_to, p_by, p_limit + 1, v_skip);
+    else
+        v_items := pollux.usage_json(v_from, v_to, p_by, p_limit + 1, p_after);
     end if;
-    v_which := pollux.usage_credentials_page(pollux.hour_of(p_from), p_to, v_first, p_limit + 2);
-    v_items := pollux.usage_json(p_from, p_to, p_by, p_limit + 1,
-                                 case when v_which.ids[1] = v_first then v_skip else 0 end, v_which.ids);
     if jsonb_array_length(v_items) <= p_limit then
-        return jsonb_build_object('items', v_items, 'next', v_which.next * v_each);
+        return jsonb_build_object('items', v_items, 'next', v_next * v_each);
     end if;
     v_items := v_items - p_limit;
-    v_last := coalesce((v_items -> -1 ->> 'credential_id')::bigint, 0);
+    if not p_by && array['credential', 'hour'] then
+        return jsonb_build_object('items', v_items, 'next', p_after + p_limit);
+    end if;
+    v_last := pollux.usage_place(v_items -> -1, p_by);
     return jsonb_build_object('items', v_items, 'next', v_last * v_each + case when v_last = v_first then v_skip else 0 end + (
-        select count(*) from jsonb_array_elements(v_items) i
-        where coalesce((i ->> 'credential_id')::bigint, 0) = v_last));
+        select count(*) from jsonb_array_elements(v_items) i where pollux.usage_place(i, p_by) = v_last));
 end
 $$;
 comment on function pollux.usage_page(timestamptz, timestamptz, text[], integer, bigint) is
-    'A page of usage_json: {items, next}; p_after: the next of the page before, 0 for the first. By credential a page may be '
-    'short and yet have a next (see usage_credentials).';
+    'A page of usage_json: {items, next}; p_after: the next of the page before, 0 for the first. By credential or hour a page '
+    'may be short and yet have a next (see usage_credentials, usage_hours_end).';
+
+create or replace function pollux.usage_place(p_item jsonb, p_by text[]) returns bigint
+language sql stable as $$
+    select case when 'credential' = any (p_by) then coalesce((p_item ->> 'credential_id')::bigint, 0)
+                else extract(epoch from (p_item ->> 'hour')::timestamptz) / 3600 end
+$$;
+comment on function pollux.usage_place(jsonb, text[]) is
+    'Which credential (0: none) or, where these are not told apart, which hour since 1970 a row of a page is about.';
 
 drop function if exists admin.usage(timestamptz, timestamptz, text[]);
 create or replace function admin.usage(

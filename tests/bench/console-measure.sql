@@ -58,7 +58,7 @@ select bench.list('request_list', p, :times) from unnest(array['{}', '{"credenti
 select bench.list('credential_get', '{"id":"777"}', :times);
 select bench.list('credential_export', '{}', :times);
 select bench.list('credential_survival', '{}', :times);
-select bench.list('usage_list', p, :times) from unnest(array['{}', '{"by":"model,day","from":"30d"}', '{"by":"client"}', '{"by":"credential"}',
+select bench.list('usage_list', p, :times) from unnest(array['{}', '{"by":"model,day","from":"30d"}', '{"from":"30d"}', '{"by":"client,model,hour","from":"30d","limit":"500"}', '{"by":"client"}', '{"by":"credential"}',
     '{"by":"client,credential,model,hour","limit":"500"}', '{"by":"credential","after":"[50000000000]"}', '{"by":"credential","from":"2090-01-01T00:00:00Z"}']::jsonb[]) p;
 select bench.list('usage_export', '{"by":"credential,model"}', :times);
 select bench.list('check_run', '{}', :times);

@@ -53,10 +53,12 @@ select pollux.hour_of(now()) - h * interval '1 hour', 1 + i % 40, i, case when i
        1 + i % 5, i % 2, 1000, 0, 500, 100, 0, 1600, 1500 * (1 + i % 5), 700 * (1 + i % 5), l, l, 0.01
 from generate_series(1, :credentials) i, generate_series(1, 10) h,
      (select array_fill(0::bigint, array[7]) || 1::bigint || array_fill(0::bigint, array[13]) as l) x;
+-- A month in which each client used each model in each hour.
 insert into pollux.usage_brief
-select hour, client_id, null, model, sum(requests), sum(errors), sum(prompt_tokens), sum(cached_tokens), sum(output_tokens), sum(thoughts_tokens),
-       sum(tool_tokens), sum(total_tokens), sum(duration_ms), sum(first_byte_ms), min(latency), min(first_byte), sum(cost)
-from pollux.usage_hour group by hour, client_id, model;
+select pollux.hour_of(now()) - h * interval '1 hour', c, null, m, 50, 2, 50000, 0, 25000, 5000, 0, 80000, 75000, 35000, l, l, 0.5
+from generate_series(1, 40) c, generate_series(1, 720) h, unnest(array['gemini-2.5-flash', 'gemini-2.5-flash-lite', 'gemini-2.5-pro']) m,
+     (select array(select i::bigint from generate_series(1, 21) i) as l) x;
+insert into pollux.usage_day select * from pollux.usage_by_day(array(select row(b.*)::pollux.usage_hour from pollux.usage_brief b));
 insert into pollux.meter_name select name, now() from pollux.model;
 update pollux.chore set done_to = pollux.chore_step('5 minutes', now() - interval '5 minutes') where name = 'usage';
 update pollux.chore set done_to = date_trunc('second', now() - interval '1 minute') where name = 'meter';

@@ -3,6 +3,7 @@
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { startPollux } from '../lib/pollux.mjs';
 import { build } from '../lib/places.mjs';
@@ -309,9 +310,23 @@ test('a table that cannot be finished does not look whole', async (t) => {
     alter function admin.console_usage_export_kept(jsonb) rename to console_usage_export`));
   await pollux.sql(`create function admin.console_usage_export(p jsonb) returns jsonb language plpgsql as $$ begin
     if p ? 'after' then raise exception 'the second piece'; end if;
+    perform pg_sleep(0.3);
     return jsonb_build_object('text', e'a,b\r\n', 'next', 'more'); end $$`);
-  const answer = await boss.get('/usage/export').catch((error) => ({ error }));
-  assert.ok(answer.error || !answer.complete, `it ended well: ${answer.text}`);
+  const broken = async (name, get) => {
+    const answer = await get.catch((error) => ({ error }));
+    assert.ok(answer.error || !answer.complete, `${name}: it ended well: ${answer.text}`);
+  };
+  await broken('at once', boss.get('/usage/export'));
+  // A web server that was busy meanwhile meets the beginning together with the missing end.
+  const web = -Number(readFileSync(path.join(pollux.home, 'run/web.pid'), 'utf8').split('\n')[0]);
+  const ended = () => readFileSync(path.join(pollux.home, 'log/workers.log'), 'utf8').split('was broken off: ').length;
+  const before = ended();
+  const late = boss.get('/usage/export').catch((error) => ({ error }));
+  await waitFor('the first piece to be asked for', async () => (await pollux.sql("select 1 from pg_stat_activity where wait_event = 'PgSleep'")).length === 1);
+  process.kill(web, 'SIGSTOP');
+  await waitFor('the second piece to fail', () => ended() > before);
+  process.kill(web, 'SIGCONT');
+  await broken('late', late);
 });
 test('a token is shown once and works at once; the log shows the request and its attempt', async () => {
   const made = (await boss.post('/clients', { name: 'from the console', rpm: 100 })).json();

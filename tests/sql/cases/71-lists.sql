@@ -197,4 +197,46 @@ select pollux.usage_roll();
 select test.is('the sums without credentials', (select string_agg((hour, client_id, credential_id, model, requests, total_tokens, latency)::text, ' ' order by hour) from pollux.usage_brief),
     (select string_agg((hour, client_id, null::bigint, model, r, t, l)::text, ' ' order by hour) from (select hour, client_id, model, sum(requests) as r, sum(total_tokens) as t, pollux.histogram_sum(latency) as l
      from pollux.usage_hour group by 1, 2, 3) x));
+select test.is('and by the day', (select string_agg((hour, client_id, credential_id, model, requests, total_tokens, latency)::text, ' ' order by hour, model) from pollux.usage_day),
+    (select string_agg((d, client_id, null::bigint, model, r, t, l)::text, ' ' order by d, model) from (select pollux.pacific_midnight(pollux.pacific_date(hour)) as d, client_id, model, sum(requests) as r, sum(total_tokens) as t, pollux.histogram_sum(latency) as l
+     from pollux.usage_brief group by 1, 2, 3) x));
 select test.is('are those of the reports', (select sum(requests) from report.usage_by_model) || ' ' || (select sum(requests) from report.usage_by_credential), '9 9');
+
+-- Whole days are read as such, and what is around them by the hour: 70 days with a change of the clocks, all ranges alike.
+select test.reset();
+select test.at('2030-04-20 10:05+00');
+insert into pollux.usage_brief (hour, client_id, model, requests, errors, prompt_tokens, cached_tokens, output_tokens, thoughts_tokens, tool_tokens, total_tokens, duration_ms, first_byte_ms, latency)
+select pollux.hour_of(pollux.now()) - h * interval '1 hour', c, m, 1 + h % 7, 0, 1, 0, 1, 0, 0, h, 1, 1, array(select (i + h) % 5 from generate_series(1, 21) i)::bigint[]
+from generate_series(1, 24 * 70) h, generate_series(1, 2) c, unnest(array['m', 'n']) m where h % 11 <> c;
+insert into pollux.usage_day select * from pollux.usage_by_day(array(select row(b.*)::pollux.usage_hour from pollux.usage_brief b));
+update pollux.chore set done_to = pollux.now() where name = 'usage';
+create function pg_temp.brief(p_by text[], p_from timestamptz, p_to timestamptz) returns text language sql as $$
+    select string_agg(jsonb_build_array(d, h, m, r, t, pollux.percentile(l, 0.5))::text, ' ' order by d, h, m)
+    from (select case when 'day' = any (p_by) then pollux.pacific_date(hour) end as d, case when 'hour' = any (p_by) then hour end as h,
+                 case when 'model' = any (p_by) then model end as m, sum(requests) as r, sum(total_tokens) as t, pollux.histogram_sum(latency) as l
+          from pollux.usage_brief where hour >= pollux.hour_of(p_from) and hour < p_to group by 1, 2, 3) x
+$$;
+create function pg_temp.told(p_by text[], p_from timestamptz, p_to timestamptz, p_limit integer) returns text language plpgsql as $$
+declare v jsonb; v_all jsonb := '[]'; v_next bigint := 0;
+begin
+    while v_next is not null loop
+        v := pollux.usage_page(p_from, p_to, p_by, p_limit, v_next);
+        if jsonb_array_length(v -> 'items') > p_limit or v ->> 'next' is not null and (v ->> 'next')::bigint <= v_next then
+            raise exception 'a page of % and then %', jsonb_array_length(v -> 'items'), v -> 'next';
+        end if;
+        v_all := v_all || (v -> 'items');
+        v_next := v ->> 'next';
+    end loop;
+    return (select string_agg(jsonb_build_array((i ->> 'day')::date, (i ->> 'hour')::timestamptz, i ->> 'model', (i ->> 'requests')::bigint, (i ->> 'total_tokens')::bigint, (i ->> 'median_ms')::bigint)::text, ' ' order by n)
+            from jsonb_array_elements(v_all) with ordinality x(i, n));
+end $$;
+select test.is('usage from ' || a || ' to ' || b || ' by ' || array_to_string(by, ','), md5(pg_temp.told(by, a, b, 40)), md5(pg_temp.brief(by, a, b)))
+from unnest(array['2030-02-11 05:00+00', '2030-03-09 08:00+00', '2030-03-10 08:00+00', '2030-03-10 09:20+00', '2030-03-11 06:00+00', '2030-03-11 07:00+00', '2000-01-01 00:00+00']::timestamptz[]) a,
+     unnest(array['2030-03-10 12:00+00', '2030-03-11 07:00+00', '2030-03-11 19:30+00', '2030-04-20 10:05+00', 'infinity']::timestamptz[]) b,
+     (values (array['model']), (array['model', 'day'])) x(by) where a < b;
+select test.is('by the hour, in pages', md5(pg_temp.told(array['model', 'hour'], '2030-01-01', '2030-04-20 10:00+00', 700)), md5(pg_temp.brief(array['model', 'hour'], '2030-01-01', '2030-04-20 10:00+00')));
+select test.is('in pages that end within an hour', md5(pg_temp.told(array['model', 'hour'], '2030-04-19', '2030-04-20 10:00+00', 3)), md5(pg_temp.brief(array['model', 'hour'], '2030-04-19', '2030-04-20 10:00+00')));
+select pg_temp.fewer('a month by the day', $$select pollux.usage_page('2030-03-15 07:00+00', '2030-04-20 07:00+00', '{model}', 100, 0)$$, 200);
+insert into pollux.usage_brief (hour, client_id, model, requests, errors, prompt_tokens, cached_tokens, output_tokens, thoughts_tokens, tool_tokens, total_tokens, duration_ms, first_byte_ms)
+select pollux.hour_of(pollux.now()) - interval '3 hours', 1, 'm' || i, 1, 0, 1, 0, 1, 0, 0, 1, 1, 1 from generate_series(1, 5100) i;
+select test.is('an hour of more models than a page has sums', md5(pg_temp.told(array['model', 'hour'], '2030-04-19', '2030-04-20 10:00+00', 1000)), md5(pg_temp.brief(array['model', 'hour'], '2030-04-19', '2030-04-20 10:00+00')));
