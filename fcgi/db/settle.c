@@ -30,7 +30,7 @@ enum {
     BEAT_MS = 1000,
     FIRST_BEAT_MS = 1000,
     VITALS_EVERY = 5, /* heartbeats */
-    REPLAY_MS = 20 * 1000, /* how often is looked whether another worker had to leave something behind */
+    REPLAY_MS = 5 * 1000,  /* how often is looked whether another worker had to leave something behind */
     PAUSE_MIN_MS = 100,
     PAUSE_MAX_MS = 2000,
     STOP_MS = 3000,

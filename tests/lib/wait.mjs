@@ -2,14 +2,14 @@
 // Waiting for something to become true, never for time to pass.
 
 // Calls look() until it gives something truthy (returned) or the deadline passes (an error that says what was awaited
-// and what was seen last).
+// and what was seen last). A look may start a program: the longer it takes, the less often is looked, every 100 ms in the end.
 export async function waitFor(what, look, { timeout = 15_000, every = 25 } = {}) {
   const deadline = performance.now() + timeout;
-  for (;;) {
+  for (let pause = every; ; pause = Math.max(every, Math.min(100, pause * 1.2))) {
     const seen = await look();
     if (seen) return seen;
     if (performance.now() > deadline) throw new Error(`waited ${timeout} ms in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, every));
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
 
