@@ -59,7 +59,7 @@ select pollux.hour_of(now()) - h * interval '1 hour', c, null, m, 50, 2, 50000, 
 from generate_series(1, 40) c, generate_series(1, 720) h, unnest(array['gemini-2.5-flash', 'gemini-2.5-flash-lite', 'gemini-2.5-pro']) m,
      (select array(select i::bigint from generate_series(1, 21) i) as l) x;
 insert into pollux.usage_day select * from pollux.usage_by_day(array(select row(b.*)::pollux.usage_hour from pollux.usage_brief b));
-insert into pollux.meter_name select name, now() from pollux.model;
+insert into pollux.meter_name select name, now() from pollux.model on conflict do nothing; -- a worker may have been faster
 update pollux.chore set done_to = pollux.chore_step('5 minutes', now() - interval '5 minutes') where name = 'usage';
 update pollux.chore set done_to = date_trunc('second', now() - interval '1 minute') where name = 'meter';
 select pollux.pulse_roll('15 days');
